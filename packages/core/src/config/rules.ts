@@ -1,0 +1,68 @@
+import { prefixRange, rangesOverlap } from '../key-range.js';
+import type { ParsedConfig, RouteConfig } from './schema.js';
+
+/** A rule that spans several keys of the file. */
+export interface RuleViolation {
+  readonly path: readonly (string | number)[];
+  readonly reason: string;
+}
+
+/** What a route's prefix is called at the destination. */
+export function destinationPrefix(route: Pick<RouteConfig, 'prefix' | 'rewrite'>): string {
+  return route.rewrite ?? route.prefix;
+}
+
+/** Checks what no single key can tell: unique names, and routes that would write each other's keys. */
+export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
+  return [...duplicateNames(config), ...overlappingRoutes(config), ...mixedSchemes(config)];
+}
+
+function duplicateNames(config: ParsedConfig): RuleViolation[] {
+  const seen = new Map<string, number>();
+  const violations: RuleViolation[] = [];
+  for (const [index, destination] of config.destinations.entries()) {
+    const first = seen.get(destination.name);
+    if (first === undefined) seen.set(destination.name, index);
+    else
+      violations.push({
+        path: ['destinations', index, 'name'],
+        reason: `"${destination.name}" is already the name of destinations[${first}]: each destination needs its own`,
+      });
+  }
+  return violations;
+}
+
+function overlappingRoutes(config: ParsedConfig): RuleViolation[] {
+  const violations: RuleViolation[] = [];
+  for (const [d, destination] of config.destinations.entries()) {
+    for (const [r, route] of destination.routes.entries()) {
+      const range = prefixRange(Buffer.from(destinationPrefix(route)));
+      const other = destination.routes
+        .slice(0, r)
+        .findIndex((earlier) => rangesOverlap(range, prefixRange(Buffer.from(destinationPrefix(earlier)))));
+      if (other >= 0) {
+        const key = route.rewrite === undefined ? 'prefix' : 'rewrite';
+        violations.push({
+          path: ['destinations', d, 'routes', r, key],
+          reason: `writes to "${destinationPrefix(route)}", which overlaps routes[${other}] of the same destination: two sources for one key have no order`,
+        });
+      }
+    }
+  }
+  return violations;
+}
+
+function mixedSchemes(config: ParsedConfig): RuleViolation[] {
+  const violations: RuleViolation[] = [];
+  const check = (path: readonly (string | number)[], endpoints: readonly string[]) => {
+    const schemes = new Set(endpoints.map((endpoint) => new URL(endpoint).protocol));
+    if (schemes.size > 1)
+      violations.push({ path, reason: 'mixes http and https: expected one of them for all members' });
+  };
+  check(['source', 'endpoints'], config.source.endpoints);
+  if (config.coordination.endpoints) check(['coordination', 'endpoints'], config.coordination.endpoints);
+  for (const [d, destination] of config.destinations.entries()) {
+    if (destination.kind === 'etcd') check(['destinations', d, 'endpoints'], destination.endpoints);
+  }
+  return violations;
+}

@@ -1,0 +1,126 @@
+export interface ErrorDetails {
+  /** What happened, in one sentence, without keys' values or secrets. */
+  readonly message: string;
+  /** What the operator does next. */
+  readonly remedy: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Root of every error Tidemark raises on purpose. Callers decide by class, never by message text; foreign errors are
+ * cast to one of these once, in the package that owns the client library.
+ */
+export abstract class TidemarkError extends Error {
+  /** Stable, upper-case identifier, e.g. `SOURCE_COMPACTED`; the same word stands in logs, status and documents. */
+  abstract readonly code: string;
+  readonly remedy: string;
+
+  constructor(details: ErrorDetails) {
+    super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.remedy = details.remedy;
+  }
+}
+
+/** A peer cannot be reached or cannot answer now. Nothing is known to be wrong with the data: retry with back-off. */
+export class UnavailableError extends TidemarkError {
+  readonly code: string = 'UNAVAILABLE';
+}
+
+/** A peer refused who we are or what we asked for: rights, certificate, password. Retrying alone does not help. */
+export class AccessDeniedError extends TidemarkError {
+  readonly code: string = 'ACCESS_DENIED';
+}
+
+/** The answer to a write never came: it may or may not have happened. Resolve by reading content, never by assuming. */
+export class AmbiguousWriteError extends UnavailableError {
+  override readonly code = 'AMBIGUOUS_WRITE';
+}
+
+/** The write was refused because another writer was there first. The holder of this error stops writing. */
+export class FencedError extends TidemarkError {
+  readonly code = 'FENCED';
+}
+
+/** Leadership ended (lease deadline passed, key gone, or hand-over asked). Work inside the scope stops. */
+export class LeadershipLostError extends TidemarkError {
+  readonly code = 'LEADERSHIP_LOST';
+}
+
+/** A promise that must hold was found broken; going on would hide data loss. */
+export class InvariantError extends TidemarkError {
+  readonly code = 'INVARIANT';
+  constructor(message: string) {
+    super({ message, remedy: 'This is a defect in Tidemark: report it with the log around this line.' });
+  }
+}
+
+/** The common part of all "history is gone" errors: only a new base and a difference can help. */
+export abstract class HistoryLostError extends TidemarkError {
+  /** The word that goes into the reset record and `tidemark_resets_total{reason}`. */
+  abstract readonly reason: 'compacted' | 'gap' | 'rewound';
+}
+
+/** The source compacted revisions that were not journaled yet. */
+export class SourceCompactedError extends HistoryLostError {
+  readonly code = 'SOURCE_COMPACTED';
+  readonly reason = 'compacted';
+}
+
+/** The source's watch skipped revisions: events were lost between etcd and us. */
+export class SourceGapError extends HistoryLostError {
+  readonly code = 'SOURCE_GAP';
+  readonly reason = 'gap';
+}
+
+/** The source no longer has the history that was journaled: restored from a backup, or another cluster. */
+export class SourceRewoundError extends HistoryLostError {
+  readonly code = 'SOURCE_REWOUND';
+  readonly reason = 'rewound';
+}
+
+/** The journal does not reach back to the position that was asked for (retention, or a lost journal). */
+export class JournalPositionLostError extends TidemarkError {
+  readonly code = 'JOURNAL_POSITION_LOST';
+}
+
+/** A record does not follow the one before it. */
+export class JournalChainBrokenError extends TidemarkError {
+  readonly code = 'JOURNAL_CHAIN_BROKEN';
+}
+
+/** The journal is not the one that was opened: its stream was deleted and created anew. */
+export class JournalReplacedError extends TidemarkError {
+  readonly code = 'JOURNAL_REPLACED';
+}
+
+/** The journal cannot take more (limits of bytes, messages or of the account). */
+export class JournalFullError extends TidemarkError {
+  readonly code = 'JOURNAL_FULL';
+}
+
+/** A record's payload cannot be decoded or fails its checksum. */
+export class JournalCorruptError extends TidemarkError {
+  readonly code = 'JOURNAL_CORRUPT';
+}
+
+/** A snapshot that was asked for is not in the store, or not complete. */
+export class SnapshotMissingError extends TidemarkError {
+  readonly code = 'SNAPSHOT_MISSING';
+}
+
+/** A destination refuses writes until somebody makes room. */
+export class DestinationFullError extends TidemarkError {
+  readonly code = 'DESTINATION_FULL';
+}
+
+/** A request is larger than the server accepts. */
+export class RequestTooLargeError extends TidemarkError {
+  readonly code = 'REQUEST_TOO_LARGE';
+}
+
+/** One line for logs: code and message of an error of any type, without its stack. */
+export function describeError(error: unknown): string {
+  if (error instanceof TidemarkError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}

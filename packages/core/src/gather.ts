@@ -1,0 +1,111 @@
+export interface GatherOptions<T> {
+  /** A group holds at most this many bytes, unless a single item is larger. */
+  readonly maxGroupBytes: number;
+  /** Reading from upstream stops while more than this many bytes wait. */
+  readonly maxQueuedBytes: number;
+  readonly sizeOf: (item: T) => number;
+}
+
+/**
+ * Group commit as a stage: reads ahead of its consumer and hands out everything that has arrived since the last pull.
+ * An idle stream therefore yields one item at once, a busy one yields large groups, and no timer is involved.
+ *
+ * `open` starts the upstream; its signal aborts when the consumer leaves the loop, and the upstream must then end by
+ * itself (closing an async generator from outside waits for its pending read, which on an idle stream never returns).
+ * Upstream's error is rethrown after the items read before it were handed out.
+ */
+export async function* gather<T>(
+  open: (signal: AbortSignal) => AsyncIterable<readonly T[]>,
+  options: GatherOptions<T>,
+): AsyncGenerator<T[]> {
+  const upstream = new AbortController();
+  const queue = new GatherQueue<T>(options);
+  const reading = queue.fill(open(upstream.signal));
+  try {
+    while (true) {
+      const group = await queue.take();
+      if (group === null) return;
+      yield group;
+    }
+  } finally {
+    upstream.abort();
+    queue.close();
+    await reading;
+  }
+}
+
+class GatherQueue<T> {
+  private items: T[] = [];
+  private head = 0;
+  private queuedBytes = 0;
+  private closed = false;
+  private end: { error?: unknown } | null = null;
+  private wakeReader: (() => void) | null = null;
+  private wakeTaker: (() => void) | null = null;
+
+  constructor(private readonly options: GatherOptions<T>) {}
+
+  async fill(upstream: AsyncIterable<readonly T[]>): Promise<void> {
+    try {
+      for await (const items of upstream) {
+        for (const item of items) {
+          this.items.push(item);
+          this.queuedBytes += this.options.sizeOf(item);
+        }
+        this.wakeTaker?.();
+        while (this.queuedBytes > this.options.maxQueuedBytes && !this.closed) {
+          await new Promise<void>((resolve) => {
+            this.wakeReader = resolve;
+          });
+        }
+        if (this.closed) return;
+      }
+      this.end = {};
+    } catch (error) {
+      this.end = { error };
+    } finally {
+      this.wakeTaker?.();
+    }
+  }
+
+  async take(): Promise<T[] | null> {
+    while (this.head === this.items.length) {
+      if (this.end !== null) {
+        if ('error' in this.end) throw this.end.error;
+        return null;
+      }
+      await new Promise<void>((resolve) => {
+        this.wakeTaker = resolve;
+      });
+    }
+    return this.cut();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.wakeReader?.();
+  }
+
+  private cut(): T[] {
+    let bytes = 0;
+    let end = this.head;
+    while (end < this.items.length) {
+      const size = this.options.sizeOf(this.items[end] as T);
+      if (end > this.head && bytes + size > this.options.maxGroupBytes) break;
+      bytes += size;
+      end++;
+    }
+    const group = this.items.slice(this.head, end);
+    this.head = end;
+    this.queuedBytes -= bytes;
+    if (this.head === this.items.length) {
+      this.items = [];
+      this.head = 0;
+    } else if (this.head > 4096) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    if (this.queuedBytes <= this.options.maxQueuedBytes) this.wakeReader?.();
+    return group;
+  }
+}

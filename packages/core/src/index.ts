@@ -1,0 +1,71 @@
+export { entryDigest } from './anchor.js';
+export { Backoff, type BackoffOptions } from './backoff.js';
+export {
+  type Change,
+  changeBytes,
+  type Delete,
+  type Entry,
+  entryBytes,
+  type KeyValue,
+  NO_LEASE,
+  type Put,
+} from './change.js';
+export { aborted, type Clock, sleep, systemClock } from './clock.js';
+export { type Config, loadConfig, parseConfig } from './config/load.js';
+export { ConfigError, type ConfigProblem, formatProblem } from './config/problems.js';
+export { destinationPrefix } from './config/rules.js';
+export {
+  type AuthConfig,
+  configJsonSchema,
+  type DestinationConfig,
+  type EtcdDestinationConfig,
+  type EtcdHopConfig,
+  type JournalConfig,
+  type RedisDestinationConfig,
+  type RouteConfig,
+  type TlsConfig,
+} from './config/schema.js';
+export { parseDuration, parseSize } from './config/units.js';
+export type {
+  ApplyLimits,
+  ApplyRequest,
+  ApplyResult,
+  Checkpoint,
+  Destination,
+  Write,
+} from './contracts/destination.js';
+export type { Elector, Leadership } from './contracts/election.js';
+export type {
+  Anchor,
+  BatchRecord,
+  Journal,
+  JournalHead,
+  JournalInfo,
+  JournalRecord,
+  JournalWriter,
+  ProgressRecord,
+  ReadFrom,
+  RecordDraft,
+  ResetReason,
+  ResetRecord,
+  SnapshotRecord,
+  SnapshotRef,
+  SnapshotStore,
+  StoredRecord,
+  TermRecord,
+} from './contracts/journal.js';
+export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
+export * from './errors.js';
+export { type GatherOptions, gather } from './gather.js';
+export {
+  FULL_KEYSPACE,
+  hasPrefix,
+  type KeyRange,
+  keyAfter,
+  prefixRange,
+  rangeContains,
+  rangesOverlap,
+} from './key-range.js';
+export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
+export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics } from './metrics.js';
+export { comparePositions, formatPosition, type Position } from './position.js';

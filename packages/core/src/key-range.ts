@@ -1,0 +1,49 @@
+/** Half-open range of keys, `[start, end)`; `end` null means: to the end of the keyspace. Bytes, never text. */
+export interface KeyRange {
+  readonly start: Buffer;
+  readonly end: Buffer | null;
+}
+
+/** The first key etcd allows is the single zero byte. */
+const FIRST_KEY = Buffer.from([0]);
+
+/** Every key there is. */
+export const FULL_KEYSPACE: KeyRange = { start: FIRST_KEY, end: null };
+
+/** The keys that begin with `prefix`; an empty prefix is the full keyspace. */
+export function prefixRange(prefix: Buffer): KeyRange {
+  if (prefix.length === 0) return FULL_KEYSPACE;
+  return { start: prefix, end: prefixEnd(prefix) };
+}
+
+/** The smallest key after every key with this prefix, or null when there is none (a prefix of 0xff bytes only). */
+function prefixEnd(prefix: Buffer): Buffer | null {
+  for (let last = prefix.length - 1; last >= 0; last--) {
+    const byte = prefix[last] ?? 0;
+    if (byte < 0xff) {
+      const end = Buffer.from(prefix.subarray(0, last + 1));
+      end[last] = byte + 1;
+      return end;
+    }
+  }
+  return null;
+}
+
+/** The smallest key that is greater than `key`: where the next page starts. */
+export function keyAfter(key: Buffer): Buffer {
+  return Buffer.concat([key, FIRST_KEY]);
+}
+
+export function rangeContains(range: KeyRange, key: Buffer): boolean {
+  return Buffer.compare(key, range.start) >= 0 && (range.end === null || Buffer.compare(key, range.end) < 0);
+}
+
+export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
+  const aBeforeBEnds = b.end === null || Buffer.compare(a.start, b.end) < 0;
+  const bBeforeAEnds = a.end === null || Buffer.compare(b.start, a.end) < 0;
+  return aBeforeBEnds && bBeforeAEnds;
+}
+
+export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
+  return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+}
