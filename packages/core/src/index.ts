@@ -32,6 +32,7 @@ export type {
   ApplyResult,
   Checkpoint,
   Destination,
+  DestinationView,
   Write,
 } from './contracts/destination.js';
 export type { Elector, Leadership } from './contracts/election.js';
@@ -68,4 +69,5 @@ export {
 } from './key-range.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics } from './metrics.js';
+export { orWhenDue } from './or-when-due.js';
 export { comparePositions, formatPosition, type Position } from './position.js';

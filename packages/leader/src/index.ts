@@ -1,1 +1,3 @@
-export {};
+export { type LeaderOptions, runLeader } from './leader.js';
+export type { LeaderObserver } from './observer.js';
+export { ReservedKeys } from './reserved.js';

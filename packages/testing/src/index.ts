@@ -1,1 +1,26 @@
-export {};
+export { type Audit, type AuditedRange, type AuditResult, audit, type Difference, readKeys } from './audit.js';
+export { EtcdGateway, type GatewayOperation, type HistoryEvent } from './gateway.js';
+export { type ChainVerdict, checkChain } from './journal-chain.js';
+export { CONFTOOL_PREFIX, conftoolKeyspace, type KeyAndValue, type KeyspaceOptions, poolValue } from './keyspace.js';
+export { type LoadOptions, loadKeys } from './load.js';
+export { FaultProxy, type ProxyCounters } from './proxy.js';
+export { Random } from './random.js';
+export { type RawMessage, readRawJournal } from './raw-journal.js';
+export { containerServers } from './servers/container/provider.js';
+export type {
+  EtcdOptions,
+  EtcdServer,
+  NatsOptions,
+  NatsServer,
+  RedisOptions,
+  RedisServer,
+  Server,
+  Servers,
+} from './servers/contract.js';
+export { TestServerError } from './servers/errors.js';
+export { localServers } from './servers/local/provider.js';
+export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
+export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';
+export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
+export { type UntilOptions, until, WaitedInVainError } from './wait.js';
+export { runWorkload, type WorkloadOptions } from './workload.js';

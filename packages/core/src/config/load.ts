@@ -106,7 +106,7 @@ function lowerFirst(text: string): string {
 
 /** Finds the place in the file that a path names: the key itself, or the nearest parent that exists. */
 function locate(document: Document, lines: LineCounter, path: Path, reason: string): ConfigProblem {
-  let offset = 0;
+  let offset = isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0;
   let node: unknown = document.contents;
   for (const step of path) {
     if (isMap(node)) {

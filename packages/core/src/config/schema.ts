@@ -98,6 +98,12 @@ const node = z
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'expected HOST:PORT')
       .default('127.0.0.1:8686')
       .describe('Address of the admin HTTP.'),
+    tokenFile: z
+      .string()
+      .optional()
+      .describe(
+        'File with the token that verbs which change something must carry, when `listen` is not a loopback address.',
+      ),
     roles: z
       .array(z.enum(['leader', 'worker']))
       .min(1, 'expected leader, worker or both')

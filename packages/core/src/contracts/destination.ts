@@ -9,6 +9,11 @@ export interface Checkpoint {
   readonly position: Position;
   /** Set while a difference against a snapshot is being written; every write of it is guarded by this very value. */
   readonly resync: { readonly snapshot: string; readonly target: Position; readonly attempt: number } | null;
+  /**
+   * Set while the revision behind `position` is larger than one transaction: so many of its writes, in their order,
+   * are done. A restart goes on there.
+   */
+  readonly partial: { readonly revision: number; readonly writes: number } | null;
 }
 
 /** A change as it is written to a destination: keys already mapped by the routes. */
@@ -39,6 +44,13 @@ export interface ApplyLimits {
   readonly maxBytes: number;
 }
 
+/** A destination as it stood at one moment. */
+export interface DestinationView {
+  readonly checkpoint: Checkpoint | null;
+  /** Live keys of a range in key order, as pages. */
+  range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
+}
+
 export interface Destination {
   readonly limits: ApplyLimits;
   checkpoint(signal: AbortSignal): Promise<Checkpoint | null>;
@@ -47,7 +59,7 @@ export interface Destination {
    * @throws UnavailableError when the destination cannot be reached
    */
   apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
-  /** Live keys of a range in key order, as pages, all at one state of the destination. */
-  range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
+  /** Checkpoint and data of one and the same state, where the destination can do that (etcd: one revision). */
+  view(signal: AbortSignal): Promise<DestinationView>;
   close(): Promise<void>;
 }

@@ -1,0 +1,97 @@
+import type { DestinationReport } from '../daemon/destination-status.js';
+import type { HopHealth } from '../daemon/hop-monitor.js';
+import type { LeaderReport } from '../daemon/leader-status.js';
+
+/** What one node knows of itself: `/v1/status?scope=node`. */
+export interface NodeStatus {
+  readonly id: string;
+  readonly listen: string;
+  readonly version: string;
+  readonly roles: readonly string[];
+  readonly ready: boolean;
+  readonly hops: readonly HopHealth[];
+  /** Null unless this node leads. */
+  readonly leader: LeaderReport | null;
+  readonly source: { readonly revision: number | null };
+  readonly journal: JournalStatus | null;
+  readonly destinations: readonly DestinationReport[];
+}
+
+export interface JournalStatus {
+  readonly id: string;
+  readonly generation: number | null;
+  readonly revision: number | null;
+  readonly bytes: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly deviations: readonly string[];
+}
+
+/** A node of the pipeline as another node sees it. */
+export interface NodeSummary {
+  readonly id: string;
+  readonly listen: string;
+  readonly roles: readonly string[];
+  readonly version: string | null;
+  readonly reachable: boolean;
+  readonly ready: boolean;
+  /** What is wrong, as sentences; empty when nothing is. */
+  readonly problems: readonly string[];
+}
+
+/** The whole pipeline: `tidemark status -o json` and `/v1/status`. A stable contract. */
+export interface PipelineStatus {
+  readonly pipeline: string;
+  readonly leader: { readonly node: string; readonly term: number; readonly since: string } | null;
+  readonly nodes: readonly NodeSummary[];
+  readonly source: { readonly revision: number | null };
+  readonly journal: JournalStatus | null;
+  readonly destinations: readonly DestinationReport[];
+}
+
+/** Merges what the nodes say of themselves. A destination nobody owns is reported as starting, without an owner. */
+export function mergeStatus(
+  pipeline: string,
+  configured: readonly { readonly name: string; readonly kind: string }[],
+  nodes: readonly { readonly summary: NodeSummary; readonly status: NodeStatus | null }[],
+): PipelineStatus {
+  const statuses = nodes.flatMap(({ status }) => (status === null ? [] : [status]));
+  const leading = statuses
+    .filter(({ leader }) => leader !== null)
+    .sort((a, b) => (b.leader?.term ?? 0) - (a.leader?.term ?? 0))[0];
+  const revisions = statuses.flatMap(({ source }) => source.revision ?? []);
+  const owned = statuses.flatMap(({ destinations }) => destinations);
+  return {
+    pipeline,
+    leader: leading?.leader ? { node: leading.id, term: leading.leader.term, since: leading.leader.since } : null,
+    nodes: nodes.map(({ summary }) => summary),
+    source: { revision: revisions.length === 0 ? null : Math.max(...revisions) },
+    journal: newestJournal(statuses),
+    destinations: configured.map(
+      ({ name, kind }) => owned.find((report) => report.name === name) ?? unowned(name, kind),
+    ),
+  };
+}
+
+function newestJournal(statuses: readonly NodeStatus[]): JournalStatus | null {
+  const seen = statuses.flatMap(({ journal }) => journal ?? []);
+  return seen.sort((a, b) => b.lastSequence - a.lastSequence)[0] ?? null;
+}
+
+function unowned(name: string, kind: string): DestinationReport {
+  return {
+    name,
+    kind,
+    owner: null,
+    state: 'starting',
+    generation: 0,
+    revision: 0,
+    lagRevisions: 0,
+    lagSeconds: 0,
+    since: new Date().toISOString(),
+    reason: 'No node owns this destination at the moment.',
+    hold: null,
+    appliedTransactions: 0,
+    appliedChanges: 0,
+  };
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { type Config, loadConfig, parseDuration } from '@tidemark/core';
+import { type RequestOptions, requestNode } from '../admin/client.js';
+import { UsageError } from '../errors.js';
+
+/** The options every command understands. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly output: 'table' | 'json';
+  readonly timeout: string;
+}
+
+/** What a command has to work with: options resolved against the environment. Results go to stdout, talk to stderr. */
+export class CommandContext {
+  constructor(private readonly options: GlobalOptions) {}
+
+  get json(): boolean {
+    return this.options.output === 'json';
+  }
+
+  get configFile(): string {
+    const file = this.options.config ?? process.env['TIDEMARK_CONFIG'];
+    if (file !== undefined && file !== '') return file;
+    throw new UsageError({ message: 'No configuration was named.', remedy: 'Use -c FILE, or set TIDEMARK_CONFIG.' });
+  }
+
+  get config(): Config {
+    return loadConfig(this.configFile);
+  }
+
+  get timeoutMs(): number {
+    const ms = parseDuration(this.options.timeout);
+    if (ms !== null && ms > 0) return ms;
+    throw new UsageError({
+      message: `--timeout ${this.options.timeout} is not a duration.`,
+      remedy: 'Use a value such as 500ms, 10s or 5m.',
+    });
+  }
+
+  /** One request to the node that the configuration names. */
+  async request(path: string, options: Pick<RequestOptions, 'method'> = {}): Promise<Response> {
+    const { node } = this.config;
+    const token = node.tokenFile === undefined ? undefined : readFileSync(node.tokenFile, 'utf8').trim();
+    return await requestNode(node.listen, path, { ...options, timeoutMs: this.timeoutMs, token });
+  }
+
+  /** A result: text for people, or one JSON document. */
+  print(value: object, table: () => string): void {
+    process.stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : `${table()}\n`);
+  }
+}

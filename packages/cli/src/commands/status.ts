@@ -1,0 +1,45 @@
+import type { PipelineStatus } from '../admin/status.js';
+import type { CommandContext } from './context.js';
+import { formatAge, formatBytes, formatTable } from './table.js';
+
+export async function statusCommand(context: CommandContext): Promise<number> {
+  const status = (await (await context.request('/v1/status')).json()) as PipelineStatus;
+  context.print(status, () => describe(status));
+  return 0;
+}
+
+function describe(status: PipelineStatus): string {
+  const { leader, source, journal } = status;
+  const lines = [
+    `pipeline  ${status.pipeline}`,
+    `leader    ${leader ? `${leader.node}, term ${leader.term}, for ${formatAge(secondsSince(leader.since))}` : 'none: nodes are campaigning, or none has the role'}`,
+    `source    revision ${source.revision ?? 'unknown'}`,
+    `journal   ${journal ? `revision ${journal.revision ?? 'none'}, generation ${journal.generation ?? 'none'}, ${formatBytes(journal.bytes)}` : 'not reachable'}`,
+    ...(journal?.deviations ?? []).map((deviation) => `          ! ${deviation}`),
+    '',
+    formatTable([
+      ['NODE', 'ADDRESS', 'ROLES', 'READY'],
+      ...status.nodes.map((node) => [node.id, node.listen, node.roles.join(','), node.ready ? 'yes' : 'no']),
+    ]),
+    ...status.nodes.flatMap((node) => node.problems.map((problem) => `  ! ${node.id}: ${problem}`)),
+    '',
+    formatTable([
+      ['DESTINATION', 'KIND', 'STATE', 'OWNER', 'REVISION', 'LAG', 'SINCE'],
+      ...status.destinations.map((destination) => [
+        destination.name,
+        destination.kind,
+        destination.state,
+        destination.owner ?? '-',
+        String(destination.revision),
+        `${destination.lagRevisions} rev, ${formatAge(destination.lagSeconds)}`,
+        formatAge(secondsSince(destination.since)),
+      ]),
+    ]),
+    ...status.destinations.flatMap(({ name, reason }) => (reason === null ? [] : [`  ! ${name}: ${reason}`])),
+  ];
+  return lines.join('\n');
+}
+
+function secondsSince(time: string): number {
+  return Math.max(0, (Date.now() - Date.parse(time)) / 1000);
+}

@@ -1,0 +1,31 @@
+import type { Config, Destination, DestinationConfig, Journal, Source } from '@tidemark/core';
+import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
+import { NatsJournal } from '@tidemark/journal';
+import { EtcdDestination } from '@tidemark/worker';
+import { NotSupportedError } from '../errors.js';
+
+/** The concrete classes behind the contracts are chosen here and nowhere else. */
+
+export function openSource(config: Config): Source {
+  return new EtcdSource(config.source);
+}
+
+/** A client of its own: what happens to other hops must not cost the lease. */
+export function openCoordination(config: Config): EtcdClient {
+  return new EtcdClient(config.coordination);
+}
+
+export function openJournal(config: Config): Journal {
+  return new NatsJournal({ pipeline: config.name, ...config.journal });
+}
+
+export function openDestination(pipeline: string, config: DestinationConfig): Destination {
+  if (config.kind === 'redis') {
+    throw new NotSupportedError({
+      message: `Destination ${config.name}: kind redis is not available in this version.`,
+      remedy: 'Remove the destination, or use a version that has it.',
+    });
+  }
+  const checkpointKey = `${config.checkpointPrefix}${pipeline}/${config.name}/checkpoint`;
+  return new EtcdDestination(new EtcdKv(config), { checkpointKey: Buffer.from(checkpointKey) });
+}

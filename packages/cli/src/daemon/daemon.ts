@@ -1,0 +1,173 @@
+import {
+  aborted,
+  type Config,
+  createMetrics,
+  describeError,
+  type Journal,
+  type Logger,
+  loadConfig,
+  type Metrics,
+  prefixRange,
+  type Source,
+} from '@tidemark/core';
+import { CoordinationSession, EtcdElector, NodeRegistry } from '@tidemark/etcd';
+import { ReservedKeys, runLeader } from '@tidemark/leader';
+import { AdminServer } from '../admin/server.js';
+import { VERSION } from '../version.js';
+import { openCoordination, openJournal, openSource } from './backends.js';
+import { Destinations } from './destinations.js';
+import { HopMonitor } from './hop-monitor.js';
+import { JournalWatch } from './journal-watch.js';
+import { LeaderStatus } from './leader-status.js';
+import { Node } from './node.js';
+import { notifySystemd } from './notify.js';
+import { StepDownElector } from './step-down.js';
+
+/** A quiet journal gets a record at least this often, and at least four times within its maximum age. */
+const PROGRESS_EVERY_MS = 3_600_000;
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly configFile: string;
+  readonly logger: Logger;
+  /** Is given the function that re-reads the configuration file's destinations. */
+  readonly onReload: (reload: () => void) => void;
+}
+
+/**
+ * Runs a node until `signal` aborts: campaigns for leader, works for destinations, answers on the admin address. Peers
+ * that cannot be reached are waited for, never a reason to end.
+ * @throws ListenError when the admin address is taken
+ */
+export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const { config, configFile, logger } = options;
+  const daemon = new Daemon(config, logger, createMetrics(config.name));
+  options.onReload(() => void daemon.reload(configFile));
+  await daemon.run(signal);
+}
+
+class Daemon {
+  private readonly source: Source;
+  private readonly journal: Journal;
+  private readonly session: CoordinationSession;
+  private readonly registry: NodeRegistry;
+  private readonly destinations: Destinations;
+  private readonly leaderElector: StepDownElector;
+  private readonly leaderStatus: LeaderStatus;
+  private readonly journalWatch: JournalWatch;
+  private readonly sourceMonitor: HopMonitor;
+  private readonly admin: AdminServer;
+
+  constructor(
+    private readonly config: Config,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    const { node, coordination, name } = config;
+    const prefix = `${coordination.prefix}${name}/`;
+    metrics.buildInfo.set({ version: VERSION }, 1);
+    this.source = openSource(config);
+    this.journal = openJournal(config);
+    this.session = new CoordinationSession(openCoordination(config), { leaseTtlMs: coordination.leaseTtl, logger });
+    this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
+    const elector = (key: string) =>
+      new EtcdElector(this.session, { prefix: `${prefix}${key}`, candidate: node.id, logger });
+    this.leaderElector = new StepDownElector(elector('leader/'));
+    this.leaderStatus = new LeaderStatus(metrics);
+    this.journalWatch = new JournalWatch(this.journal, metrics, logger);
+    this.sourceMonitor = new HopMonitor('source', (signal) => this.source.identity(signal), logger);
+    this.destinations = new Destinations({
+      config,
+      journal: this.journal,
+      elector,
+      journalEnd: () => this.journalWatch.end,
+      metrics,
+      logger,
+    });
+    this.admin = new AdminServer(node, new Node({ ...this.parts(), metrics }), logger);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { config, logger } = this;
+    const { id, listen, roles } = config.node;
+    await this.admin.listen();
+    logger.info({ node: id, listen, roles, version: VERSION }, 'started');
+    // Lives until the roles have ended: their keys are under the session's lease.
+    const background = new AbortController();
+    const running = [
+      this.session.run(background.signal),
+      this.registry.announce({ id, listen, roles, version: VERSION }, background.signal),
+      this.sourceMonitor.run(background.signal),
+      this.journalWatch.run(background.signal),
+    ];
+    if (roles.includes('worker')) await this.destinations.configure(config.destinations);
+    const leading = roles.includes('leader') ? this.lead(signal) : Promise.resolve();
+    await notifySystemd('READY=1', logger);
+    await aborted(signal);
+    await notifySystemd('STOPPING=1', logger);
+    await Promise.all([leading, this.destinations.stopAll()]);
+    background.abort();
+    await Promise.all(running);
+    await Promise.all([this.source.close(), this.journal.close(), this.session.close()]);
+    await this.admin.close();
+    logger.info('stopped');
+  }
+
+  /** Takes over the destinations of the file; anything wrong with it changes nothing. */
+  async reload(configFile: string): Promise<void> {
+    const { logger, config } = this;
+    try {
+      const { destinations } = loadConfig(configFile);
+      if (config.node.roles.includes('worker')) await this.destinations.configure(destinations);
+      logger.info(
+        { destinations: destinations.map(({ name }) => name) },
+        'destinations re-read; other settings need a restart',
+      );
+    } catch (error) {
+      logger.error({ reason: describeError(error) }, 'the configuration was not re-read, nothing has changed');
+    }
+  }
+
+  private lead(signal: AbortSignal): Promise<void> {
+    const { config, source, journal, logger } = this;
+    return runLeader(
+      {
+        node: config.node.id,
+        source,
+        journal,
+        elector: this.leaderElector,
+        reserved: new ReservedKeys([prefixRange(Buffer.from(config.coordination.prefix))]),
+        snapshotEveryMs: config.journal.snapshotEvery,
+        progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
+        logger: logger.child({ role: 'leader' }),
+        observer: this.leaderStatus,
+      },
+      signal,
+    );
+  }
+
+  private parts() {
+    const {
+      config,
+      source,
+      journal,
+      destinations,
+      leaderElector,
+      leaderStatus,
+      journalWatch,
+      sourceMonitor,
+      registry,
+    } = this;
+    return {
+      config,
+      source,
+      journal,
+      destinations,
+      leaderElector,
+      leaderStatus,
+      journalWatch,
+      sourceMonitor,
+      registry,
+    };
+  }
+}

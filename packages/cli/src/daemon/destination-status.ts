@@ -1,0 +1,119 @@
+import { DESTINATION_STATES, type DestinationState, type Metrics, type Position } from '@tidemark/core';
+import type { WorkerObserver } from '@tidemark/worker';
+
+/** One destination as its owner sees it; the JSON of `tidemark status`. */
+export interface DestinationReport {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: DestinationState;
+  readonly owner: string | null;
+  readonly generation: number;
+  readonly revision: number;
+  readonly lagRevisions: number;
+  readonly lagSeconds: number;
+  /** RFC 3339: since when it is in this state. */
+  readonly since: string;
+  readonly reason: string | null;
+  readonly hold: null;
+  readonly appliedTransactions: number;
+  readonly appliedChanges: number;
+}
+
+/** Where the journal ends, as this node last saw it. */
+export interface JournalEnd {
+  readonly position: Position;
+  /** Milliseconds since the epoch when its last record was written. */
+  readonly time: number;
+}
+
+/** Keeps what a destination's worker tells, for status and metrics. */
+export class DestinationStatus implements WorkerObserver {
+  private state_: DestinationState = 'starting';
+  private reason: string | null = null;
+  private since = new Date().toISOString();
+  private position: Position = { generation: 0, revision: 0 };
+  /** When the oldest change that is not applied was journaled; null when there is none. */
+  private oldestWaiting: number | null = null;
+  private transactions = 0;
+  private changes = 0;
+
+  constructor(
+    private readonly identity: { readonly name: string; readonly kind: string; readonly owner: string },
+    private readonly metrics: Metrics,
+    private readonly journalEnd: () => JournalEnd | null,
+  ) {}
+
+  state(state: DestinationState, reason: string | null): void {
+    if (state !== this.state_) this.since = new Date().toISOString();
+    this.state_ = state;
+    this.reason = reason;
+    const destination = this.identity.name;
+    for (const each of DESTINATION_STATES)
+      this.metrics.destinationState.set({ destination, state: each }, each === state ? 1 : 0);
+  }
+
+  applied({ puts, deletes, seconds }: { puts: number; deletes: number; seconds: number }): void {
+    const destination = this.identity.name;
+    this.transactions++;
+    this.changes += puts + deletes;
+    this.metrics.appliedTransactions.inc({ destination });
+    if (puts > 0) this.metrics.appliedChanges.inc({ destination, op: 'put' }, puts);
+    if (deletes > 0) this.metrics.appliedChanges.inc({ destination, op: 'delete' }, deletes);
+    this.metrics.applySeconds.observe({ destination }, seconds);
+  }
+
+  reached(position: Position, time: number): void {
+    this.position = position;
+    if (this.oldestWaiting !== null && time >= this.oldestWaiting) this.oldestWaiting = null;
+  }
+
+  waiting(time: number): void {
+    this.oldestWaiting ??= time;
+  }
+
+  fenced(): void {
+    this.metrics.fenced.inc({ role: 'worker' });
+  }
+
+  /** The report now; also brings the gauges up to date. */
+  get report(): DestinationReport {
+    const lag = this.lag();
+    const destination = this.identity.name;
+    this.metrics.destinationRevision.set({ destination }, this.position.revision);
+    this.metrics.destinationLagRevisions.set({ destination }, lag.lagRevisions);
+    this.metrics.destinationLagSeconds.set({ destination }, lag.lagSeconds);
+    return {
+      ...this.identity,
+      state: this.state_,
+      ...this.position,
+      ...lag,
+      since: this.since,
+      reason: this.reason,
+      hold: null,
+      appliedTransactions: this.transactions,
+      appliedChanges: this.changes,
+    };
+  }
+
+  /** Gauges of a destination that is no longer ours would lie: they are taken away. */
+  forget(): void {
+    const destination = this.identity.name;
+    const { destinationRevision, destinationLagRevisions, destinationLagSeconds, destinationState } = this.metrics;
+    for (const gauge of [destinationRevision, destinationLagRevisions, destinationLagSeconds])
+      gauge.remove({ destination });
+    for (const state of DESTINATION_STATES) destinationState.remove({ destination, state });
+  }
+
+  private lag(): { lagRevisions: number; lagSeconds: number } {
+    const end = this.journalEnd();
+    const behind =
+      end !== null &&
+      (end.position.generation > this.position.generation || end.position.revision > this.position.revision);
+    if (!behind && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
+    const oldest = this.oldestWaiting ?? end?.time ?? Date.now();
+    return {
+      lagRevisions: Math.max(0, (end?.position.revision ?? 0) - this.position.revision),
+      lagSeconds: Math.max(0, (Date.now() - oldest) / 1000),
+    };
+  }
+}

@@ -1,0 +1,65 @@
+import { describeError, type Logger, sleep, TidemarkError, UnavailableError } from '@tidemark/core';
+
+/** Milliseconds between two probes of a peer, and after which one counts as failed. */
+const PROBE_EVERY_MS = 2_000;
+const PROBE_TIMEOUT_MS = 4_000;
+
+/** How a peer was last seen. */
+export interface HopHealth {
+  readonly hop: string;
+  readonly reachable: boolean;
+  /** Null when reachable. */
+  readonly reason: string | null;
+  readonly remedy: string | null;
+  /** Milliseconds since the epoch of the last change between reachable and not. */
+  readonly since: number;
+}
+
+/** Asks a peer regularly whether it answers; logs once per change. Only reports: nothing waits for it. */
+export class HopMonitor {
+  private state: HopHealth;
+
+  constructor(
+    private readonly hop: string,
+    private readonly probe: (signal: AbortSignal) => Promise<unknown>,
+    private readonly logger: Logger,
+  ) {
+    this.state = { hop, reachable: false, reason: 'Not probed yet.', remedy: null, since: Date.now() };
+  }
+
+  get health(): HopHealth {
+    return this.state;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    let first = true;
+    while (!signal.aborted) {
+      const failure = await this.attempt(signal);
+      if (signal.aborted) return;
+      this.record(failure, first);
+      first = false;
+      await sleep(PROBE_EVERY_MS, signal);
+    }
+  }
+
+  private async attempt(signal: AbortSignal): Promise<unknown> {
+    try {
+      await this.probe(AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]));
+      return null;
+    } catch (error) {
+      return error ?? new UnavailableError({ message: 'The probe failed.', remedy: 'See the log.' });
+    }
+  }
+
+  private record(failure: unknown, first: boolean): void {
+    const reachable = failure === null;
+    const changed = first || reachable !== this.state.reachable;
+    const since = changed ? Date.now() : this.state.since;
+    const reason = reachable ? null : describeError(failure);
+    const remedy = failure instanceof TidemarkError ? failure.remedy : null;
+    this.state = { hop: this.hop, reachable, reason, remedy, since };
+    if (!changed) return;
+    if (reachable) this.logger.info({ hop: this.hop }, 'reachable');
+    else this.logger.warn({ hop: this.hop, reason, remedy }, 'unreachable, will keep trying');
+  }
+}

@@ -1,0 +1,173 @@
+import {
+  type Config,
+  type Journal,
+  type JournalInfo,
+  type JournalRecord,
+  type Metrics,
+  type ReadFrom,
+  type Source,
+  TidemarkError,
+} from '@tidemark/core';
+import type { NodeRegistry } from '@tidemark/etcd';
+import { type VerifyReport, verify } from '@tidemark/worker';
+import { fetchNodeStatus } from '../admin/client.js';
+import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
+import { VERSION } from '../version.js';
+import type { Destinations } from './destinations.js';
+import type { HopHealth, HopMonitor } from './hop-monitor.js';
+import type { JournalWatch } from './journal-watch.js';
+import type { LeaderStatus } from './leader-status.js';
+import type { StepDownElector } from './step-down.js';
+
+/** Milliseconds another node gets to tell its status. */
+const PEER_TIMEOUT_MS = 2_000;
+
+export interface NodeParts {
+  readonly config: Config;
+  readonly source: Source;
+  readonly journal: Journal;
+  readonly destinations: Destinations;
+  readonly leaderElector: StepDownElector;
+  readonly leaderStatus: LeaderStatus;
+  readonly journalWatch: JournalWatch;
+  readonly sourceMonitor: HopMonitor;
+  readonly registry: NodeRegistry;
+  readonly metrics: Metrics;
+}
+
+/** A destination name that the configuration does not have. */
+export class UnknownDestinationError extends TidemarkError {
+  readonly code = 'UNKNOWN_DESTINATION';
+}
+
+/** The running node as the admin address sees it: status, and the verbs. */
+export class Node {
+  constructor(private readonly parts: NodeParts) {}
+
+  /** What this node needs and how it was last seen. A standby needs no destination. */
+  get hops(): readonly HopHealth[] {
+    const { sourceMonitor, journalWatch, destinations } = this.parts;
+    return [sourceMonitor.health, journalWatch.health, ...destinations.all.flatMap((owned) => owned.health ?? [])];
+  }
+
+  get ready(): boolean {
+    return this.hops.every(({ reachable }) => reachable);
+  }
+
+  status(): NodeStatus {
+    const { config, destinations, leaderStatus, journalWatch } = this.parts;
+    const info = journalWatch.info;
+    const leader = leaderStatus.report;
+    return {
+      id: config.node.id,
+      listen: config.node.listen,
+      version: VERSION,
+      roles: config.node.roles,
+      ready: this.ready,
+      hops: this.hops,
+      leader,
+      source: { revision: leader?.sourceRevision ?? null },
+      journal: info && {
+        id: info.id,
+        generation: info.last?.position.generation ?? null,
+        revision: info.last?.position.revision ?? null,
+        bytes: info.bytes,
+        firstSequence: info.firstSequence,
+        lastSequence: info.lastSequence,
+        deviations: info.deviations,
+      },
+      destinations: destinations.all.flatMap((owned) => owned.report ?? []),
+    };
+  }
+
+  /** Asks every registered node. When coordination cannot be reached, this node alone speaks. */
+  async pipelineStatus(signal: AbortSignal): Promise<PipelineStatus> {
+    const { config } = this.parts;
+    const peers = await this.peers(signal);
+    const nodes = await Promise.all(peers.map((peer) => this.ask(peer, signal)));
+    return mergeStatus(config.name, config.destinations, nodes);
+  }
+
+  /** Prometheus text; gauges that depend on the clock are brought up to date first. */
+  async metrics(): Promise<string> {
+    this.status();
+    return await this.parts.metrics.registry.metrics();
+  }
+
+  async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
+    const owned = this.parts.destinations.find(name);
+    if (owned === null) {
+      throw new UnknownDestinationError({
+        message: `There is no destination "${name}".`,
+        remedy: `Use one of: ${this.parts.config.destinations.map((destination) => destination.name).join(', ')}.`,
+      });
+    }
+    return await verify(this.parts.source, owned.destination, owned.routes, signal);
+  }
+
+  /** Address of the node that leads, null when none does. */
+  async leaderAddress(signal: AbortSignal): Promise<string | null> {
+    const { leader, nodes } = await this.pipelineStatus(signal);
+    return nodes.find(({ id }) => id === leader?.node)?.listen ?? null;
+  }
+
+  /** Ends this node's leadership; false when it does not lead. */
+  stepDown(): boolean {
+    return this.parts.leaderElector.stepDown();
+  }
+
+  async journalInfo(signal: AbortSignal): Promise<JournalInfo> {
+    return await this.parts.journal.info(signal);
+  }
+
+  /** Records from a source revision of the present generation on, or all that are kept (0), up to the journal's end as it is now. */
+  async *records(fromRevision: number, signal: AbortSignal): AsyncGenerator<JournalRecord> {
+    const { journal } = this.parts;
+    const { first, last, lastSequence } = await journal.info(signal);
+    if (first === null || last === null) return;
+    const { generation } = last.position;
+    const reaches = first.position.generation === generation && fromRevision - 1 > first.previous;
+    const from: ReadFrom = reaches ? { after: { generation, revision: fromRevision - 1 } } : 'oldest';
+    for await (const { sequence, record } of journal.read(from, signal)) {
+      yield record;
+      if (sequence >= lastSequence) return;
+    }
+  }
+
+  private async peers(
+    signal: AbortSignal,
+  ): Promise<readonly { id: string; listen: string; roles: readonly string[] }[]> {
+    const { node } = this.parts.config;
+    try {
+      const registered = await this.parts.registry.list(
+        AbortSignal.any([signal, AbortSignal.timeout(PEER_TIMEOUT_MS)]),
+      );
+      return registered.some(({ id }) => id === node.id) ? registered : [...registered, node];
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      return [node];
+    }
+  }
+
+  private async ask(
+    peer: { id: string; listen: string; roles: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<{ summary: NodeSummary; status: NodeStatus | null }> {
+    const { node } = this.parts.config;
+    const status = peer.id === node.id ? this.status() : await fetchNodeStatus(peer.listen, PEER_TIMEOUT_MS, signal);
+    const problems =
+      status === null
+        ? [`${peer.listen} does not answer.`]
+        : status.hops.flatMap(({ hop, reason }) => (reason === null ? [] : [`${hop}: ${reason}`]));
+    return {
+      status,
+      summary: {
+        ...peer,
+        version: status?.version ?? null,
+        reachable: status !== null,
+        ready: status?.ready ?? false,
+        problems,
+      },
+    };
+  }
+}

@@ -1,0 +1,117 @@
+import { ConfigError, configJsonSchema, TidemarkError } from '@tidemark/core';
+import { Command, CommanderError, Option } from 'commander';
+import { RequestFailedError } from './admin/client.js';
+import { CommandContext, type GlobalOptions } from './commands/context.js';
+import { type CatOptions, journalCatCommand, journalInfoCommand } from './commands/journal.js';
+import { type RunOptions, runCommand } from './commands/run.js';
+import { statusCommand } from './commands/status.js';
+import { stepDownCommand } from './commands/step-down.js';
+import { verifyCommand } from './commands/verify.js';
+import { NodeUnreachableError, UsageError } from './errors.js';
+import { VERSION } from './version.js';
+
+/** 0 ok; 1 failed, or differences found; 2 usage, or could not compare or reach; 78 bad configuration (sysexits.h EX_CONFIG). */
+const EXIT = { failed: 1, usage: 2, config: 78 } as const;
+
+function buildProgram(finish: (code: number) => void): Command {
+  const program = new Command('tidemark')
+    .description(
+      'Replicates one etcd v3 cluster through a durable journal to many destinations, exactly once in effect.',
+    )
+    .version(VERSION)
+    .option('-c, --config <file>', 'configuration of this node (default: $TIDEMARK_CONFIG)')
+    .addOption(
+      new Option('-o, --output <format>', 'how results are printed').choices(['table', 'json']).default('table'),
+    )
+    .option('--timeout <duration>', 'how long a node may take to answer', '10s')
+    .option('--no-color', 'plain text')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  const action =
+    <A extends unknown[]>(run: (context: CommandContext, ...args: A) => Promise<number>) =>
+    async (...args: unknown[]) => {
+      const context = new CommandContext(program.opts<GlobalOptions>());
+      finish(await run(context, ...(args as A)));
+    };
+
+  program
+    .command('run')
+    .description('the daemon: campaigns for leader and works for destinations')
+    .addOption(
+      new Option('--log-level <level>', 'least important lines to log')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .action(action((context, options: RunOptions) => runCommand(context, options)));
+  program
+    .command('check-config')
+    .description('validates the configuration; every problem as FILE:LINE:COLUMN: key: what is wrong')
+    .action(action(checkConfig));
+  program.command('schema').description('JSON Schema of the configuration, for editors').action(action(printSchema));
+  program.command('status').description('leader, nodes, journal and every destination').action(action(statusCommand));
+  program
+    .command('verify <destination>')
+    .description('compares a destination with the source at one position; exit code 1 when different')
+    .action(action((context, destination: string) => verifyCommand(context, destination)));
+  const journal = program.command('journal').description('looks into the journal');
+  journal
+    .command('info')
+    .description('extent, size and deviations from the configuration')
+    .action(action(journalInfoCommand));
+  journal
+    .command('cat')
+    .description('prints records, oldest first')
+    .option('--from <revision>', 'first source revision')
+    .option('--to <revision>', 'last source revision')
+    .option('--prefix <prefix>', 'only changes of keys with this prefix')
+    .action(action((context, options: CatOptions) => journalCatCommand(context, options)));
+  program.command('step-down').description('makes the leader hand over').action(action(stepDownCommand));
+  return program;
+}
+
+async function checkConfig(context: CommandContext): Promise<number> {
+  const { config, configFile } = context;
+  context.print(
+    { file: configFile, ok: true, pipeline: config.name },
+    () => `${configFile}: ok, pipeline ${config.name}, ${config.destinations.length} destination(s)`,
+  );
+  return 0;
+}
+
+async function printSchema(): Promise<number> {
+  process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+  return 0;
+}
+
+/** Prints what went wrong and what to do, and tells the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  if (error instanceof ConfigError) {
+    say(error.message);
+    return EXIT.config;
+  }
+  if (error instanceof RequestFailedError) {
+    say(`${error.problem.message}\n${error.problem.remedy}`);
+    return error.problem.code === 'CANNOT_COMPARE' || error.problem.code === 'UNKNOWN_DESTINATION'
+      ? EXIT.usage
+      : EXIT.failed;
+  }
+  if (error instanceof TidemarkError) {
+    say(`${error.message}\n${error.remedy}`);
+    return error instanceof UsageError || error instanceof NodeUnreachableError ? EXIT.usage : EXIT.failed;
+  }
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT.failed;
+}
+
+let exitCode = 0;
+try {
+  await buildProgram((code) => {
+    exitCode = code;
+  }).parseAsync();
+} catch (error) {
+  exitCode = report(error);
+}
+// The one place that ends the process: a client library's idle timer must not keep a finished command alive.
+process.exit(exitCode);

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { gather } from '../src/index.js';
+
+const bySize = { maxGroupBytes: 10, maxQueuedBytes: 100, sizeOf: (size: number) => size };
+
+/** An upstream that is fed by hand and ends when its signal aborts. */
+class Feed<T> {
+  private items: T[][] = [];
+  private wake: (() => void) | null = null;
+  private end: { error?: unknown } | null = null;
+  taken = 0;
+  stopped = false;
+
+  push(...items: T[]): void {
+    this.items.push(items);
+    this.wake?.();
+  }
+
+  finish(error?: unknown): void {
+    this.end = error === undefined ? {} : { error };
+    this.wake?.();
+  }
+
+  async *open(signal: AbortSignal): AsyncGenerator<T[]> {
+    signal.addEventListener('abort', () => this.wake?.());
+    while (!signal.aborted) {
+      const next = this.items.shift();
+      if (next !== undefined) {
+        this.taken++;
+        yield next;
+        continue;
+      }
+      if (this.end !== null) {
+        if ('error' in this.end) throw this.end.error;
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    this.stopped = true;
+  }
+}
+
+describe('gather', () => {
+  it('hands out one item at once when idle and everything that arrived meanwhile when busy', async () => {
+    const feed = new Feed<number>();
+    const groups = gather((signal) => feed.open(signal), bySize);
+    feed.push(1);
+    expect(await groups.next()).toEqual({ done: false, value: [1] });
+    feed.push(2);
+    feed.push(3);
+    feed.push(4);
+    await new Promise(setImmediate);
+    expect(await groups.next()).toEqual({ done: false, value: [2, 3, 4] });
+    await groups.return(undefined);
+  });
+
+  it('closes a group at its byte limit, and lets a single larger item through alone', async () => {
+    const feed = new Feed<number>();
+    feed.push(6, 6, 50, 1);
+    feed.finish();
+    const groups: number[][] = [];
+    for await (const group of gather((signal) => feed.open(signal), bySize)) groups.push(group);
+    expect(groups).toEqual([[6], [6], [50], [1]]);
+  });
+
+  it('stops reading upstream while more bytes wait than allowed', async () => {
+    const feed = new Feed<number>();
+    for (let i = 0; i < 10; i++) feed.push(60);
+    feed.finish();
+    const groups = gather((signal) => feed.open(signal), bySize);
+    await groups.next();
+    await new Promise(setImmediate);
+    expect(feed.taken).toBeLessThan(5);
+    let rest = 0;
+    for await (const group of groups) rest += group.length;
+    expect(rest).toBe(9);
+  });
+
+  it('rethrows upstream errors after what was read before', async () => {
+    const feed = new Feed<number>();
+    feed.push(1);
+    feed.finish(new Error('cut'));
+    const groups = gather((signal) => feed.open(signal), bySize);
+    expect((await groups.next()).value).toEqual([1]);
+    await expect(groups.next()).rejects.toThrow('cut');
+  });
+
+  it('ends an idle upstream when the consumer leaves', async () => {
+    const feed = new Feed<number>();
+    feed.push(1);
+    for await (const group of gather((signal) => feed.open(signal), bySize)) {
+      expect(group).toEqual([1]);
+      break;
+    }
+    expect(feed.stopped).toBe(true);
+  });
+});

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FULL_KEYSPACE, hasPrefix, keyAfter, prefixRange, rangeContains, rangesOverlap } from '../src/index.js';
+
+const bytes = (min: number) => fc.uint8Array({ minLength: min, maxLength: 4 }).map((array) => Buffer.from(array));
+
+describe('key ranges', () => {
+  it('a prefix range holds exactly the keys with that prefix', () => {
+    fc.assert(
+      fc.property(bytes(0), bytes(1), (prefix, key) => {
+        const isFirstKey = prefix.length === 0;
+        expect(rangeContains(prefixRange(prefix), key)).toBe(isFirstKey || hasPrefix(key, prefix));
+      }),
+    );
+  });
+
+  it('the next page starts at the smallest larger key', () => {
+    fc.assert(
+      fc.property(bytes(1), bytes(1), (key, other) => {
+        const after = keyAfter(key);
+        if (Buffer.compare(other, key) > 0) expect(Buffer.compare(other, after)).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+
+  it('prefix ranges overlap exactly when one prefix begins with the other', () => {
+    fc.assert(
+      fc.property(bytes(1), bytes(1), (a, b) => {
+        expect(rangesOverlap(prefixRange(a), prefixRange(b))).toBe(hasPrefix(a, b) || hasPrefix(b, a));
+      }),
+    );
+  });
+
+  it('a prefix of 0xff bytes reaches to the end of the keyspace', () => {
+    expect(prefixRange(Buffer.from([0xff, 0xff])).end).toBeNull();
+    expect(prefixRange(Buffer.alloc(0))).toEqual(FULL_KEYSPACE);
+    expect(prefixRange(Buffer.from([0x61, 0xff])).end).toEqual(Buffer.from([0x62]));
+  });
+});

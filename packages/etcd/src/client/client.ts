@@ -1,0 +1,101 @@
+import { setMaxListeners } from 'node:events';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { AmbiguousWriteError, type EtcdHopConfig, InvariantError, UnavailableError } from '@tidemark/core';
+import { readLogin, readTls } from './credentials.js';
+import { Member } from './member.js';
+import type { Method } from './methods.js';
+
+/** A healthy etcd answers in milliseconds; one that elects a leader needs one to two seconds. */
+const DEFAULT_TIMEOUT_MS = 5_000;
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  /** Only a write without an answer is ambiguous. */
+  readonly kind: 'read' | 'write';
+  /** The write may be sent again, to another member, when no answer came: it is guarded by a compare, or idempotent. */
+  readonly repeatable?: boolean;
+  /** Milliseconds for one attempt; 5,000 when absent. */
+  readonly timeoutMs?: number;
+}
+
+export interface OpenStream<Req, Res> {
+  readonly stream: ClientDuplexStream<Req, Res>;
+  readonly member: Member;
+}
+
+/**
+ * An etcd cluster. Calls go to one member, and stay with it until it fails; then the next one is asked. Give each
+ * purpose (election, source, every destination) a client of its own, so that trouble in one cannot reach another.
+ */
+export class EtcdClient {
+  private readonly members: readonly Member[];
+  private preferred = 0;
+
+  /** Reads certificates and password. @throws AccessDeniedError when a file cannot be read */
+  constructor(hop: EtcdHopConfig) {
+    const login = readLogin(hop.auth);
+    this.members = hop.endpoints.map((url) => {
+      const endpoint = withPort(url);
+      const credentials = endpoint.startsWith('https:') ? readTls(hop.tls) : undefined;
+      return new Member({ endpoint, credentials, login });
+    });
+  }
+
+  /**
+   * One request and its answer, from the first member that gives one. Each member is asked at most once.
+   * @throws AmbiguousWriteError when a write that is not repeatable was sent and no answer came
+   * @throws UnavailableError when no member answers, or the signal aborts
+   */
+  async call<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res> {
+    const { kind, signal, repeatable = kind === 'read', timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    // One signal is shared by many calls at once on purpose; Node would warn from the eleventh on.
+    setMaxListeners(0, signal);
+    let ambiguous: AmbiguousWriteError | null = null;
+    for (let attempt = 1; ; attempt++) {
+      const member = this.member();
+      try {
+        return await member.call(method, request, { kind, signal, timeoutMs });
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || signal.aborted) throw error;
+        this.avoid(member);
+        if (error instanceof AmbiguousWriteError) ambiguous ??= error;
+        const final = attempt >= this.members.length || (ambiguous !== null && !repeatable);
+        // A later attempt that surely did nothing does not make an earlier one certain.
+        if (final) throw ambiguous ?? error;
+      }
+    }
+  }
+
+  /** Opens a stream on the preferred member. Tell `avoid` when it breaks. */
+  async open<Req, Res>(method: Method<Req, Res>, signal: AbortSignal): Promise<OpenStream<Req, Res>> {
+    const member = this.member();
+    try {
+      const stream = await member.open(method, { kind: 'read', signal, timeoutMs: DEFAULT_TIMEOUT_MS });
+      return { stream, member };
+    } catch (error) {
+      this.avoid(member);
+      throw member.cast(error, 'read');
+    }
+  }
+
+  /** The next call goes to another member, if there is one. */
+  avoid(member: Member): void {
+    if (this.member() === member) this.preferred = (this.preferred + 1) % this.members.length;
+  }
+
+  close(): void {
+    for (const member of this.members) member.close();
+  }
+
+  private member(): Member {
+    const member = this.members[this.preferred];
+    if (member === undefined) throw new InvariantError('an etcd client needs at least one endpoint');
+    return member;
+  }
+}
+
+/** `scheme://host:port`: gRPC would take a missing port for 443, and etcd3 passes a path on as part of the host. */
+function withPort(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${protocol}//${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
+}

@@ -1,0 +1,199 @@
+import {
+  type ChannelOptions,
+  type Client,
+  type ClientDuplexStream,
+  Metadata,
+  type MethodDefinition,
+  type ServiceClientConstructor,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
+import { Etcd3, type IOptions } from 'etcd3';
+import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError } from '../errors.js';
+import type { Login } from './credentials.js';
+import { AUTHENTICATE, type Method, type ServiceName } from './methods.js';
+
+const CHANNEL_OPTIONS: ChannelOptions = {
+  // A catch-up response of a watch may hold a thousand revisions whatever their size; over the default limit of 4 MiB
+  // the stream would die, and die again at the same place after each reconnect.
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+  // Off by default in grpc-js: a frozen or cut-off member would go unnoticed until a deadline, or for ever on a stream.
+  // etcd answers pings more frequent than one in 5 s with GOAWAY, hence a second more.
+  'grpc.keepalive_time_ms': 6_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  // One connection for each service of each client: a bulk read must not delay a lease's keepalive.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_retries': 0,
+  'grpc.enable_http_proxy': 0,
+  // HTTP/2's default of 64 KiB a stream would cap a page or a catch-up at 64 KiB per round trip.
+  'grpc-node.flow_control_window': 4 * 1024 * 1024,
+};
+
+export interface UnaryOptions {
+  readonly kind: CallContext['kind'];
+  /** Milliseconds until an answer must be there. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface MemberOptions {
+  /** `http://host:port` or `https://host:port`. */
+  readonly endpoint: string;
+  readonly credentials: IOptions['credentials'];
+  readonly login: Login | null;
+}
+
+/**
+ * etcd3 for its channels, service definitions and codec, and for nothing above them. Its calls have no way to be
+ * cancelled or to carry metadata, and its policies repeat writes of their own accord and close a member's channels,
+ * with everybody's calls on them, when one call fails.
+ */
+class Channels extends Etcd3 {
+  open(service: ServiceName): Promise<Client> {
+    return this.pool.withConnection(service, ({ client }) => client);
+  }
+}
+
+/** One member of an etcd cluster: single attempts, no retries, errors cast. */
+export class Member {
+  readonly endpoint: string;
+  private readonly channels: Channels;
+  private readonly login: Login | null;
+  private metadata: Promise<Metadata> | null = null;
+
+  constructor(options: MemberOptions) {
+    this.endpoint = options.endpoint;
+    this.login = options.login;
+    this.channels = new Channels({
+      hosts: options.endpoint,
+      grpcOptions: CHANNEL_OPTIONS,
+      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+    });
+  }
+
+  /** One request, one answer. A token that the member does not know any more is renewed once. */
+  async call<Req, Res>(method: Method<Req, Res>, request: Req, options: UnaryOptions): Promise<Res> {
+    return this.withFreshToken(options, (metadata) => this.attempt(method, request, { ...options, metadata }));
+  }
+
+  /** Opens a bidirectional stream. It fails with raw gRPC errors: give them to `cast`. */
+  async open<Req, Res>(method: Method<Req, Res>, options: UnaryOptions): Promise<ClientDuplexStream<Req, Res>> {
+    const metadata = (await this.authenticated(options)).clone();
+    // Without it a member that is cut off from its cluster keeps the stream open and stays silent.
+    metadata.set('hasleader', 'true');
+    const client = await this.channels.open(method.service);
+    const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
+    return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {});
+  }
+
+  cast(error: unknown, kind: CallContext['kind']): TidemarkError {
+    const cast = castError(error, { endpoint: this.endpoint, kind });
+    if (cast instanceof InvalidTokenError) this.metadata = null;
+    return cast;
+  }
+
+  close(): void {
+    this.channels.close();
+  }
+
+  private async withFreshToken<T>(options: UnaryOptions, work: (metadata: Metadata) => Promise<T>): Promise<T> {
+    try {
+      return await work(await this.authenticated(options));
+    } catch (error) {
+      // Refused before anything was done, so that a write may be repeated as well.
+      if (!(error instanceof InvalidTokenError) || this.login === null) throw error;
+      return work(await this.authenticated(options));
+    }
+  }
+
+  private authenticated(options: UnaryOptions): Promise<Metadata> {
+    this.metadata ??= this.authenticate(options).catch((error: unknown) => {
+      this.metadata = null;
+      throw error;
+    });
+    return this.metadata;
+  }
+
+  private async authenticate({ timeoutMs }: UnaryOptions): Promise<Metadata> {
+    const metadata = new Metadata();
+    if (this.login === null) return metadata;
+    // Shared by all calls that wait for the token, so no single caller's signal may end it.
+    const { signal } = new AbortController();
+    const options = { kind: 'read', timeoutMs, signal, metadata: new Metadata() } as const;
+    try {
+      const { token } = await this.attempt(AUTHENTICATE, this.login, options);
+      metadata.set('token', token);
+    } catch (error) {
+      if (!(error instanceof AuthNotEnabledError)) throw error;
+    }
+    return metadata;
+  }
+
+  private async attempt<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options: UnaryOptions & { readonly metadata: Metadata },
+  ): Promise<Res> {
+    const { kind, metadata, signal, timeoutMs } = options;
+    const client = await this.openClient(method.service);
+    if (signal.aborted) throw notStarted(this.endpoint);
+    const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
+    return new Promise<Res>((resolve, reject) => {
+      const cancel = () => call.cancel();
+      const settle = (error: ServiceError | null, response?: Res) => {
+        signal.removeEventListener('abort', cancel);
+        if (error !== null || response === undefined) reject(this.cast(error, kind));
+        else resolve(response);
+      };
+      const deadline = Date.now() + timeoutMs;
+      const call = client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadata,
+        { deadline },
+        settle,
+      );
+      signal.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  private async openClient(service: ServiceName): Promise<Client> {
+    try {
+      return await this.channels.open(service);
+    } catch (error) {
+      throw closed(this.endpoint, error);
+    }
+  }
+}
+
+function definitionOf<Req, Res>(client: Client, method: Method<Req, Res>): MethodDefinition<Req, Res> {
+  // grpc-js hangs the service's definition on the class it makes for it.
+  const { service } = client.constructor as ServiceClientConstructor;
+  const definition: MethodDefinition<Req, Res> | undefined = service[method.name];
+  if (definition === undefined) throw new InvariantError(`etcd3 does not know ${method.service}.${method.name}`);
+  return {
+    ...definition,
+    requestSerialize: method.encode ?? definition.requestSerialize,
+    responseDeserialize: method.decode ?? definition.responseDeserialize,
+  };
+}
+
+function notStarted(endpoint: string): UnavailableError {
+  return new UnavailableError({
+    message: `a call to etcd at ${endpoint} was aborted before it began`,
+    remedy: 'Nothing to do: Tidemark is stopping this work.',
+  });
+}
+
+function closed(endpoint: string, cause: unknown): UnavailableError {
+  return new UnavailableError({
+    message: `the client of etcd at ${endpoint} is closed`,
+    remedy: 'Nothing to do: Tidemark is stopping.',
+    cause,
+  });
+}

@@ -1,0 +1,37 @@
+import { sleep } from '@tidemark/core';
+import type { EtcdClient } from './client.js';
+import type { Method } from './methods.js';
+
+/**
+ * One request and its answer over a procedure that is a stream, such as a lease's keepalive. A stream for each question
+ * is robust: it fails over, authenticates and times out like any other call, where a long-lived one has to be watched
+ * for a silence that is not an error.
+ * @throws UnavailableError when no answer came within `timeoutMs`, or `signal` aborted
+ */
+export async function roundTrip<Req, Res>(
+  client: EtcdClient,
+  method: Method<Req, Res>,
+  request: Req,
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<Res> {
+  const timer = new AbortController();
+  const { stream, member } = await client.open(method, options.signal);
+  try {
+    return await new Promise<Res>((resolve, reject) => {
+      const fail = (what: string) => () => reject(new Error(`${method.name}: ${what}`));
+      stream.once('data', resolve);
+      // Stays attached: a cancelled stream reports its end as an error, later.
+      stream.on('error', reject);
+      stream.once('end', fail('the stream ended without an answer'));
+      stream.write(request);
+      void sleep(options.timeoutMs, timer.signal).then(fail(`no answer within ${options.timeoutMs} ms`));
+      options.signal.addEventListener('abort', fail('aborted'), { once: true, signal: timer.signal });
+    });
+  } catch (error) {
+    client.avoid(member);
+    throw member.cast(error, 'read');
+  } finally {
+    timer.abort();
+    stream.cancel();
+  }
+}

@@ -1,0 +1,137 @@
+import {
+  Backoff,
+  describeError,
+  type Elector,
+  type Leadership,
+  LeadershipLostError,
+  type Logger,
+  TidemarkError,
+} from '@tidemark/core';
+import { Candidacy } from './candidacy.js';
+import { keyGone } from './key.js';
+import type { Lease } from './lease.js';
+import type { CoordinationSession } from './session.js';
+
+export interface ElectorOptions {
+  /** All candidates of this election are under it; ends with "/". */
+  readonly prefix: string;
+  /** Name of this node, for people who look at the keys. */
+  readonly candidate: string;
+  readonly logger: Logger;
+}
+
+/**
+ * Elects by create revision, like etcd's own concurrency package, on plain transactions: etcd3's Election can wait for
+ * its own key for ever, reports a lost lease a whole TTL late, and does not notice when the leader's key is deleted.
+ */
+export class EtcdElector implements Elector {
+  constructor(
+    private readonly session: CoordinationSession,
+    private readonly options: ElectorOptions,
+  ) {}
+
+  async lead(work: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ initialMs: 100, maxMs: 5_000 });
+    while (!signal.aborted) {
+      try {
+        await this.campaign(work, signal);
+      } catch (error) {
+        if (!signal.aborted) this.options.logger.warn({ reason: describeError(error) }, 'campaign or leadership ended');
+      }
+      await backoff.wait(signal);
+    }
+  }
+
+  /** From one candidacy to its end. */
+  private async campaign(work: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const lease = await this.session.lease(signal);
+    if (lease === null) return;
+    const { prefix, candidate } = this.options;
+    const { client } = this.session;
+    const candidacy = new Candidacy({ client, lease, prefix: Buffer.from(prefix), candidate });
+    try {
+      const waiting = AbortSignal.any([signal, lease.signal]);
+      await candidacy.register(waiting);
+      await this.waitForTurn(candidacy, lease, waiting);
+      if (!waiting.aborted) await this.serve(candidacy, { lease, work, signal });
+    } finally {
+      await this.resign(candidacy);
+    }
+  }
+
+  private async waitForTurn(candidacy: Candidacy, lease: Lease, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const predecessor = await candidacy.predecessor(signal);
+      if (predecessor === null) return;
+      await keyGone(this.session.client, { ...predecessor, pollMs: lease.ttlMs / 3 }, signal);
+    }
+  }
+
+  private async serve(
+    candidacy: Candidacy,
+    term: { lease: Lease; work: (leadership: Leadership) => Promise<void>; signal: AbortSignal },
+  ): Promise<void> {
+    const { lease, work, signal } = term;
+    const { logger, candidate } = this.options;
+    const leadership = new HeldLeadership(candidacy, lease, signal);
+    const over = new AbortController();
+    const { key, createRevision } = candidacy;
+    const guard = keyGone(this.session.client, { key, createRevision, pollMs: lease.ttlMs / 3 }, over.signal);
+    const guarded = guard.then(() => {
+      if (!over.signal.aborted) leadership.lose('its election key is gone');
+    });
+    logger.info({ candidate, token: createRevision }, 'elected');
+    try {
+      await work(leadership);
+    } finally {
+      over.abort();
+      await guarded;
+    }
+  }
+
+  private async resign(candidacy: Candidacy): Promise<void> {
+    try {
+      await candidacy.resign();
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      this.options.logger.debug({ reason: describeError(error) }, 'election key not deleted: it goes with its lease');
+    }
+  }
+}
+
+class HeldLeadership implements Leadership {
+  readonly token: number;
+  readonly signal: AbortSignal;
+  private readonly lost = new AbortController();
+
+  constructor(
+    private readonly candidacy: Candidacy,
+    private readonly lease: Lease,
+    /** Asks the work to come to its end: leadership is still held while it drains. */
+    stepDown: AbortSignal,
+  ) {
+    this.token = candidacy.createRevision;
+    this.signal = AbortSignal.any([stepDown, lease.signal, this.lost.signal]);
+  }
+
+  assertHeld(): void {
+    this.lease.assertAlive();
+    if (this.lost.signal.aborted) throw this.lost.signal.reason;
+  }
+
+  async prove(): Promise<void> {
+    this.assertHeld();
+    try {
+      await this.candidacy.prove(this.lease.signal);
+    } catch (error) {
+      if (error instanceof LeadershipLostError) this.lost.abort(error);
+      throw error;
+    }
+    this.assertHeld();
+  }
+
+  lose(why: string): void {
+    const remedy = 'Nothing to do: Tidemark campaigns again.';
+    this.lost.abort(new LeadershipLostError({ message: `leadership is lost: ${why}`, remedy }));
+  }
+}

@@ -1,0 +1,47 @@
+import { keyAfter, sleep, TidemarkError } from '@tidemark/core';
+import type { EtcdClient } from '../client/client.js';
+import { RANGE } from '../client/methods.js';
+import { watch } from '../watch/watch.js';
+
+/** A key as it was created once: deleted and created again, it is another one. */
+export interface CreatedKey {
+  readonly key: Buffer;
+  readonly createRevision: number;
+}
+
+/**
+ * Resolves when the key is gone, or when `signal` aborts. A watch tells at once; asking again every `pollMs` tells for
+ * certain. Whatever goes wrong in between is tried again: what the caller holds is bounded by its lease.
+ */
+export async function keyGone(
+  client: EtcdClient,
+  target: CreatedKey & { readonly pollMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const { kvs, header } = await client.call(RANGE, { key: target.key }, { kind: 'read', signal });
+      // A read older than the key itself proves nothing (stale linearizable reads, etcd #20418).
+      const conclusive = header.revision >= target.createRevision;
+      if (conclusive && kvs[0]?.createRevision !== target.createRevision) return;
+      await deletionSeen(client, { ...target, startRevision: header.revision + 1 }, signal);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      await sleep(target.pollMs / 4, signal);
+    }
+  }
+}
+
+/** Returns when the watch shows a deletion, or after `pollMs`. */
+async function deletionSeen(
+  client: EtcdClient,
+  target: { readonly key: Buffer; readonly startRevision: number; readonly pollMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const range = { start: target.key, end: keyAfter(target.key) };
+  const until = AbortSignal.any([signal, AbortSignal.timeout(target.pollMs)]);
+  for await (const responses of watch(client, { range, startRevision: target.startRevision }, until)) {
+    const changes = responses.flatMap(({ runs }) => runs.flatMap((run) => run.changes));
+    if (changes.some(({ kind }) => kind === 'delete')) return;
+  }
+}

@@ -1,0 +1,133 @@
+import { type Clock, describeError, LeadershipLostError, type Logger, sleep } from '@tidemark/core';
+import type { EtcdClient } from '../client/client.js';
+import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE } from '../client/methods.js';
+import { roundTrip } from '../client/round-trip.js';
+
+/** Share of the TTL that is given up: etcd's clock and ours may drift apart, and a write takes a moment to get there. */
+const MARGIN = 0.1;
+/** A renewal is sent this often per TTL, */
+const RENEWALS_PER_TTL = 3;
+/** and given up, and tried on another member, after this share of the TTL, */
+const ANSWER_WITHIN = 1 / 6;
+/** with this pause in between. */
+const PAUSE_AFTER_FAILURE = 1 / 20;
+const REVOKE_TIMEOUT_MS = 2_000;
+
+export interface LeaseOptions {
+  readonly client: EtcdClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * A lease of this process, with a deadline by our own clock that is before etcd's: counted from when the last answered
+ * renewal was SENT, so that it holds however long the answer took.
+ */
+export class Lease {
+  private readonly lost = new AbortController();
+  private deadline: number;
+  private timer: NodeJS.Timeout;
+
+  private constructor(
+    /** etcd's lease id. */
+    readonly id: bigint,
+    /** As granted, milliseconds: etcd may grant more than was asked for. */
+    readonly ttlMs: number,
+    sentAt: number,
+    private readonly options: LeaseOptions,
+  ) {
+    this.deadline = this.deadlineFrom(sentAt, ttlMs);
+    this.timer = this.schedule();
+  }
+
+  static async grant(ttlMs: number, options: LeaseOptions, signal: AbortSignal): Promise<Lease> {
+    const sentAt = options.clock.monotonic();
+    // Repeatable: a lease that was granted without our knowledge holds no keys and expires.
+    const call = { kind: 'write', repeatable: true, signal } as const;
+    const granted = await options.client.call(LEASE_GRANT, { TTL: Math.ceil(ttlMs / 1_000), ID: 0 }, call);
+    return new Lease(BigInt(granted.ID), Number(granted.TTL) * 1_000, sentAt, options);
+  }
+
+  /** Aborts when the lease is lost, or can no longer be relied on. */
+  get signal(): AbortSignal {
+    return this.lost.signal;
+  }
+
+  /** Synchronous, by monotonic clock. @throws LeadershipLostError when the lease may have expired */
+  assertAlive(): void {
+    if (this.options.clock.monotonic() >= this.deadline) this.lose('its deadline passed without an answered renewal');
+    if (this.lost.signal.aborted) throw this.lost.signal.reason;
+  }
+
+  /** Renews until the lease is lost or `signal` aborts. */
+  async keepAlive(signal: AbortSignal): Promise<void> {
+    const stop = AbortSignal.any([signal, this.signal]);
+    let pauseMs = this.ttlMs / RENEWALS_PER_TTL;
+    while (!stop.aborted) {
+      await sleep(pauseMs, stop);
+      if (stop.aborted) return;
+      const renewed = await this.renew(stop);
+      pauseMs = this.ttlMs * (renewed ? 1 / RENEWALS_PER_TTL : PAUSE_AFTER_FAILURE);
+    }
+  }
+
+  /** Deletes all keys of the lease. Best effort: without an answer they go when the lease expires. */
+  async revoke(): Promise<void> {
+    clearTimeout(this.timer);
+    const call = { kind: 'write', repeatable: true, timeoutMs: REVOKE_TIMEOUT_MS } as const;
+    const { signal } = new AbortController();
+    try {
+      await this.options.client.call(LEASE_REVOKE, { ID: String(this.id) }, { ...call, signal });
+    } catch (error) {
+      this.options.logger.debug({ reason: describeError(error) }, 'lease not revoked: it expires by itself');
+    }
+    this.lose('it was revoked');
+  }
+
+  private async renew(signal: AbortSignal): Promise<boolean> {
+    const { client, clock, logger } = this.options;
+    const sentAt = clock.monotonic();
+    try {
+      const options = { timeoutMs: this.ttlMs * ANSWER_WITHIN, signal };
+      const { TTL } = await roundTrip(client, LEASE_KEEP_ALIVE, { ID: String(this.id) }, options);
+      // etcd answers 0, not an error, for a lease that it does not know any more.
+      if (Number(TTL) <= 0) this.lose('etcd does not know it any more');
+      else this.extend(this.deadlineFrom(sentAt, Number(TTL) * 1_000));
+      return true;
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'lease not renewed, trying another member');
+      return false;
+    }
+  }
+
+  private deadlineFrom(sentAt: number, ttlMs: number): number {
+    return sentAt + ttlMs * (1 - MARGIN);
+  }
+
+  private extend(deadline: number): void {
+    // After a suspension an answer can be handled before the timer that should have ended the lease. Once lost, always
+    // lost: somebody else may have led in between.
+    if (this.options.clock.monotonic() >= this.deadline)
+      this.lose('its deadline passed while this process was suspended');
+    if (this.lost.signal.aborted) return;
+    this.deadline = deadline;
+    clearTimeout(this.timer);
+    this.timer = this.schedule();
+  }
+
+  private schedule(): NodeJS.Timeout {
+    const delay = Math.max(0, this.deadline - this.options.clock.monotonic());
+    return setTimeout(() => this.lose('its deadline passed without an answered renewal'), delay);
+  }
+
+  private lose(why: string): void {
+    clearTimeout(this.timer);
+    if (this.lost.signal.aborted) return;
+    this.lost.abort(
+      new LeadershipLostError({
+        message: `the lease of this node is lost: ${why}`,
+        remedy: 'Nothing to do: Tidemark takes a new lease. Look at the coordination etcd when this repeats.',
+      }),
+    );
+  }
+}

@@ -1,0 +1,91 @@
+import { Backoff, describeError, type Logger, prefixRange, silentLogger } from '@tidemark/core';
+import { RANGE, TXN } from '../client/methods.js';
+import { TO_THE_END } from '../watch/watch.js';
+import { keyGone } from './key.js';
+import type { CoordinationSession } from './session.js';
+
+/** A node as the others see it. */
+export interface NodeInfo {
+  readonly id: string;
+  /** HOST:PORT of its admin address. */
+  readonly listen: string;
+  readonly roles: readonly string[];
+  readonly version: string;
+}
+
+export interface RegistryOptions {
+  /** Nodes are under it; ends with "/". */
+  readonly prefix: string;
+  readonly logger?: Logger;
+}
+
+/** The live nodes of a pipeline: a key each, kept by the node's lease, written once. */
+export class NodeRegistry {
+  private readonly logger: Logger;
+
+  constructor(
+    private readonly session: CoordinationSession,
+    private readonly options: RegistryOptions,
+  ) {
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  /** Keeps this node listed until `signal` aborts; the key goes when the session ends. */
+  async announce(node: NodeInfo, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ initialMs: 200, maxMs: 5_000 });
+    while (!signal.aborted) {
+      try {
+        await this.announceOnce(node, signal);
+      } catch (error) {
+        if (!signal.aborted) this.logger.warn({ reason: describeError(error) }, 'node not registered');
+      }
+      await backoff.wait(signal);
+    }
+  }
+
+  /** All nodes that are alive, in the order of their ids. */
+  async list(signal: AbortSignal): Promise<readonly NodeInfo[]> {
+    const { start, end } = prefixRange(Buffer.from(this.options.prefix));
+    const request = { key: start, range_end: end ?? TO_THE_END };
+    const { kvs } = await this.session.client.call(RANGE, request, { kind: 'read', signal });
+    return kvs.flatMap(({ value }) => parseNode(value) ?? []);
+  }
+
+  /** Until the lease is lost, or somebody deleted the key. */
+  private async announceOnce(node: NodeInfo, signal: AbortSignal): Promise<void> {
+    const lease = await this.session.lease(signal);
+    if (lease === null) return;
+    const { client } = this.session;
+    const key = Buffer.from(this.options.prefix + node.id);
+    const put = { key, value: Buffer.from(JSON.stringify(node)), lease: String(lease.id) };
+    const request = { success: [{ request_put: put }, { request_range: { key } }] };
+    const { ranges } = await client.call(TXN, request, { kind: 'write', repeatable: true, signal });
+    const createRevision = ranges[0]?.kvs[0]?.createRevision ?? 0;
+    const until = AbortSignal.any([signal, lease.signal]);
+    await keyGone(client, { key, createRevision, pollMs: lease.ttlMs }, until);
+  }
+}
+
+/** Null for a value that no version of Tidemark wrote: a stranger's key must not blind us to the others. */
+function parseNode(value: Buffer): NodeInfo | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value.toString('utf8'));
+  } catch {
+    return null;
+  }
+  return isNodeInfo(parsed)
+    ? { id: parsed.id, listen: parsed.listen, roles: parsed.roles, version: parsed.version }
+    : null;
+}
+
+function isNodeInfo(value: unknown): value is NodeInfo {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, listen, roles, version } = value as Partial<Record<keyof NodeInfo, unknown>>;
+  const texts = [id, listen, version];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    Array.isArray(roles) &&
+    roles.every((role) => typeof role === 'string')
+  );
+}

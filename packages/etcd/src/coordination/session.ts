@@ -1,0 +1,80 @@
+import { Backoff, type Clock, describeError, type Logger, sleep, systemClock } from '@tidemark/core';
+import type { EtcdClient } from '../client/client.js';
+import { Lease } from './lease.js';
+
+export interface SessionOptions {
+  /** A node that is silent for this long has lost its roles, milliseconds. */
+  readonly leaseTtlMs: number;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+}
+
+/**
+ * This node's presence in the coordination etcd: one lease after the other, with no write in between. Everything a node
+ * claims is under its lease, so that all of it ends when the node does.
+ */
+export class CoordinationSession {
+  private current: Lease | null = null;
+  private readonly waiting = new Set<(lease: Lease) => void>();
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly leaseTtlMs: number;
+
+  /** Takes the client over: `close` closes it. */
+  constructor(
+    readonly client: EtcdClient,
+    options: SessionOptions,
+  ) {
+    this.leaseTtlMs = options.leaseTtlMs;
+    this.logger = options.logger;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** Holds a lease until `signal` aborts, then revokes it. A lost lease is followed by a new one. */
+  async run(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ initialMs: 200, maxMs: 5_000, clock: this.clock });
+    while (!signal.aborted) {
+      try {
+        await this.holdOne(signal);
+      } catch (error) {
+        if (!signal.aborted) this.logger.warn({ reason: describeError(error) }, 'no lease from the coordination etcd');
+      }
+      if (!signal.aborted) await sleep(backoff.next(), signal);
+    }
+  }
+
+  /** The lease, as soon as there is one; null when `signal` aborts first. */
+  async lease(signal: AbortSignal): Promise<Lease | null> {
+    if (signal.aborted) return null;
+    if (this.current !== null) return this.current;
+    return new Promise((resolve) => {
+      const settle = (lease: Lease | null) => {
+        this.waiting.delete(settle);
+        signal.removeEventListener('abort', abort);
+        resolve(lease);
+      };
+      const abort = () => settle(null);
+      this.waiting.add(settle);
+      signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.client.close();
+  }
+
+  private async holdOne(signal: AbortSignal): Promise<void> {
+    const { client, clock, logger } = this;
+    const lease = await Lease.grant(this.leaseTtlMs, { client, clock, logger }, signal);
+    this.current = lease;
+    for (const settle of [...this.waiting]) settle(lease);
+    try {
+      await lease.keepAlive(signal);
+      if (lease.signal.aborted) logger.warn({ reason: describeError(lease.signal.reason) }, 'lease lost');
+    } finally {
+      this.current = null;
+      // Also when it is lost: should etcd still know it, its keys would stand in our own way until it expires.
+      await lease.revoke();
+    }
+  }
+}

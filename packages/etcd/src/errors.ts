@@ -1,0 +1,136 @@
+import { status } from '@grpc/grpc-js';
+import {
+  AccessDeniedError,
+  AmbiguousWriteError,
+  DestinationFullError,
+  type ErrorDetails,
+  InvariantError,
+  RequestTooLargeError,
+  SourceCompactedError,
+  SourceRewoundError,
+  TidemarkError,
+  UnavailableError,
+} from '@tidemark/core';
+
+/** The token of this connection is not, or no longer, known to the member: authenticate again and repeat. */
+export class InvalidTokenError extends AccessDeniedError {}
+
+/** The cluster has authentication turned off: no token is needed. */
+export class AuthNotEnabledError extends AccessDeniedError {}
+
+/** The lease expired or was revoked. */
+export class LeaseNotFoundError extends TidemarkError {
+  readonly code = 'LEASE_NOT_FOUND';
+}
+
+/** What was being done when the error came; decides whether silence means "maybe". */
+export interface CallContext {
+  readonly endpoint: string;
+  /** Only a write can be ambiguous. */
+  readonly kind: 'read' | 'write';
+}
+
+type Factory = new (details: ErrorDetails) => TidemarkError;
+type Verdict = { readonly type: Factory; readonly remedy: string };
+
+const verdict = (type: Factory, remedy: string): Verdict => ({ type, remedy });
+
+const LATER = verdict(UnavailableError, 'Tidemark tries again by itself; look at this member when it does not pass.');
+const RIGHTS = verdict(
+  AccessDeniedError,
+  'Check the user, its role and its password; `tidemark doctor` names what is missing.',
+);
+const TOKEN = verdict(
+  InvalidTokenError,
+  'Tidemark authenticates again by itself; check the clock and the user when it repeats.',
+);
+
+/**
+ * etcd's own error texts (api/v3rpc/rpctypes/error.go), which say more than the gRPC code does. They are part of etcd's
+ * interface: its official clients compare them too. Every one of these is a definite "no": nothing was written.
+ */
+const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
+  ['required revision has been compacted', verdict(SourceCompactedError, 'Nothing to do: a new base is taken.')],
+  [
+    'required revision is a future revision',
+    verdict(SourceRewoundError, 'Was this cluster restored from a backup? See `tidemark explain`.'),
+  ],
+  [
+    'database space exceeded',
+    verdict(DestinationFullError, 'Compact and defragment this cluster, then disarm its NOSPACE alarm.'),
+  ],
+  [
+    'request is too large',
+    verdict(RequestTooLargeError, "Raise --max-request-bytes on this cluster to at least the source's."),
+  ],
+  [
+    'too many operations in txn request',
+    verdict(RequestTooLargeError, 'Raise --max-txn-ops on this cluster to at least 128, its default.'),
+  ],
+  ['requested lease not found', verdict(LeaseNotFoundError, 'Nothing to do: a new lease is granted.')],
+  ['invalid auth token', TOKEN],
+  ['revision of auth store is old', TOKEN],
+  ['authentication is not enabled', { ...RIGHTS, type: AuthNotEnabledError }],
+  ['permission denied', RIGHTS],
+  ['authentication failed', RIGHTS],
+  ['user name is empty', RIGHTS],
+  ['user name not found', RIGHTS],
+  ['too many requests', LATER],
+];
+
+/** grpc-js' own words for a call that never left this process. */
+const NEVER_SENT_TEXTS = ['No connection established', 'Name resolution failed', 'Failed to start HTTP/2 stream'];
+
+/** grpc-js' words for an error thrown by an encoder or decoder: a defect, which no other member will mend. */
+const CODEC_TEXTS = ['Response message parsing error', 'Request message serialization failure'];
+
+/** Codes after which a request may have been carried out although no answer came. */
+const SILENCE: ReadonlySet<status> = new Set([
+  status.CANCELLED,
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.ABORTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+]);
+
+/**
+ * Turns an error of grpc-js or etcd3 into one of core's classes. The only place that looks at gRPC codes and etcd's
+ * texts; everybody else decides by class.
+ */
+export function castError(error: unknown, context: CallContext): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  const { code, text } = describe(error);
+  const known = KNOWN_TEXTS.find(([part]) => text.includes(part))?.[1] ?? verdictOfCode(code, text, context);
+  if (known === undefined) return new InvariantError(`etcd at ${context.endpoint} refused a request: ${text}`);
+  const message = `etcd at ${context.endpoint}: ${text}`;
+  return new known.type({ message, remedy: known.remedy, cause: error });
+}
+
+function verdictOfCode(code: status, text: string, context: CallContext): Verdict | undefined {
+  if (CODEC_TEXTS.some((part) => text.includes(part))) return undefined;
+  if (SILENCE.has(code)) {
+    const mayHaveHappened = context.kind === 'write' && !NEVER_SENT_TEXTS.some((part) => text.includes(part));
+    return mayHaveHappened ? { ...LATER, type: AmbiguousWriteError } : LATER;
+  }
+  if (code === status.UNAUTHENTICATED) return TOKEN;
+  if (code === status.PERMISSION_DENIED) return RIGHTS;
+  if (code === status.RESOURCE_EXHAUSTED) {
+    return verdict(
+      RequestTooLargeError,
+      'Raise --max-request-bytes on this cluster, or the limit of a proxy before it.',
+    );
+  }
+  if (code === status.UNIMPLEMENTED) return verdict(UnavailableError, 'Tidemark needs etcd 3.4 or newer.');
+  // Corruption or an unreadable store: another member may be well.
+  if (code === status.DATA_LOSS || code === status.FAILED_PRECONDITION) return LATER;
+  return undefined;
+}
+
+/** grpc-js sets `code`; etcd3's own classes keep only the message, which begins with the code's number. */
+function describe(error: unknown): { code: status; text: string } {
+  if (!(error instanceof Error)) return { code: status.UNKNOWN, text: String(error) };
+  const numbered = /^(\d+) [A-Z_]+: (.*)$/s.exec(error.message);
+  const code = 'code' in error && typeof error.code === 'number' ? error.code : Number(numbered?.[1] ?? status.UNKNOWN);
+  return { code, text: numbered?.[2] ?? error.message };
+}

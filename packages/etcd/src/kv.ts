@@ -1,0 +1,55 @@
+import type { KeyRange, KeyValue, PagedRead } from '@tidemark/core';
+import type { EtcdClient } from './client/client.js';
+import { ENCODED_TXN, RANGE } from './client/methods.js';
+import { readPages } from './pages.js';
+import { type CheckpointedTxn, encodeCheckpointedTxn } from './wire/transaction.js';
+
+export type CheckpointedOutcome =
+  | { readonly succeeded: true; readonly revision: number }
+  /** Nothing was written: the checkpoint key holds `found`, null when it is absent. */
+  | { readonly succeeded: false; readonly found: Buffer | null };
+
+/** A transaction of thousands of operations takes etcd a good part of a second, and waits its turn behind others. */
+const TXN_TIMEOUT_MS = 10_000;
+
+/** The keys of an etcd cluster, for those who write to it. */
+export class EtcdKv {
+  /** Takes the client over: `close` closes it. */
+  constructor(private readonly client: EtcdClient) {}
+
+  /** One key, by a linearizable read, and the revision of the store at which it was read. */
+  async get(key: Buffer, signal: AbortSignal): Promise<{ readonly kv: KeyValue | null; readonly revision: number }> {
+    const { kvs, header } = await this.client.call(RANGE, { key }, { kind: 'read', signal });
+    return { kv: kvs[0] ?? null, revision: header.revision };
+  }
+
+  /** The live keys of a range in key order, all at `revision`, or at the newest one when it is undefined. */
+  readPages(range: KeyRange, revision: number | undefined, signal: AbortSignal): Promise<PagedRead> {
+    return readPages(this.client, { range, revision }, signal);
+  }
+
+  /**
+   * Writes everything and the new checkpoint in one transaction, hence in one revision, provided that the checkpoint is
+   * what the caller believes. Up to MAX_WRITES writes, and the server's `--max-request-bytes`, with the default
+   * `--max-txn-ops` of 128.
+   *
+   * An attempt without an answer is sent again, to the next member: the compare makes that harmless. So `found` may be
+   * equal to `next`, which means that an earlier attempt, this call's own or another's, was carried out.
+   *
+   * @throws AmbiguousWriteError when no member gave an answer: it may have been carried out, or may still be
+   * @throws UnavailableError when no member could be reached
+   * @throws RequestTooLargeError
+   * @throws DestinationFullError
+   * @throws AccessDeniedError
+   */
+  async executeCheckpointed(txn: CheckpointedTxn, signal: AbortSignal): Promise<CheckpointedOutcome> {
+    const options = { kind: 'write', repeatable: true, timeoutMs: TXN_TIMEOUT_MS, signal } as const;
+    const outcome = await this.client.call(ENCODED_TXN, encodeCheckpointedTxn(txn), options);
+    if (outcome.succeeded) return { succeeded: true, revision: outcome.header.revision };
+    return { succeeded: false, found: outcome.ranges[0]?.kvs[0]?.value ?? null };
+  }
+
+  async close(): Promise<void> {
+    this.client.close();
+  }
+}

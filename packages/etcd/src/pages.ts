@@ -1,0 +1,99 @@
+import { type KeyRange, type KeyValue, keyAfter, type PagedRead } from '@tidemark/core';
+import type { EtcdClient } from './client/client.js';
+import { RANGE } from './client/methods.js';
+import { TO_THE_END } from './watch/watch.js';
+import type { RangeResponse } from './wire/responses.js';
+
+/** etcd builds a page in memory, and so do we; a few of these are affordable on both sides. */
+const AIM_PAGE_BYTES = 4 * 1024 * 1024;
+const FIRST_PAGE_KEYS = 1_000;
+/** Large, because etcd before 3.4.24 walks all the rest of the range for every page (its limit is applied afterwards). */
+const MAX_PAGE_KEYS = 10_000;
+/** Besides key and value: revisions, version, lease, tags. */
+const KEY_OVERHEAD_BYTES = 32;
+/** Pages are larger than other answers, and an old server may walk a million keys first. */
+const PAGE_TIMEOUT_MS = 30_000;
+
+export interface PagesOptions {
+  readonly range: KeyRange;
+  /** The newest one, by a linearizable read, when undefined. */
+  readonly revision: number | undefined;
+}
+
+/**
+ * The live keys of a range at one revision, in key order. The first page is read before this returns; after that one
+ * page is read ahead, so that the server works while the caller does.
+ * @throws SourceCompactedError when the revision is compacted
+ */
+export async function readPages(client: EtcdClient, options: PagesOptions, signal: AbortSignal): Promise<PagedRead> {
+  const first = await readPage(client, { ...options, start: options.range.start, limit: FIRST_PAGE_KEYS }, signal);
+  const revision = options.revision ?? first.header.revision;
+  return { revision, pages: pagesFrom(client, { first, range: options.range, revision }, signal) };
+}
+
+interface PagesFrom {
+  readonly first: RangeResponse;
+  readonly range: KeyRange;
+  readonly revision: number;
+}
+
+async function* pagesFrom(
+  client: EtcdClient,
+  { first, range, revision }: PagesFrom,
+  outer: AbortSignal,
+): AsyncGenerator<readonly KeyValue[]> {
+  const readAhead = new AbortController();
+  const stop = () => readAhead.abort();
+  outer.addEventListener('abort', stop, { once: true });
+  try {
+    let page = first;
+    while (!outer.aborted) {
+      const next = followUp(client, { page, range, revision }, readAhead.signal);
+      // Its error belongs to the pull that waits for it, which may come much later or never.
+      next?.catch(() => undefined);
+      if (page.kvs.length > 0) yield page.kvs;
+      if (next === null) return;
+      page = await next;
+    }
+  } catch (error) {
+    if (!outer.aborted) throw error;
+  } finally {
+    outer.removeEventListener('abort', stop);
+    readAhead.abort();
+  }
+}
+
+/** Starts reading the page behind `page`; null when that was the last one. */
+function followUp(
+  client: EtcdClient,
+  { page, range, revision }: { page: RangeResponse; range: KeyRange; revision: number },
+  signal: AbortSignal,
+): Promise<RangeResponse> | null {
+  const last = page.kvs.at(-1);
+  if (!page.more || last === undefined) return null;
+  return readPage(client, { range, revision, start: keyAfter(last.key), limit: keysForNextPage(page.kvs) }, signal);
+}
+
+function keysForNextPage(kvs: readonly KeyValue[]): number {
+  let bytes = 0;
+  for (const kv of kvs) bytes += KEY_OVERHEAD_BYTES + kv.key.length + kv.value.length;
+  const keys = Math.floor((AIM_PAGE_BYTES * kvs.length) / bytes);
+  return Math.min(Math.max(keys, 1), MAX_PAGE_KEYS);
+}
+
+function readPage(
+  client: EtcdClient,
+  { range, revision, start, limit }: PagesOptions & { start: Buffer; limit: number },
+  signal: AbortSignal,
+): Promise<RangeResponse> {
+  const request = {
+    key: start,
+    range_end: range.end ?? TO_THE_END,
+    limit,
+    revision: revision ?? 0,
+    // etcd keeps its index in key order, and sorts nothing for this.
+    sort_target: 'Key',
+    sort_order: 'Ascend',
+  } as const;
+  return client.call(RANGE, request, { kind: 'read', timeoutMs: PAGE_TIMEOUT_MS, signal });
+}

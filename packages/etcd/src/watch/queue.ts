@@ -1,0 +1,83 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { IWatchRequest } from 'etcd3';
+import type { WatchResponse } from '../wire/responses.js';
+
+type Stream = ClientDuplexStream<IWatchRequest, WatchResponse>;
+
+/** Reading from the server stops while more than this waits, bytes on the wire. */
+const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Between gRPC's stream and the one who reads it. A flowing stream hands each message over in one synchronous call, and
+ * everything that has arrived is taken at once: an async iterator over the stream would cost a promise per message.
+ * The reader is woken when the event loop has handed over all it has read from the socket (setImmediate), for the same
+ * reason: woken at once, it would find one message each time.
+ */
+export class ResponseQueue {
+  private items: WatchResponse[] = [];
+  private bytes = 0;
+  private ended = false;
+  private failure: unknown = null;
+  private wake: (() => void) | null = null;
+  /** True once something arrived since it was last set to false. */
+  heard = false;
+  /** The reader is slower than the server, and the server has been stopped. */
+  paused = false;
+
+  constructor(private readonly stream: Stream) {
+    stream.on('data', this.push);
+    // These stay attached for good: a cancelled stream reports its end as an error, later.
+    stream.on('error', (error) => this.end(error));
+    stream.on('end', () => this.end(null));
+  }
+
+  /** All that has arrived, or null when the stream has ended; waits for one or the other. @throws what ended the stream */
+  async take(): Promise<readonly WatchResponse[] | null> {
+    while (this.items.length === 0) {
+      if (this.ended) {
+        if (this.failure !== null) throw this.failure;
+        return null;
+      }
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+      this.wake = null;
+    }
+    const { items } = this;
+    this.items = [];
+    this.bytes = 0;
+    if (this.paused) {
+      this.paused = false;
+      this.stream.resume();
+    }
+    return items;
+  }
+
+  /** Ends the queue behind what has arrived; the first cause stays. Null is a quiet end. */
+  end(failure: unknown): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.failure = failure;
+    this.wake?.();
+  }
+
+  /** Ends it now: what waits is dropped. */
+  close(): void {
+    this.items = [];
+    this.failure = null;
+    this.ended = true;
+    this.wake?.();
+  }
+
+  private readonly push = (response: WatchResponse): void => {
+    this.heard = true;
+    if (this.ended) return;
+    this.items.push(response);
+    this.bytes += response.bytes;
+    if (this.bytes > MAX_QUEUED_BYTES && !this.paused) {
+      this.paused = true;
+      this.stream.pause();
+    }
+    if (this.wake !== null && this.items.length === 1) setImmediate(this.wake);
+  };
+}

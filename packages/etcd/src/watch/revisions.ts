@@ -1,0 +1,111 @@
+import { type Change, type Entry, SourceGapError, SourceRewoundError, UnavailableError } from '@tidemark/core';
+import type { RevisionRun, WatchResponse } from '../wire/responses.js';
+import { RecentEntries } from './recent.js';
+
+/**
+ * Makes whole revisions out of the watch responses of one stream over the full keyspace. Every revision of an etcd store
+ * changes at least one key, and nothing else makes a revision, so what arrives must be consecutive integers: a hole is
+ * a lost event, whoever lost it.
+ *
+ * Pure. What a broken stream left unfinished goes away with its assembler.
+ */
+export class RevisionAssembler {
+  /** The newest revision that has begun to arrive; whole unless the response that brought it says otherwise. */
+  private open: RevisionRun | null = null;
+  private last: number | null = null;
+  private lastProgress = 0;
+  private readonly recent = new RecentEntries();
+
+  constructor(private readonly startRevision: number) {}
+
+  /**
+   * Appends the revisions that this response completes to `entries`.
+   * @throws SourceGapError when a revision is missing
+   * @throws SourceRewoundError when a revision comes again with another content
+   * @throws UnavailableError when the stream cannot be trusted any more: open it again
+   */
+  accept(response: WatchResponse, entries: Entry[]): void {
+    if (response.runs.length === 0 && !response.created) this.progress(response.headerRevision);
+    for (const run of response.runs) {
+      if (this.open === null) {
+        this.open = run;
+      } else if (this.open.revision === run.revision) {
+        // Not push(...): a fragment can have more events than a call may have arguments.
+        for (const change of run.changes) this.open.changes.push(change);
+      } else {
+        this.complete(this.open, entries);
+        this.open = run;
+      }
+    }
+    if (!response.fragment && this.open !== null) {
+      const whole = this.open;
+      this.open = null;
+      this.complete(whole, entries);
+    }
+  }
+
+  private complete(entry: Entry, entries: Entry[]): void {
+    const { last } = this;
+    if (last !== null && entry.revision <= last) {
+      this.repeated(entry, last);
+      return;
+    }
+    // Before 3.4.38 and 3.5.22 a watch on a future revision is sent older events (etcd #19487); nobody asked for them.
+    if (entry.revision < this.startRevision) return;
+    if (last !== null && entry.revision !== last + 1) throw gap(last, entry.revision);
+    this.last = entry.revision;
+    this.recent.add(entry);
+    entries.push(entry);
+  }
+
+  /** A member that was caught up by a leader's snapshot sends old events again (etcd #15271, before 3.4.25 and 3.5.8). */
+  private repeated(entry: Entry, last: number): void {
+    const delivered = this.recent.get(entry.revision);
+    if (delivered === null) {
+      throw untrusted(`revision ${entry.revision} came again after ${last}, too late to compare it`);
+    }
+    if (!sameChanges(delivered.changes, entry.changes)) {
+      throw new SourceRewoundError({
+        message: `the source sent revision ${entry.revision} twice, with different content`,
+        remedy: 'Was a member restored from a backup while the cluster ran? See `tidemark explain`.',
+      });
+    }
+  }
+
+  /**
+   * Position never moves by progress: before 3.4.25 and 3.5.8 its answer can overtake events (etcd #15220). But probes
+   * are only sent into a silence of seconds, so when a second one is answered and the events up to the first are still
+   * not there, they will not come.
+   */
+  private progress(headerRevision: number): void {
+    const { last, lastProgress } = this;
+    this.lastProgress = headerRevision;
+    if (last !== null && lastProgress > last) {
+      throw untrusted(
+        `the source says it has sent everything up to revision ${lastProgress}, but ${last} was the last`,
+      );
+    }
+  }
+}
+
+function sameChanges(a: readonly Change[], b: readonly Change[]): boolean {
+  return a.length === b.length && a.every((change, index) => sameChange(change, b[index]));
+}
+
+function sameChange(a: Change, b: Change | undefined): boolean {
+  if (b === undefined || !a.key.equals(b.key)) return false;
+  if (a.kind === 'delete' || b.kind === 'delete') return a.kind === b.kind;
+  return a.version === b.version && a.createRevision === b.createRevision && a.value.equals(b.value);
+}
+
+function gap(last: number, next: number): SourceGapError {
+  return new SourceGapError({
+    message: `the source sent revision ${next} directly after ${last}: the revisions between them are lost`,
+    remedy:
+      'Nothing to do: a new base is taken. Upgrade etcd when this repeats (fixed in 3.4.31 and 3.5.13, etcd #17529).',
+  });
+}
+
+function untrusted(what: string): UnavailableError {
+  return new UnavailableError({ message: what, remedy: 'Nothing to do: Tidemark opens the watch again.' });
+}

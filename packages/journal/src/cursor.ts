@@ -1,0 +1,95 @@
+import {
+  comparePositions,
+  formatPosition,
+  JournalChainBrokenError,
+  JournalPositionLostError,
+  type JournalRecord,
+  type Position,
+  type StoredRecord,
+} from '@tidemark/core';
+import { behind, type ChainPoint, chainFault, positionOf } from './chain.js';
+import { type JournalMessage, RecordAssembler } from './format/assembler.js';
+
+export interface CursorStart {
+  /** Sequence of the first message to read. */
+  readonly next: number;
+  /** Where the record before `next` ends, when it is known. */
+  readonly before: ChainPoint | null;
+  /** Records up to here are not handed out. */
+  readonly after: Position | null;
+  /** A message at or before `after` stands before `next`: the journal reaches back to `after`. */
+  readonly reachesBack: boolean;
+}
+
+/** A reader's place in the stream: turns messages into checked records. Pure; knows no server. */
+export class Cursor {
+  next: number;
+  /** The last message that was taken, to recognise the stream after an interruption. */
+  lastMessage: Pick<JournalMessage, 'sequence' | 'headers'> | null = null;
+  private before: ChainPoint | null;
+  private after: Position | null;
+  private reachesBack: boolean;
+  private readonly assembler = new RecordAssembler();
+
+  constructor(start: CursorStart) {
+    this.next = start.next;
+    this.before = start.before;
+    this.after = start.after;
+    this.reachesBack = start.reachesBack;
+  }
+
+  /** Position behind the last record that was read, null before the first one. */
+  get position(): Position | null {
+    return this.before?.position ?? null;
+  }
+
+  /**
+   * Takes the message at `next` and returns the record it completes, when that is to be handed out.
+   * @throws JournalChainBrokenError @throws JournalPositionLostError @throws JournalCorruptError
+   */
+  take(message: JournalMessage): StoredRecord | null {
+    this.next = message.sequence + 1;
+    this.lastMessage = message;
+    const stored = this.assembler.push(message);
+    if (stored === null) return null;
+    const fault = chainFault(this.before, stored.record);
+    if (fault !== null) throw chainBroken(`Record ${stored.sequence} does not follow the one before: ${fault}.`);
+    const admitted = this.admits(stored.record);
+    this.before = behind(stored.record);
+    return admitted ? stored : null;
+  }
+
+  private admits(record: JournalRecord): boolean {
+    if (this.after === null) return true;
+    if (comparePositions(positionOf(record), this.after) <= 0) {
+      this.reachesBack = true;
+      return false;
+    }
+    this.assertFollows(record, this.after);
+    this.after = null;
+    return true;
+  }
+
+  /** The first record behind `after` must contain or follow it; a reset follows everything before it. */
+  private assertFollows(record: JournalRecord, after: Position): void {
+    const start = { generation: record.generation, revision: record.previous };
+    if (comparePositions(start, after) <= 0) return;
+    if (!this.reachesBack) throw positionLost(after, start);
+    if (record.kind === 'reset') return;
+    throw chainBroken(`Nothing in the journal leads from ${formatPosition(after)} to ${formatPosition(start)}.`);
+  }
+}
+
+export function chainBroken(message: string): JournalChainBrokenError {
+  return new JournalChainBrokenError({
+    message,
+    remedy: 'Destinations heal by a difference against the newest snapshot. Keep the stream for an examination.',
+  });
+}
+
+export function positionLost(wanted: Position, oldest: Position): JournalPositionLostError {
+  return new JournalPositionLostError({
+    message: `The journal begins at ${formatPosition(oldest)} and does not reach back to ${formatPosition(wanted)}.`,
+    remedy: 'The destination heals by a difference against the newest snapshot. Raise journal.maxAge and journal.maxBytes.',
+  });
+}

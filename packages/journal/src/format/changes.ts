@@ -1,0 +1,108 @@
+import { type Change, type Entry, type KeyValue, NO_LEASE } from '@tidemark/core';
+import type { Reader, Writer } from 'protobufjs/minimal.js';
+import {
+  readBytes,
+  readEnd,
+  readInteger,
+  readLease,
+  skipField,
+  tag,
+  WIRE_BYTES,
+  WIRE_VARINT,
+  writeBytes,
+  writeInteger,
+  writeLease,
+} from './wire.js';
+
+/** Entry, Change and KeyValue of journal.proto. A change has the field numbers of a key-value, and a mark for deletes. */
+
+const KEY = 1;
+const CREATE_REVISION = 2;
+const MOD_REVISION = 3;
+const VERSION = 4;
+const VALUE = 5;
+const LEASE = 6;
+const DELETE = 7;
+
+const ENTRY_REVISION = 1;
+const ENTRY_CHANGES = 2;
+
+const EMPTY = Buffer.alloc(0);
+
+export function writeEntry(writer: Writer, entry: Entry): void {
+  writeInteger(writer, ENTRY_REVISION, entry.revision);
+  for (const change of entry.changes) {
+    writer.uint32(tag(ENTRY_CHANGES, WIRE_BYTES)).fork();
+    writeChange(writer, change);
+    writer.ldelim();
+  }
+}
+
+function writeChange(writer: Writer, change: Change): void {
+  writeBytes(writer, KEY, change.key);
+  if (change.kind === 'delete') {
+    writer.uint32(tag(DELETE, WIRE_VARINT)).uint32(1);
+    return;
+  }
+  writeInteger(writer, CREATE_REVISION, change.createRevision);
+  writeInteger(writer, VERSION, change.version);
+  writeBytes(writer, VALUE, change.value);
+  writeLease(writer, LEASE, change.lease);
+}
+
+export function writeKeyValue(writer: Writer, kv: KeyValue): void {
+  writeBytes(writer, KEY, kv.key);
+  writeInteger(writer, CREATE_REVISION, kv.createRevision);
+  writeInteger(writer, MOD_REVISION, kv.modRevision);
+  writeInteger(writer, VERSION, kv.version);
+  writeBytes(writer, VALUE, kv.value);
+  writeLease(writer, LEASE, kv.lease);
+}
+
+export function readEntry(reader: Reader): Entry {
+  const end = readEnd(reader);
+  const changes: Change[] = [];
+  let revision = 0;
+  while (reader.pos < end) {
+    const field = readInteger(reader);
+    if (field === tag(ENTRY_REVISION, WIRE_VARINT)) revision = readInteger(reader);
+    else if (field === tag(ENTRY_CHANGES, WIRE_BYTES)) changes.push(readChange(reader));
+    else skipField(reader, field);
+  }
+  return { revision, changes };
+}
+
+function readChange(reader: Reader): Change {
+  const fields = readFields(reader);
+  if (fields.deleted) return { kind: 'delete', key: fields.key };
+  const { key, value, createRevision, version, lease } = fields;
+  return { kind: 'put', key, value, createRevision, version, lease };
+}
+
+export function readKeyValue(reader: Reader): KeyValue {
+  const { key, value, createRevision, modRevision, version, lease } = readFields(reader);
+  return { key, value, createRevision, modRevision, version, lease };
+}
+
+function readFields(reader: Reader) {
+  const end = readEnd(reader);
+  let key: Buffer = EMPTY;
+  let value: Buffer = EMPTY;
+  let createRevision = 0;
+  let modRevision = 0;
+  let version = 0;
+  let lease = NO_LEASE;
+  let deleted = false;
+  while (reader.pos < end) {
+    const field = readInteger(reader);
+    if (field === tag(KEY, WIRE_BYTES)) key = readBytes(reader);
+    else if (field === tag(CREATE_REVISION, WIRE_VARINT)) createRevision = readInteger(reader);
+    else if (field === tag(MOD_REVISION, WIRE_VARINT)) modRevision = readInteger(reader);
+    else if (field === tag(VERSION, WIRE_VARINT)) version = readInteger(reader);
+    else if (field === tag(VALUE, WIRE_BYTES)) value = readBytes(reader);
+    else if (field === tag(LEASE, WIRE_VARINT)) lease = readLease(reader);
+    else if (field === tag(DELETE, WIRE_VARINT)) deleted = readInteger(reader) !== 0;
+    else skipField(reader, field);
+  }
+  return { key, value, createRevision, modRevision, version, lease, deleted };
+}

@@ -1,0 +1,246 @@
+import {
+  type Anchor,
+  type Entry,
+  JournalCorruptError,
+  type JournalRecord,
+  type ResetReason,
+  type SnapshotRef,
+} from '@tidemark/core';
+import protobuf from 'protobufjs/minimal.js';
+import { readEntry, writeEntry } from './changes.js';
+import {
+  readBytes,
+  readEnd,
+  readInteger,
+  readString,
+  skipField,
+  tag,
+  WIRE_BYTES,
+  WIRE_VARINT,
+  WireError,
+  writeBytes,
+  writeInteger,
+  writeString,
+} from './wire.js';
+
+/** Record of journal.proto. Numbers below are the field numbers there. */
+
+const KINDS = ['unspecified', 'term', 'batch', 'progress', 'reset', 'snapshot'] as const;
+export type RecordKind = JournalRecord['kind'];
+
+const RESET_REASONS: readonly ResetReason[] = [
+  'first_start',
+  'compacted',
+  'gap',
+  'rewound',
+  'foreign_source',
+  'journal_lost',
+  'snapshot_missing',
+];
+
+/** The payload of a record, whole; {@link import('./frame.js')} cuts it into messages. */
+export function encodeRecord(record: JournalRecord): Buffer {
+  const writer = protobuf.Writer.create();
+  writeInteger(writer, 1, KINDS.indexOf(record.kind));
+  writeInteger(writer, 2, record.generation);
+  writeInteger(writer, 3, record.term);
+  writeInteger(writer, 4, record.previous);
+  writeInteger(writer, 5, record.revision);
+  writeInteger(writer, 6, record.time);
+  if (record.anchor !== null) {
+    writer.uint32(tag(7, WIRE_BYTES)).fork();
+    writeInteger(writer, 1, record.anchor.revision);
+    writeBytes(writer, 2, record.anchor.digest);
+    writer.ldelim();
+  }
+  writeBody(writer, record);
+  return writer.finish() as Buffer;
+}
+
+function writeBody(writer: protobuf.Writer, record: JournalRecord): void {
+  switch (record.kind) {
+    case 'term':
+      writeString(writer, 8, record.node);
+      return;
+    case 'batch':
+      for (const entry of record.entries) {
+        writer.uint32(tag(9, WIRE_BYTES)).fork();
+        writeEntry(writer, entry);
+        writer.ldelim();
+      }
+      return;
+    case 'reset':
+      writer.uint32(tag(10, WIRE_BYTES)).fork();
+      writeString(writer, 1, record.reason);
+      writeString(writer, 2, record.evidence);
+      writeString(writer, 3, record.clusterId);
+      writer.ldelim();
+      writeSnapshotRef(writer, record.snapshot);
+      return;
+    case 'snapshot':
+      writeSnapshotRef(writer, record.snapshot);
+      return;
+    case 'progress':
+      return;
+    default:
+      record satisfies never;
+  }
+}
+
+function writeSnapshotRef(writer: protobuf.Writer, ref: SnapshotRef): void {
+  writer.uint32(tag(11, WIRE_BYTES)).fork();
+  writeString(writer, 1, ref.id);
+  writeInteger(writer, 2, ref.position.generation);
+  writeInteger(writer, 3, ref.position.revision);
+  writeInteger(writer, 4, ref.keys);
+  writeInteger(writer, 5, ref.bytes);
+  writeInteger(writer, 6, ref.createdAt);
+  writer.ldelim();
+}
+
+/**
+ * The record in `payload`. Keys and values are views of it: it must not be written to afterwards.
+ * @throws JournalCorruptError when the bytes are not a record, or one of a kind this version does not know
+ */
+export function decodeRecord(payload: Buffer): JournalRecord {
+  try {
+    return assemble(readRecord(protobuf.Reader.create(payload)));
+  } catch (error) {
+    if (error instanceof JournalCorruptError) throw error;
+    if (error instanceof WireError) throw corrupt(error.message, error);
+    throw error;
+  }
+}
+
+interface Fields {
+  kind: number;
+  generation: number;
+  term: number;
+  previous: number;
+  revision: number;
+  time: number;
+  anchor: Anchor | null;
+  node: string;
+  entries: Entry[];
+  reset: { reason: string; evidence: string; clusterId: string } | null;
+  snapshot: SnapshotRef | null;
+}
+
+function readRecord(reader: protobuf.Reader): Fields {
+  const fields: Fields = {
+    kind: 0,
+    generation: 0,
+    term: 0,
+    previous: 0,
+    revision: 0,
+    time: 0,
+    anchor: null,
+    node: '',
+    entries: [],
+    reset: null,
+    snapshot: null,
+  };
+  while (reader.pos < reader.len) {
+    const field = readInteger(reader);
+    if (field === tag(9, WIRE_BYTES)) fields.entries.push(readEntry(reader));
+    else if ((field & 7) === WIRE_VARINT) readNumberField(reader, field >>> 3, fields);
+    else if ((field & 7) === WIRE_BYTES) readBytesField(reader, field >>> 3, fields);
+    else skipField(reader, field);
+  }
+  return fields;
+}
+
+function readNumberField(reader: protobuf.Reader, number: number, fields: Fields): void {
+  if (number === 1) fields.kind = readInteger(reader);
+  else if (number === 2) fields.generation = readInteger(reader);
+  else if (number === 3) fields.term = readInteger(reader);
+  else if (number === 4) fields.previous = readInteger(reader);
+  else if (number === 5) fields.revision = readInteger(reader);
+  else if (number === 6) fields.time = readInteger(reader);
+  else skipField(reader, WIRE_VARINT);
+}
+
+function readBytesField(reader: protobuf.Reader, number: number, fields: Fields): void {
+  if (number === 7) fields.anchor = readAnchor(reader);
+  else if (number === 8) fields.node = readString(reader);
+  else if (number === 10) fields.reset = readReset(reader);
+  else if (number === 11) fields.snapshot = readSnapshotRef(reader);
+  else skipField(reader, WIRE_BYTES);
+}
+
+function readAnchor(reader: protobuf.Reader): Anchor {
+  const end = readEnd(reader);
+  let revision = 0;
+  let digest: Buffer = Buffer.alloc(0);
+  while (reader.pos < end) {
+    const field = readInteger(reader);
+    if (field === tag(1, WIRE_VARINT)) revision = readInteger(reader);
+    else if (field === tag(2, WIRE_BYTES)) digest = readBytes(reader);
+    else skipField(reader, field);
+  }
+  return { revision, digest };
+}
+
+function readReset(reader: protobuf.Reader): NonNullable<Fields['reset']> {
+  const end = readEnd(reader);
+  const reset = { reason: '', evidence: '', clusterId: '' };
+  while (reader.pos < end) {
+    const field = readInteger(reader);
+    if (field === tag(1, WIRE_BYTES)) reset.reason = readString(reader);
+    else if (field === tag(2, WIRE_BYTES)) reset.evidence = readString(reader);
+    else if (field === tag(3, WIRE_BYTES)) reset.clusterId = readString(reader);
+    else skipField(reader, field);
+  }
+  return reset;
+}
+
+function readSnapshotRef(reader: protobuf.Reader): SnapshotRef {
+  const end = readEnd(reader);
+  let id = '';
+  const numbers = [0, 0, 0, 0, 0, 0, 0];
+  while (reader.pos < end) {
+    const field = readInteger(reader);
+    const number = field >>> 3;
+    if (field === tag(1, WIRE_BYTES)) id = readString(reader);
+    else if ((field & 7) === WIRE_VARINT && number < numbers.length) numbers[number] = readInteger(reader);
+    else skipField(reader, field);
+  }
+  const [, , generation = 0, revision = 0, keys = 0, bytes = 0, createdAt = 0] = numbers;
+  return { id, position: { generation, revision }, keys, bytes, createdAt };
+}
+
+function assemble(fields: Fields): JournalRecord {
+  const { generation, term, previous, revision, time, anchor } = fields;
+  const base = { generation, term, previous, revision, time, anchor };
+  const kind = KINDS[fields.kind];
+  switch (kind) {
+    case 'term':
+      return { kind, ...base, node: fields.node };
+    case 'batch':
+      return { kind, ...base, entries: fields.entries };
+    case 'progress':
+      return { kind, ...base };
+    case 'reset': {
+      const { reason, evidence, clusterId } = fields.reset ?? { reason: '', evidence: '', clusterId: '' };
+      const known = RESET_REASONS.find((candidate) => candidate === reason);
+      if (known === undefined || fields.snapshot === null) throw corrupt('a reset has no known reason or no snapshot');
+      return { kind, ...base, reason: known, evidence, clusterId, snapshot: fields.snapshot };
+    }
+    case 'snapshot':
+      if (fields.snapshot === null) throw corrupt('a snapshot record names no snapshot');
+      return { kind, ...base, snapshot: fields.snapshot };
+    case 'unspecified':
+    case undefined:
+      throw corrupt(`kind ${fields.kind} is not known to this version`);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function corrupt(message: string, cause?: unknown): JournalCorruptError {
+  return new JournalCorruptError({
+    message: `A journal record cannot be decoded: ${message}.`,
+    remedy: 'If a newer Tidemark wrote it, upgrade this node. Otherwise see the runbook on a corrupt journal.',
+    cause,
+  });
+}

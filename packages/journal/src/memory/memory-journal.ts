@@ -1,0 +1,136 @@
+import {
+  type Clock,
+  InvariantError,
+  type Journal,
+  type JournalHead,
+  type JournalInfo,
+  type JournalWriter,
+  type Position,
+  type ReadFrom,
+  type RecordDraft,
+  type SnapshotStore,
+  type StoredRecord,
+  systemClock,
+} from '@tidemark/core';
+import { behind, type ChainPoint, completeDraft } from '../chain.js';
+import { Cursor, positionLost } from '../cursor.js';
+import { assertNotOlder, readEnds, readHead } from '../ends.js';
+import { frameRecord } from '../format/frame.js';
+import { locate } from '../locate.js';
+import { BucketSnapshotStore } from '../snapshots/store.js';
+import { MemoryStream } from './memory-stream.js';
+
+/**
+ * The journal's twin for tests: same format, chain, fencing, search and snapshots, without a server. Several journals
+ * may share one stream, as several nodes share one NATS.
+ */
+export class MemoryJournal implements Journal {
+  readonly snapshots: SnapshotStore;
+
+  constructor(
+    readonly stream: MemoryStream = new MemoryStream(),
+    private readonly clock: Clock = systemClock,
+  ) {
+    this.snapshots = new BucketSnapshotStore(stream.bucket);
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+  }
+
+  async info(signal: AbortSignal): Promise<JournalInfo> {
+    signal.throwIfAborted();
+    const bounds = this.stream.bounds();
+    const { firstSequence, lastSequence, bytes } = bounds;
+    const ends = await readEnds(this.stream, bounds);
+    return { id: this.stream.id, firstSequence, lastSequence, bytes, deviations: [], ...ends };
+  }
+
+  async head(signal: AbortSignal): Promise<JournalHead> {
+    signal.throwIfAborted();
+    return readHead(this.stream, this.stream.bounds());
+  }
+
+  async takeOver(head: JournalHead, term: number, node: string, signal: AbortSignal): Promise<JournalWriter> {
+    signal.throwIfAborted();
+    assertNotOlder(head, term);
+    const writer = new MemoryWriter({ stream: this.stream, head, term, clock: this.clock });
+    if (head.last !== null) {
+      const { position, anchor } = head.last;
+      await writer.append({ kind: 'term', node, anchor, ...position });
+    }
+    return writer;
+  }
+
+  async *read(from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
+    let cursor = await this.start(from);
+    while (!signal.aborted) {
+      const { lastMessage, position } = cursor;
+      const unchanged = lastMessage === null || this.isStill(lastMessage);
+      if (!unchanged) cursor = await this.start(position === null ? from : { after: position });
+      const message = this.stream.at(cursor.next);
+      if (message !== null) {
+        const record = cursor.take(message);
+        if (record !== null) yield record;
+      } else if (cursor.next < this.stream.bounds().firstSequence && position !== null) {
+        throw positionLost(position, { ...position, revision: position.revision + 1 });
+      } else {
+        await this.stream.changed(signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    // Nothing to close: the stream belongs to whoever made it.
+  }
+
+  private isStill(message: { readonly sequence: number }): boolean {
+    return message.sequence < this.stream.bounds().firstSequence || this.stream.at(message.sequence) === message;
+  }
+
+  private async start(from: ReadFrom): Promise<Cursor> {
+    const start = await locate(this.stream, this.stream.bounds(), from);
+    if (start === null) throw new InvariantError('Messages vanished from a stream in memory.');
+    return new Cursor(start);
+  }
+}
+
+interface MemoryWriterOptions {
+  readonly stream: MemoryStream;
+  readonly head: JournalHead;
+  readonly term: number;
+  readonly clock: Clock;
+}
+
+class MemoryWriter implements JournalWriter {
+  private before: ChainPoint | null;
+  private sequence: number;
+  private failure: unknown = null;
+
+  constructor(private readonly options: MemoryWriterOptions) {
+    const { last, sequence } = options.head;
+    this.before = last && { position: last.position, term: last.term };
+    this.sequence = sequence;
+  }
+
+  get position(): Position | null {
+    return this.before?.position ?? null;
+  }
+
+  get batchBytes(): number {
+    return this.options.stream.maxMessageBytes;
+  }
+
+  async append(draft: RecordDraft): Promise<void> {
+    if (this.failure !== null) throw this.failure;
+    const { stream, term, clock } = this.options;
+    const record = completeDraft(draft, this.before, { term, time: clock.wall() });
+    try {
+      for (const frame of frameRecord(record, stream.maxMessageBytes)) stream.append(this.sequence++, frame);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+    this.before = behind(record);
+  }
+}

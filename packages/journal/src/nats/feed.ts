@@ -1,0 +1,216 @@
+import { type Logger, TidemarkError, UnavailableError } from '@tidemark/core';
+import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy, type Subscription } from 'nats';
+import type { JournalMessage } from '../format/assembler.js';
+import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
+import { castError } from './errors.js';
+import type { Link } from './link.js';
+import { headersOf } from './stream.js';
+
+/** A feed ended for a reason that opening another one at the same sequence heals. */
+export class FeedInterruptedError extends UnavailableError {}
+
+export interface FeedOptions {
+  readonly link: Link;
+  readonly stream: string;
+  readonly startSequence: number;
+  readonly log: Logger;
+}
+
+/** Bytes that may be on the way, queued, or in the reader's hands. At least twice the largest message, see `budget`. */
+const BUDGET_BYTES = 8 * 1024 * 1024;
+const BATCH_MESSAGES = 8192;
+/** A request for messages is renewed after this time; the server reports twice as often that it still waits. */
+const EXPIRES_MS = 30_000;
+const HEARTBEAT_MS = 2_000;
+const MISSED_HEARTBEATS = 2.5;
+/** The server removes the consumer this long after its reader has gone. */
+const INACTIVE_MS = 60_000;
+
+/**
+ * The messages of a stream from a sequence on, by an ephemeral pull consumer without acknowledgements: the position is
+ * the reader's, the server keeps none.
+ *
+ * nats.js's own `consume` is not used: its bound is messages, not bytes, unless the bytes are set, and then a message
+ * above the bound stalls it for good; and it waits for ever for a consumer that is gone. Here one request is out at a
+ * time, for as many bytes as are free; the server ends it when the next message does not fit.
+ */
+export class Feed {
+  private queue: JournalMessage[] = [];
+  private queuedBytes = 0;
+  private handedOutBytes = 0;
+  private request: { id: number; messages: number } | null = null;
+  private requests = 0;
+  private lastActivity = performance.now();
+  private end: TidemarkError | 'closed' | null = null;
+  private wake: (() => void) | null = null;
+  private readonly inbox: string;
+  private readonly subscription: Subscription;
+  private readonly timer: NodeJS.Timeout;
+  private readonly stopListening: () => void;
+  private budget: number;
+
+  private constructor(
+    private readonly options: FeedOptions,
+    private readonly consumer: string,
+  ) {
+    const { link } = options;
+    this.budget = Math.max(BUDGET_BYTES, 4 * link.maxPayload);
+    this.inbox = createInbox();
+    this.subscription = link.nats.subscribe(`${this.inbox}.*`, { callback: (error, message) => this.receive(error, message) });
+    this.stopListening = link.onLost(() => this.interrupt('the connection was lost'));
+    this.timer = setInterval(() => this.checkHeartbeat(), HEARTBEAT_MS / 2);
+    this.pull();
+  }
+
+  static async open(options: FeedOptions): Promise<Feed> {
+    const { link, stream, startSequence } = options;
+    link.assertConnected();
+    try {
+      const { name } = await link.manager.consumers.add(stream, {
+        ack_policy: AckPolicy.None,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: startSequence,
+        replay_policy: ReplayPolicy.Instant,
+        inactive_threshold: nanos(INACTIVE_MS),
+        num_replicas: 1,
+        mem_storage: true,
+      });
+      return new Feed(options, name);
+    } catch (error) {
+      throw castError(error, `create a consumer of stream ${stream}`);
+    }
+  }
+
+  /**
+   * What has arrived since the last call, waiting for it when nothing has. Taking the next messages gives back the
+   * room of those before. Empty when the feed was closed.
+   * @throws FeedInterruptedError
+   */
+  async next(): Promise<readonly JournalMessage[]> {
+    this.handedOutBytes = 0;
+    this.pull();
+    while (this.queue.length === 0) {
+      if (this.end === 'closed') return [];
+      if (this.end !== null) throw this.end;
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    const messages = this.queue;
+    this.queue = [];
+    this.handedOutBytes = this.queuedBytes;
+    this.queuedBytes = 0;
+    return messages;
+  }
+
+  close(): void {
+    this.finish('closed');
+    const { link, stream, log } = this.options;
+    if (!link.connected) return;
+    // Only tidiness: the server removes an unused consumer by itself.
+    link.manager.consumers
+      .delete(stream, this.consumer)
+      .catch((error: unknown) => log.debug({ err: error }, 'a consumer could not be removed'));
+  }
+
+  private pull(): void {
+    const free = this.budget - this.queuedBytes - this.handedOutBytes;
+    if (this.request !== null || this.end !== null || free < this.budget / 2) return;
+    const { link, stream } = this.options;
+    this.request = { id: ++this.requests, messages: 0 };
+    this.lastActivity = performance.now();
+    const request = {
+      batch: BATCH_MESSAGES,
+      max_bytes: free,
+      expires: nanos(EXPIRES_MS),
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+    };
+    link.nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.consumer}`, JSON.stringify(request), {
+      reply: `${this.inbox}.${this.request.id}`,
+    });
+  }
+
+  private receive(error: Error | null, message: Msg): void {
+    if (this.end !== null) return;
+    this.lastActivity = performance.now();
+    try {
+      if (error !== null) throw error;
+      // Only messages of a stream carry a reply subject here: it tells their place.
+      if (message.reply === undefined || message.reply === '') this.receiveStatus(message);
+      else this.receiveData(message, message.reply);
+    } catch (fault) {
+      this.finish(castError(fault, 'read the journal'));
+    }
+  }
+
+  private receiveData(message: Msg, reply: string): void {
+    const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength);
+    const bytes = data.length + MESSAGE_OVERHEAD_BYTES;
+    this.queue.push({ sequence: sequenceOf(reply), headers: headersOf(message.headers), payload: data, bytes });
+    this.queuedBytes += bytes;
+    if (this.request !== null && ++this.request.messages === BATCH_MESSAGES) this.endRequest();
+    this.wake?.();
+  }
+
+  private receiveStatus(message: Msg): void {
+    const { code = 0, description = '' } = message.headers ?? {};
+    if (code === HEARTBEAT) return;
+    if (message.subject !== `${this.inbox}.${this.requests}`) return;
+    const tooLarge = /exceeds maxbytes/i.test(description);
+    if (code === NO_MESSAGES || code === EXPIRED || (code === CONFLICT && /maxbytes|batch completed/i.test(description))) {
+      // The next message is larger than all the room there is: the server once allowed larger messages.
+      if (tooLarge && this.request?.messages === 0) this.budget *= 2;
+      this.endRequest();
+    } else {
+      this.interrupt(`the server ended the consumer: ${code} ${description}`);
+    }
+  }
+
+  private endRequest(): void {
+    this.request = null;
+    this.pull();
+  }
+
+  private checkHeartbeat(): void {
+    const silent = performance.now() - this.lastActivity;
+    if (this.request !== null && silent > MISSED_HEARTBEATS * HEARTBEAT_MS) {
+      this.interrupt(`the server has been silent for ${Math.round(silent)} ms`);
+    }
+  }
+
+  private interrupt(why: string): void {
+    this.finish(
+      new FeedInterruptedError({
+        message: `NATS: reading the journal was interrupted: ${why}.`,
+        remedy: 'It is tried again. Check that the NATS servers run and are reachable.',
+      }),
+    );
+  }
+
+  private finish(end: TidemarkError | 'closed'): void {
+    if (this.end === null) {
+      this.end = end;
+      clearInterval(this.timer);
+      this.stopListening();
+      this.subscription.unsubscribe();
+    } else if (end === 'closed') {
+      this.end = end;
+    }
+    this.wake?.();
+  }
+}
+
+/** Status codes of JetStream's answers to a request for messages. */
+const HEARTBEAT = 100;
+const NO_MESSAGES = 404;
+const EXPIRED = 408;
+const CONFLICT = 409;
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`; newer servers put
+ * domain and account hash behind `ACK`, and may add tokens at the end.
+ */
+function sequenceOf(reply: string): number {
+  const tokens = reply.split('.');
+  return Number(tokens[tokens.length < 11 ? 5 : 7]);
+}

@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs';
+import { type JournalConfig, type Logger, UnavailableError } from '@tidemark/core';
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  Events,
+  type JetStreamClient,
+  type JetStreamManager,
+  type NatsConnection,
+} from 'nats';
+import { castError } from './errors.js';
+
+/** How long a NATS server may take to answer one request, in milliseconds. */
+export const REQUEST_TIMEOUT_MS = 5_000;
+
+/** A link over which nothing comes back is given up after two pings: 10 to 15 s. nats.js's default is four to six minutes. */
+const PING_INTERVAL_MS = 5_000;
+const MAX_PINGS_OUT = 2;
+const RECONNECT_WAIT_MS = 250;
+
+export type HopConfig = Pick<JournalConfig, 'servers' | 'tls' | 'credentialsFile'>;
+
+export interface LinkOptions {
+  readonly config: HopConfig;
+  /** Shown by `nats server report connections`. */
+  readonly name: string;
+  readonly log: Logger;
+  /** For one request. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * One NATS connection that reconnects for ever, and knows whether it is connected.
+ *
+ * nats.js keeps what is published while disconnected and sends it after the reconnect, seconds late and with an answer
+ * nobody waits for. So whoever writes asks {@link connected} first, and learns of a loss by {@link onLost}.
+ */
+export class Link {
+  private readonly lostListeners = new Set<() => void>();
+  private up = true;
+
+  private constructor(
+    readonly nats: NatsConnection,
+    readonly jetstream: JetStreamClient,
+    readonly manager: JetStreamManager,
+    private readonly log: Logger,
+  ) {}
+
+  /** @throws UnavailableError when no server answers @throws AccessDeniedError */
+  static async open(options: LinkOptions): Promise<Link> {
+    try {
+      const nats = await connect(connectionOptions(options));
+      const timeout = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+      const manager = await nats.jetstreamManager({ timeout, checkAPI: false });
+      const link = new Link(nats, nats.jetstream({ timeout }), manager, options.log);
+      void link.follow();
+      return link;
+    } catch (error) {
+      throw castError(error, `connect to ${options.config.servers.join(', ')}`);
+    }
+  }
+
+  get connected(): boolean {
+    return this.up && !this.nats.isClosed();
+  }
+
+  /** Largest message the server takes, headers included, in bytes. May change with a reconnect. */
+  get maxPayload(): number {
+    return this.nats.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES;
+  }
+
+  /** Calls `listener` each time the connection is lost or closed. Returns how to stop that. */
+  onLost(listener: () => void): () => void {
+    this.lostListeners.add(listener);
+    return () => this.lostListeners.delete(listener);
+  }
+
+  /** @throws UnavailableError when not connected now */
+  assertConnected(): void {
+    if (!this.connected) throw lost();
+  }
+
+  async close(): Promise<void> {
+    if (!this.nats.isClosed()) await this.nats.close();
+  }
+
+  private async follow(): Promise<void> {
+    for await (const status of this.nats.status()) {
+      if (status.type === Events.Disconnect) {
+        this.log.warn({ server: status.data }, 'connection to NATS lost');
+        this.lose();
+      } else if (status.type === Events.Reconnect) {
+        this.log.info({ server: status.data }, 'connected to NATS again');
+        this.up = true;
+      } else if (status.type === Events.Error) {
+        this.log.warn({ error: status.data }, 'NATS reported an error');
+      }
+    }
+    this.lose();
+  }
+
+  private lose(): void {
+    this.up = false;
+    for (const listener of [...this.lostListeners]) listener();
+  }
+}
+
+/** The server's default, for the time before it has told its own. */
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
+
+function connectionOptions({ config, name }: LinkOptions): ConnectionOptions {
+  const { servers, tls, credentialsFile } = config;
+  const encrypted = tls !== undefined || servers.some((server) => server.startsWith('tls://'));
+  return {
+    servers: [...servers],
+    name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    reconnectJitter: RECONNECT_WAIT_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: MAX_PINGS_OUT,
+    timeout: REQUEST_TIMEOUT_MS,
+    waitOnFirstConnect: false,
+    // Two refusals in a row would otherwise close the connection for ever, e.g. while credentials are being replaced.
+    ignoreAuthErrorAbort: true,
+    // A stack trace for each request costs more than the request.
+    noAsyncTraces: true,
+    ...(encrypted && {
+      tls: {
+        ...(tls?.ca !== undefined && { caFile: tls.ca }),
+        ...(tls?.cert !== undefined && { certFile: tls.cert }),
+        ...(tls?.key !== undefined && { keyFile: tls.key }),
+      },
+    }),
+    // Read at each connect, so that a replaced file counts without a restart.
+    ...(credentialsFile !== undefined && { authenticator: credsAuthenticator(() => readFileSync(credentialsFile)) }),
+  };
+}
+
+function lost(): UnavailableError {
+  return new UnavailableError({
+    message: 'NATS: the connection is lost.',
+    remedy: 'It is tried again. Check that the NATS servers run and are reachable.',
+  });
+}

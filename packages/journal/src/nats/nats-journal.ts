@@ -1,0 +1,151 @@
+import {
+  type Clock,
+  type Journal,
+  type JournalConfig,
+  type JournalHead,
+  type JournalInfo,
+  type JournalWriter,
+  type Logger,
+  type ReadFrom,
+  type SnapshotStore,
+  type StoredRecord,
+  silentLogger,
+  systemClock,
+  UnavailableError,
+} from '@tidemark/core';
+import { assertNotOlder, readEnds, readHead } from '../ends.js';
+import { BucketSnapshotStore } from '../snapshots/store.js';
+import { Link, REQUEST_TIMEOUT_MS } from './link.js';
+import { readJournal } from './reader.js';
+import { ObjectBucket } from './object-bucket.js';
+import { JournalStream } from './stream.js';
+import { NatsWriter } from './writer.js';
+
+export interface NatsJournalOptions {
+  /** Name of the pipeline. */
+  readonly name: string;
+  readonly config: Pick<JournalConfig, 'servers' | 'tls' | 'credentialsFile' | 'replicas' | 'maxAge' | 'maxBytes'>;
+  /** Name of this node, shown by the NATS servers. */
+  readonly node: string;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** For one request or append, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** How long the servers may be away before a reader fails, in milliseconds. */
+  readonly readerPatienceMs?: number;
+}
+
+const READER_PATIENCE_MS = 10_000;
+
+/** What exists between `open` and `close`. Three connections, so that no one's bytes delay the others'. */
+interface Session {
+  readonly id: string;
+  readonly writing: Link;
+  readonly reading: Link;
+  readonly storing: Link;
+  /** The stream, asked over the connection for reading. */
+  readonly stream: JournalStream;
+  readonly snapshots: SnapshotStore;
+}
+
+/** The journal in NATS JetStream: the stream `TIDEMARK_<name>` and the object store bucket of the same name. */
+export class NatsJournal implements Journal {
+  readonly snapshots: SnapshotStore;
+  private session: Session | null = null;
+  private writer: NatsWriter | null = null;
+  private readonly log: Logger;
+
+  constructor(private readonly options: NatsJournalOptions) {
+    this.log = (options.log ?? silentLogger).child({ part: 'journal' });
+    this.snapshots = {
+      put: (position, pages, signal) => this.opened().snapshots.put(position, pages, signal),
+      open: (id, range, signal) => this.opened().snapshots.open(id, range, signal),
+      list: (signal) => this.opened().snapshots.list(signal),
+      remove: (id, signal) => this.opened().snapshots.remove(id, signal),
+    };
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { name, config } = this.options;
+    const links = await this.connect();
+    const stream = new JournalStream(links.reading, name, config);
+    const { id, deviations } = await stream.ensure();
+    for (const deviation of deviations) this.log.warn({ deviation }, 'the journal stream is not as configured');
+    const bucket = new ObjectBucket({ link: links.storing, pipeline: name, replicas: config.replicas });
+    await bucket.ensure();
+    this.session = { id, ...links, stream, snapshots: new BucketSnapshotStore(bucket) };
+  }
+
+  async info(signal: AbortSignal): Promise<JournalInfo> {
+    signal.throwIfAborted();
+    const { stream } = this.opened();
+    const state = await stream.read();
+    const { id, bytes, deviations, firstSequence, lastSequence } = state;
+    return { id, bytes, deviations, firstSequence, lastSequence, ...(await readEnds(stream, state)) };
+  }
+
+  async head(signal: AbortSignal): Promise<JournalHead> {
+    signal.throwIfAborted();
+    const { stream } = this.opened();
+    return readHead(stream, await stream.read());
+  }
+
+  async takeOver(head: JournalHead, term: number, node: string, signal: AbortSignal): Promise<JournalWriter> {
+    signal.throwIfAborted();
+    assertNotOlder(head, term);
+    const { writing, stream } = this.opened();
+    const { timeoutMs = REQUEST_TIMEOUT_MS, clock = systemClock } = this.options;
+    this.writer?.detach();
+    const writer = new NatsWriter({ link: writing, stream, head, term, clock, timeoutMs });
+    this.writer = writer;
+    if (head.last !== null) {
+      const { position, anchor } = head.last;
+      await writer.append({ kind: 'term', node, anchor, ...position });
+    }
+    return writer;
+  }
+
+  read(from: ReadFrom, signal: AbortSignal): AsyncIterable<StoredRecord> {
+    const { reading, stream, id } = this.opened();
+    const patienceMs = this.options.readerPatienceMs ?? READER_PATIENCE_MS;
+    return readJournal({ link: reading, stream, id, log: this.log, patienceMs }, from, signal);
+  }
+
+  async close(): Promise<void> {
+    const { session } = this;
+    this.session = null;
+    if (session !== null) await closeAll([session.writing, session.reading, session.storing]);
+  }
+
+  private opened(): Session {
+    if (this.session !== null) return this.session;
+    throw new UnavailableError({
+      message: 'The journal is not open.',
+      remedy: 'Check that the NATS servers run and are reachable; see the log for what opening failed with.',
+    });
+  }
+
+  /** The connections of an open journal are kept: they reconnect by themselves. */
+  private async connect(): Promise<Pick<Session, 'writing' | 'reading' | 'storing'>> {
+    if (this.session !== null) return this.session;
+    const { config, name, node, timeoutMs } = this.options;
+    const open = (purpose: string) =>
+      Link.open({
+        config,
+        name: `tidemark ${name} ${node} ${purpose}`,
+        log: this.log.child({ connection: purpose }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+      });
+    const results = await Promise.allSettled([open('writing'), open('reading'), open('storing')]);
+    const links = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const [writing, reading, storing] = links;
+    if (writing !== undefined && reading !== undefined && storing !== undefined) return { writing, reading, storing };
+    await closeAll(links);
+    throw results.find((result) => result.status === 'rejected')?.reason;
+  }
+}
+
+async function closeAll(links: readonly Link[]): Promise<void> {
+  await Promise.all(links.map((link) => link.close()));
+}

@@ -1,0 +1,147 @@
+import { Backoff, formatPosition, type Logger, type ReadFrom, type StoredRecord, UnavailableError } from '@tidemark/core';
+import { Cursor, chainBroken, positionLost } from '../cursor.js';
+import type { JournalMessage } from '../format/assembler.js';
+import { locate } from '../locate.js';
+import { Feed, FeedInterruptedError } from './feed.js';
+import type { Link } from './link.js';
+import { assertSameJournal, type JournalStream, type StreamState } from './stream.js';
+
+export interface ReaderOptions {
+  readonly link: Link;
+  readonly stream: JournalStream;
+  /** Identity of the journal that was opened. */
+  readonly id: string;
+  readonly log: Logger;
+  /** How long the servers may be away before reading fails, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+const MAX_LOCATE_ATTEMPTS = 5;
+
+/** Reads over interruptions: each new feed starts only after the stream was recognised. See Journal.read. */
+export async function* readJournal(options: ReaderOptions, from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
+  const reader = new Reader(options, from);
+  const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
+  let lastContact = performance.now();
+  while (!signal.aborted) {
+    try {
+      for await (const messages of reader.messages(signal)) {
+        lastContact = performance.now();
+        for (const message of messages) {
+          const record = reader.take(message);
+          if (record !== null) yield record;
+          if (signal.aborted) return;
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof UnavailableError)) throw error;
+      if (error instanceof FeedInterruptedError) lastContact = performance.now();
+      if (performance.now() - lastContact > options.patienceMs) throw error;
+      options.log.debug({ err: error }, 'reading the journal goes on where it was interrupted');
+      await backoff.wait(signal);
+    }
+  }
+}
+
+class Reader {
+  private cursor: Cursor | null = null;
+
+  constructor(
+    private readonly options: ReaderOptions,
+    private readonly from: ReadFrom,
+  ) {}
+
+  /** The messages from the cursor on, in groups as they arrive, until interrupted. */
+  async *messages(signal: AbortSignal): AsyncGenerator<readonly JournalMessage[]> {
+    const { link, stream, log } = this.options;
+    const cursor = await this.recognise();
+    const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, log });
+    const close = () => feed.close();
+    signal.addEventListener('abort', close, { once: true });
+    try {
+      while (!signal.aborted) {
+        const messages = await feed.next();
+        await this.assertConsecutive(cursor, messages);
+        if (messages.length > 0) yield messages;
+      }
+    } finally {
+      signal.removeEventListener('abort', close);
+      feed.close();
+    }
+  }
+
+  take(message: JournalMessage): StoredRecord | null {
+    return this.cursor?.take(message) ?? null;
+  }
+
+  /**
+   * Makes sure that the stream is still the one that was read, up to the last message; a journal that lost a suffix
+   * (acknowledged is not synced to disk) is searched anew for the position that was reached.
+   */
+  private async recognise(): Promise<Cursor> {
+    const { stream, id, log } = this.options;
+    this.options.link.assertConnected();
+    const state = await stream.read();
+    assertSameJournal(id, state);
+    const cursor = this.cursor;
+    if (cursor === null) return this.locate(this.from);
+    if (await this.isUnchanged(cursor, state)) {
+      if (cursor.next >= state.firstSequence) return cursor;
+      return this.overtaken(cursor, state);
+    }
+    log.warn({ last: state.lastSequence, read: cursor.next - 1 }, 'the journal lost records that were already read');
+    return this.locate(cursor.position === null ? this.from : { after: cursor.position });
+  }
+
+  private async isUnchanged({ lastMessage }: Cursor, state: StreamState): Promise<boolean> {
+    if (lastMessage === null || lastMessage.sequence < state.firstSequence) return true;
+    const found = await this.options.stream.message(lastMessage.sequence);
+    if (found === null) return (await this.options.stream.read()).firstSequence > lastMessage.sequence;
+    const { crc32, part, term, last } = lastMessage.headers;
+    const { headers } = found;
+    return headers.crc32 === crc32 && headers.part === part && headers.term === term && headers.last === last;
+  }
+
+  private async locate(from: ReadFrom): Promise<Cursor> {
+    const { stream, id } = this.options;
+    for (let attempt = 0; attempt < MAX_LOCATE_ATTEMPTS; attempt++) {
+      const state = await stream.read();
+      assertSameJournal(id, state);
+      const start = await locate(stream, state, from);
+      if (start === null) continue;
+      this.cursor = new Cursor(start);
+      return this.cursor;
+    }
+    throw new UnavailableError({
+      message: 'The oldest records of the journal are removed faster than a position can be looked up.',
+      remedy: 'Raise journal.maxAge or journal.maxBytes.',
+    });
+  }
+
+  /** Consumers skip what retention has removed, and what is missing in the middle, without a word. */
+  private async assertConsecutive(cursor: Cursor, messages: readonly JournalMessage[]): Promise<void> {
+    let due = cursor.next;
+    for (const { sequence } of messages) {
+      if (sequence < due) throw new FeedInterruptedError({ message: `Message ${sequence} came twice.`, remedy: 'None.' });
+      if (sequence > due) {
+        const state = await this.options.stream.read();
+        assertSameJournal(this.options.id, state);
+        if (state.firstSequence > due) this.overtaken(cursor, state);
+        throw chainBroken(`Messages ${due} to ${sequence - 1} are missing in the journal.`);
+      }
+      due++;
+    }
+  }
+
+  /** Retention removed what was to be read next. */
+  private overtaken(cursor: Cursor, state: StreamState): never {
+    const { position } = cursor;
+    if (position !== null) throw positionLost(position, { generation: position.generation, revision: position.revision + 1 });
+    this.cursor = null;
+    throw new FeedInterruptedError({
+      message: `Message ${cursor.next} was removed while it was looked up; the first one is ${state.firstSequence}.`,
+      remedy: `Raise journal.maxAge or journal.maxBytes${this.from === 'oldest' ? '' : ` (from ${formatPosition(this.from.after)})`}.`,
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { JournalReplacedError } from '@tidemark/core';
+import type { MsgHdrs, StreamInfo } from 'nats';
+import type { JournalMessage } from '../format/assembler.js';
+import { type FrameHeaders, MESSAGE_OVERHEAD_BYTES, parseHeaders } from '../format/frame.js';
+import { ApiErrorCode, apiErrorCode, castError } from './errors.js';
+import type { Link } from './link.js';
+import { desiredStream, describeStream, journalIdOf, journalNames, type RetentionConfig, streamDeviations } from './stream-config.js';
+
+/** What the stream's leader says about it. */
+export interface StreamState {
+  readonly id: string;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly deviations: readonly string[];
+}
+
+/**
+ * The journal's stream, asked by the JetStream API: answers come from the stream's leader, never from a replica that
+ * may be behind (direct get).
+ */
+export class JournalStream {
+  readonly name: string;
+  readonly subject: string;
+
+  constructor(
+    private readonly link: Link,
+    private readonly pipeline: string,
+    private readonly retention: RetentionConfig,
+  ) {
+    const { stream, subject } = journalNames(pipeline);
+    this.name = stream;
+    this.subject = subject;
+  }
+
+  /** Creates the stream under a new identity when there is none; an existing one is not touched, only compared. */
+  async ensure(): Promise<StreamState> {
+    const existing = await this.find();
+    if (existing !== null) return this.state(existing);
+    const config = { ...desiredStream(this.pipeline, this.retention), description: describeStream(this.pipeline, randomUUID()) };
+    try {
+      return this.state(await this.link.manager.streams.add(config));
+    } catch (error) {
+      // Another node created it between the two requests: its identity counts.
+      if (apiErrorCode(error) === ApiErrorCode.streamNameInUse) return this.read();
+      throw castError(error, `create stream ${this.name}`);
+    }
+  }
+
+  async read(): Promise<StreamState> {
+    return this.state(await this.info());
+  }
+
+  /** The message at `sequence`, or null when it is not there (any more, or yet). */
+  async message(sequence: number): Promise<JournalMessage | null> {
+    try {
+      const stored = await this.link.manager.streams.getMessage(this.name, { seq: sequence });
+      const { data, header } = stored;
+      const payload = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+      return { sequence, headers: headersOf(header), payload, bytes: payload.length + MESSAGE_OVERHEAD_BYTES };
+    } catch (error) {
+      if (apiErrorCode(error) === ApiErrorCode.noMessageFound) return null;
+      throw castError(error, `read message ${sequence} of stream ${this.name}`);
+    }
+  }
+
+  private async find(): Promise<StreamInfo | null> {
+    try {
+      return await this.link.manager.streams.info(this.name);
+    } catch (error) {
+      if (apiErrorCode(error) === ApiErrorCode.streamNotFound) return null;
+      throw castError(error, `ask about stream ${this.name}`);
+    }
+  }
+
+  private async info(): Promise<StreamInfo> {
+    try {
+      return await this.link.manager.streams.info(this.name);
+    } catch (error) {
+      throw castError(error, `ask about stream ${this.name}`);
+    }
+  }
+
+  private state({ config, state }: StreamInfo): StreamState {
+    const id = journalIdOf(config.description);
+    if (id === null) throw notOurs(this.name);
+    return {
+      id,
+      firstSequence: state.first_seq,
+      lastSequence: state.last_seq,
+      messages: state.messages,
+      bytes: state.bytes,
+      deviations: streamDeviations(config, desiredStream(this.pipeline, this.retention)),
+    };
+  }
+}
+
+export function headersOf(headers: MsgHdrs | undefined): FrameHeaders {
+  return parseHeaders((name) => headers?.get(name) ?? '');
+}
+
+/** @throws JournalReplacedError when the stream is not the one that `id` was read from */
+export function assertSameJournal(expected: string, state: StreamState): void {
+  if (state.id === expected) return;
+  throw new JournalReplacedError({
+    message: `The journal is not the one that was opened: its id was ${expected}, now it is ${state.id}.`,
+    remedy: 'The stream was deleted and created anew. See the runbook on a replaced journal.',
+  });
+}
+
+function notOurs(stream: string): JournalReplacedError {
+  return new JournalReplacedError({
+    message: `Stream ${stream} carries no journal id in its description: Tidemark did not create it, or it was edited.`,
+    remedy: 'Put the description back (`Tidemark journal NAME, id UUID`), or remove the stream if it is not ours.',
+  });
+}

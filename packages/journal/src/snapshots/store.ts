@@ -1,0 +1,133 @@
+import {
+  type KeyRange,
+  type KeyValue,
+  type Position,
+  rangeContains,
+  SnapshotMissingError,
+  type SnapshotRef,
+  type SnapshotStore,
+} from '@tidemark/core';
+import { decodeSnapshotPart } from '../format/snapshot-part.js';
+import type { Bucket, BucketObject } from './bucket.js';
+import { decodeManifest, encodeManifest, type Manifest, type PartRef, partsWithin, verifyPart } from './manifest.js';
+import { type Part, SnapshotPacker } from './packer.js';
+
+/** Longer than any `put` takes: another node may be storing a snapshot right now. */
+const ORPHAN_AGE_MS = 3_600_000;
+
+/**
+ * Snapshots as objects: parts `<id>/<n>`, and `<id>/manifest`, written last, which makes the snapshot exist. A `put`
+ * that was interrupted leaves parts that no manifest names; a later `put` or `remove` removes them when they are old.
+ */
+export class BucketSnapshotStore implements SnapshotStore {
+  constructor(
+    private readonly bucket: Bucket,
+    private readonly orphanAgeMs = ORPHAN_AGE_MS,
+  ) {}
+
+  async put(position: Position, pages: AsyncIterable<readonly KeyValue[]>, signal: AbortSignal): Promise<SnapshotRef> {
+    await this.sweep(signal);
+    const packer = new SnapshotPacker(position);
+    const storing = new OneAhead<void>();
+    for await (const part of packed(packer, pages)) {
+      signal.throwIfAborted();
+      await storing.replace(this.bucket.put(`${packer.id}/${part.ref.index}`, part.payload));
+    }
+    await storing.replace(undefined);
+    signal.throwIfAborted();
+    const manifest = packer.manifest(Date.now());
+    await this.bucket.put(`${packer.id}/manifest`, encodeManifest(manifest));
+    return manifest.ref;
+  }
+
+  async *open(id: string, range: KeyRange, signal: AbortSignal): AsyncGenerator<readonly KeyValue[]> {
+    const parts = partsWithin(await this.manifest(id), range);
+    const ahead = new OneAhead<Buffer>();
+    if (parts[0] !== undefined) await ahead.replace(this.part(id, parts[0]));
+    for (const next of [...parts.slice(1), undefined]) {
+      const payload = await ahead.replace(next && this.part(id, next));
+      if (signal.aborted || payload === undefined) return;
+      const page = decodeSnapshotPart(payload).filter(({ key }) => rangeContains(range, key));
+      if (page.length > 0) yield page;
+    }
+  }
+
+  async list(signal: AbortSignal): Promise<readonly SnapshotRef[]> {
+    const refs: SnapshotRef[] = [];
+    for (const { name } of await this.bucket.list()) {
+      signal.throwIfAborted();
+      if (!isManifest(name)) continue;
+      const payload = await this.bucket.get(name);
+      if (payload !== null) refs.push(decodeManifest(payload).ref);
+    }
+    return refs.sort((a, b) => a.createdAt - b.createdAt || a.position.revision - b.position.revision);
+  }
+
+  /** The manifest goes first: from then on there is no such snapshot, even if removing its parts is interrupted. */
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    await this.bucket.remove(`${id}/manifest`);
+    for (const { name } of await this.bucket.list()) {
+      signal.throwIfAborted();
+      if (snapshotOf(name) === id) await this.bucket.remove(name);
+    }
+    await this.sweep(signal);
+  }
+
+  private async sweep(signal: AbortSignal): Promise<void> {
+    const objects = await this.bucket.list();
+    const complete = new Set(objects.filter(({ name }) => isManifest(name)).map(({ name }) => snapshotOf(name)));
+    const isOrphan = ({ name, modifiedAt }: BucketObject) =>
+      !complete.has(snapshotOf(name)) && modifiedAt <= Date.now() - this.orphanAgeMs;
+    for (const { name } of objects.filter(isOrphan)) {
+      signal.throwIfAborted();
+      await this.bucket.remove(name);
+    }
+  }
+
+  private async part(id: string, part: PartRef): Promise<Buffer> {
+    const payload = await this.bucket.get(`${id}/${part.index}`);
+    if (payload === null) throw missing(`Part ${part.index} of snapshot ${id} is missing.`);
+    return verifyPart(id, part, payload);
+  }
+
+  private async manifest(id: string): Promise<Manifest> {
+    const payload = await this.bucket.get(`${id}/manifest`);
+    if (payload === null) throw missing(`There is no snapshot ${id}.`);
+    return decodeManifest(payload);
+  }
+}
+
+async function* packed(packer: SnapshotPacker, pages: AsyncIterable<readonly KeyValue[]>): AsyncGenerator<Part> {
+  for await (const page of pages) yield* packer.add(page);
+  yield* packer.end();
+}
+
+/** One operation under way while the caller prepares, or uses, another. Its failure is heard when it is waited for. */
+class OneAhead<T> {
+  private current: Promise<T> | undefined;
+
+  /** Waits for the operation under way, returns what it gave, and lets `next` take its place. */
+  async replace(next: Promise<T> | undefined): Promise<T | undefined> {
+    const before = this.current;
+    this.current = next;
+    // Waited for in the next call, or not at all by a caller that left early: its failure must not count as unhandled.
+    next?.catch(() => undefined);
+    return before;
+  }
+}
+
+function isManifest(name: string): boolean {
+  return name.endsWith('/manifest');
+}
+
+/** The id in `<id>/<part>`. */
+function snapshotOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('/'));
+}
+
+function missing(message: string): SnapshotMissingError {
+  return new SnapshotMissingError({
+    message,
+    remedy: '`tidemark snapshot list` shows what is there; `tidemark snapshot create` takes a new one.',
+  });
+}

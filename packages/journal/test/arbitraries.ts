@@ -1,0 +1,62 @@
+import type { Change, Entry, JournalRecord, ResetReason, SnapshotRef } from '@tidemark/core';
+import fc from 'fast-check';
+
+const bytes = (max: number) => fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array));
+const revision = fc.oneof(fc.integer({ min: 0, max: 2 ** 31 }), fc.maxSafeNat());
+const anyLease = fc.oneof(fc.constant(0n), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+
+const remove: fc.Arbitrary<Change> = fc.record({ kind: fc.constant('delete'), key: bytes(60) });
+
+function entries(lease: fc.Arbitrary<bigint>): fc.Arbitrary<Entry[]> {
+  const put: fc.Arbitrary<Change> = fc.record({
+    kind: fc.constant('put'),
+    key: bytes(60),
+    value: bytes(300),
+    createRevision: revision,
+    version: revision,
+    lease,
+  });
+  return fc.array(fc.record({ revision, changes: fc.array(fc.oneof(put, remove), { maxLength: 5 }) }), { maxLength: 8 });
+}
+
+const snapshotRef: fc.Arbitrary<SnapshotRef> = fc.record({
+  id: text,
+  position: fc.record({ generation: revision, revision }),
+  keys: revision,
+  bytes: revision,
+  createdAt: revision,
+});
+
+const base = {
+  generation: revision,
+  term: revision,
+  previous: revision,
+  revision,
+  time: revision,
+  anchor: fc.option(fc.record({ revision, digest: bytes(16) })),
+};
+const reason = fc.constantFrom<ResetReason>('first_start', 'compacted', 'gap', 'rewound', 'snapshot_missing');
+
+function records(lease: fc.Arbitrary<bigint>): fc.Arbitrary<JournalRecord> {
+  return fc.oneof(
+    fc.record({ kind: fc.constant('term' as const), ...base, node: text }),
+    fc.record({ kind: fc.constant('batch' as const), ...base, entries: entries(lease) }),
+    fc.record({ kind: fc.constant('progress' as const), ...base }),
+    fc.record({
+      kind: fc.constant('reset' as const),
+      ...base,
+      reason,
+      evidence: text,
+      clusterId: text,
+      snapshot: snapshotRef,
+    }),
+    fc.record({ kind: fc.constant('snapshot' as const), ...base, snapshot: snapshotRef }),
+  );
+}
+
+/** Any record the format can express, chained or not. */
+export const anyRecord = records(anyLease);
+
+/** The same without the integers that protobufjs's reflection rounds: it reads int64 as a double. */
+export const recordOfSafeNumbers = records(fc.maxSafeNat().map(BigInt));

@@ -1,0 +1,171 @@
+import {
+  Backoff,
+  describeError,
+  type Elector,
+  FencedError,
+  HistoryLostError,
+  type Journal,
+  type JournalHead,
+  type JournalWriter,
+  type Leadership,
+  LeadershipLostError,
+  type Logger,
+  type Position,
+  type Source,
+  SourceRewoundError,
+} from '@tidemark/core';
+import { beginGeneration, type ResetCause } from './base.js';
+import { keepJournal } from './keeper.js';
+import type { LeaderObserver } from './observer.js';
+import { behindOverlap, type Journaled } from './overlap.js';
+import { pump } from './pump.js';
+import type { ReservedKeys } from './reserved.js';
+import { termFor } from './term.js';
+
+export interface LeaderOptions {
+  readonly node: string;
+  readonly source: Source;
+  readonly journal: Journal;
+  readonly elector: Elector;
+  readonly reserved: ReservedKeys;
+  /** Milliseconds between scheduled snapshots. */
+  readonly snapshotEveryMs: number;
+  /** Milliseconds without a record after which a progress record is written. */
+  readonly progressEveryMs: number;
+  readonly logger: Logger;
+  readonly observer: LeaderObserver;
+}
+
+/** Campaigns, and while elected journals the source; until `signal` aborts. */
+export async function runLeader(options: LeaderOptions, signal: AbortSignal): Promise<void> {
+  await options.elector.lead((leadership) => new Term(options, leadership).run(), signal);
+}
+
+/** One leadership, from election to loss. Every fault inside it leads to the same place: take over again from the journal's head. */
+class Term {
+  private readonly backoff = new Backoff({ initialMs: 100, maxMs: 5_000 });
+  private readonly signal: AbortSignal;
+  /** What the last attempt failed with, so that a lasting fault is logged once. */
+  private trouble: string | null = null;
+
+  constructor(
+    private readonly options: LeaderOptions,
+    private readonly leadership: Leadership,
+  ) {
+    this.signal = leadership.signal;
+  }
+
+  async run(): Promise<void> {
+    const { logger, observer } = this.options;
+    observer.elected(this.leadership.token);
+    logger.info({ token: this.leadership.token }, 'elected');
+    try {
+      while (!this.signal.aborted) {
+        try {
+          await this.journalSource();
+        } catch (error) {
+          if (error instanceof LeadershipLostError) return;
+          if (this.signal.aborted) return;
+          if (error instanceof FencedError) observer.fenced();
+          this.report(error);
+          await this.backoff.wait(this.signal);
+        }
+      }
+    } finally {
+      observer.steppedDown();
+      logger.info({ token: this.leadership.token }, 'stepped down');
+    }
+  }
+
+  /**
+   * From the journal's head to the end of this attempt. The position comes from the head alone, never from memory: what
+   * an earlier attempt believed to have written may be there or not.
+   */
+  private async journalSource(): Promise<void> {
+    const { journal, node, observer } = this.options;
+    await journal.open(this.signal);
+    const head = await journal.head(this.signal);
+    await this.leadership.prove();
+    const term = termFor(this.leadership.token, head);
+    const writer = await journal.takeOver(head, term, node, this.signal);
+    observer.tookOver(term);
+    let journaled = await this.startingPoint(head, writer);
+    while (!this.signal.aborted) {
+      this.recovered(journaled);
+      try {
+        await this.follow(writer, journaled);
+        return;
+      } catch (error) {
+        if (!(error instanceof HistoryLostError)) throw error;
+        journaled = await this.reset(writer, { reason: error.reason, evidence: error.message });
+      }
+    }
+  }
+
+  private async startingPoint(head: JournalHead, writer: JournalWriter): Promise<Journaled> {
+    if (head.last === null) {
+      return await this.reset(writer, { reason: 'first_start', evidence: 'The journal was empty.' });
+    }
+    this.options.observer.journaled(head.last.position);
+    return { revision: head.last.position.revision, anchor: head.last.anchor };
+  }
+
+  private async follow(writer: JournalWriter, journaled: Journaled): Promise<void> {
+    const { source, reserved, observer } = this.options;
+    await this.assertNotRewound(journaled);
+    const { generation } = positionOf(writer);
+    const keeping = new AbortController();
+    const keeper = keepJournal(this.options, writer, AbortSignal.any([this.signal, keeping.signal]));
+    try {
+      await pump({
+        tail: (stop) =>
+          behindOverlap(source.tail(Math.max(1, journaled.revision), AbortSignal.any([stop, this.signal])), journaled),
+        writer,
+        generation,
+        reserved,
+        leadership: this.leadership,
+        observer,
+      });
+    } finally {
+      keeping.abort();
+      await keeper;
+    }
+  }
+
+  /** A watch at a revision the source has not reached yet waits silently: a source that went back must be asked. */
+  private async assertNotRewound(journaled: Journaled): Promise<void> {
+    const { revision } = await this.options.source.identity(this.signal);
+    this.options.observer.received(revision);
+    if (revision >= journaled.revision) return;
+    throw new SourceRewoundError({
+      message: `The source stands at revision ${revision}, the journal at ${journaled.revision}: its history was rewound.`,
+      remedy: 'Check whether the source was restored from a backup, or whether source.endpoints name another cluster.',
+    });
+  }
+
+  private async reset(writer: JournalWriter, cause: ResetCause): Promise<Journaled> {
+    this.leadership.assertHeld();
+    this.options.logger.warn({ ...cause }, 'the journal needs a new base');
+    await beginGeneration(this.options, writer, cause, this.signal);
+    this.options.observer.reset(cause.reason);
+    const position = positionOf(writer);
+    this.options.observer.journaled(position);
+    return { revision: position.revision, anchor: null };
+  }
+
+  private report(error: unknown): void {
+    const trouble = describeError(error);
+    if (trouble !== this.trouble) this.options.logger.warn({ err: error }, 'journaling stopped, will try again');
+    this.trouble = trouble;
+  }
+
+  private recovered(journaled: Journaled): void {
+    this.trouble = null;
+    this.options.logger.info({ revision: journaled.revision }, 'journaling from here');
+  }
+}
+
+/** A writer that has taken over or appended a reset has a position. */
+function positionOf(writer: JournalWriter): Position {
+  return writer.position ?? { generation: 0, revision: 0 };
+}

@@ -1,0 +1,83 @@
+import { type Entry, entryBytes, entryDigest, gather, type JournalWriter, type Leadership } from '@tidemark/core';
+import type { LeaderObserver } from './observer.js';
+import type { ReservedKeys } from './reserved.js';
+
+/**
+ * Appends under way at once. One would leave the journal idle for a round trip per batch; many would keep batches small,
+ * because a batch only grows while all places are taken.
+ */
+const APPENDS_IN_FLIGHT = 4;
+/** Bytes of entries that may wait in memory before reading from the source stops. */
+const QUEUED_BYTES = 16 * 1024 * 1024;
+
+export interface PumpOptions {
+  /** Opens the stream of entries that follow the writer's position. */
+  readonly tail: (signal: AbortSignal) => AsyncIterable<readonly Entry[]>;
+  readonly writer: JournalWriter;
+  readonly generation: number;
+  readonly reserved: ReservedKeys;
+  readonly leadership: Pick<Leadership, 'assertHeld'>;
+  readonly observer: LeaderObserver;
+}
+
+/**
+ * Moves entries from the source into the journal until the tail ends or something fails; everything that was appended is
+ * settled when it returns or throws.
+ */
+export async function pump(options: PumpOptions): Promise<void> {
+  const { writer, generation, reserved, leadership, observer } = options;
+  const appends = new InFlight(APPENDS_IN_FLIGHT);
+  const groups = gather((signal) => options.tail(AbortSignal.any([signal, appends.failed])), {
+    maxGroupBytes: writer.batchBytes,
+    maxQueuedBytes: QUEUED_BYTES,
+    sizeOf: entryBytes,
+  });
+  try {
+    for await (const entries of groups) {
+      await appends.room();
+      const last = entries[entries.length - 1];
+      if (last === undefined || appends.failed.aborted) break;
+      leadership.assertHeld();
+      observer.received(last.revision);
+      const appended = writer.append({
+        kind: 'batch',
+        generation,
+        revision: last.revision,
+        entries: entries.map((entry) => reserved.strip(entry)),
+        anchor: { revision: last.revision, digest: entryDigest(last) },
+      });
+      appends.add(appended.then(() => observer.journaled({ generation, revision: last.revision })));
+    }
+  } finally {
+    await appends.settled();
+  }
+  appends.throwIfFailed();
+}
+
+/** A bounded number of promises under way; remembers the first failure, aborting `failed`. */
+class InFlight {
+  private readonly controller = new AbortController();
+  private readonly pending = new Set<Promise<void>>();
+  readonly failed = this.controller.signal;
+
+  constructor(private readonly limit: number) {}
+
+  add(work: Promise<void>): void {
+    const settled = work
+      .catch((error: unknown) => this.controller.abort(error))
+      .finally(() => this.pending.delete(settled));
+    this.pending.add(settled);
+  }
+
+  async room(): Promise<void> {
+    while (this.pending.size >= this.limit) await Promise.race(this.pending);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.pending);
+  }
+
+  throwIfFailed(): void {
+    if (this.failed.aborted) throw this.failed.reason;
+  }
+}

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { ProxiedConnection } from './proxied-connection.js';
+import { freePort } from './servers/ports.js';
+
+/** What the proxy did so far. A fault test asserts on these that its fault really happened. */
+export interface ProxyCounters {
+  /** Connections passed on to the server. */
+  connections: number;
+  /** Connections turned away by `refuse`. */
+  refused: number;
+  /** Connections that `cut` or `refuse` broke. */
+  cut: number;
+  bytesToServer: number;
+  bytesToClient: number;
+  /** Pieces of replies that were thrown away. */
+  droppedReplies: number;
+  /** Pieces, in either direction, that had to wait because of `blackHole`. */
+  held: number;
+}
+
+/** What all connections of one proxy share. */
+export interface ProxyState {
+  readonly counters: ProxyCounters;
+  /** Milliseconds that every piece waits, in either direction. */
+  delayMs: number;
+  /** While set nothing passes; aborted when it does again. */
+  blackHole: AbortController | undefined;
+  /** Replies to drop: counts down at each piece, 1 is the next one. 0: none. */
+  dropReplyIn: number;
+  /** A request that contains these bytes silences the replies of its connection. */
+  loseReplyTo: Buffer | undefined;
+}
+
+/** A TCP proxy that stands between a client and a server and does to their connection what networks do. */
+export class FaultProxy implements AsyncDisposable {
+  private readonly live = new Set<ProxiedConnection>();
+  private refusing = false;
+  private readonly state: ProxyState = {
+    counters: {
+      connections: 0,
+      refused: 0,
+      cut: 0,
+      bytesToServer: 0,
+      bytesToClient: 0,
+      droppedReplies: 0,
+      held: 0,
+    },
+    delayMs: 0,
+    blackHole: undefined,
+    dropReplyIn: 0,
+    loseReplyTo: undefined,
+  };
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: { host: string; port: number },
+    /** `host:port` for the client. */
+    readonly address: string,
+  ) {
+    server.on('connection', (socket) => this.accept(socket));
+  }
+
+  /** A proxy in front of `target` (`host:port`, as `Server.address` has it) that passes everything on. */
+  static async start(target: string): Promise<FaultProxy> {
+    const { hostname, port } = new URL(`tcp://${target}`);
+    const own = await freePort();
+    const server = createServer({ allowHalfOpen: true });
+    server.listen({ host: '127.0.0.1', port: own });
+    await once(server, 'listening');
+    return new FaultProxy(server, { host: hostname, port: Number(port) }, `127.0.0.1:${own}`);
+  }
+
+  get counters(): Readonly<ProxyCounters> {
+    return this.state.counters;
+  }
+
+  /** Connections that are open now. */
+  get open(): number {
+    return this.live.size;
+  }
+
+  /** Ends every fault. What a black hole held is delivered, as TCP does when a partition heals. */
+  forward(): void {
+    this.refusing = false;
+    Object.assign(this.state, { delayMs: 0, dropReplyIn: 0, loseReplyTo: undefined });
+    this.state.blackHole?.abort();
+    this.state.blackHole = undefined;
+  }
+
+  /** Breaks all connections at once (RST). New ones are passed on. Returns how many there were. */
+  cut(): number {
+    const count = this.live.size;
+    for (const connection of this.live) connection.break();
+    this.state.counters.cut += count;
+    return count;
+  }
+
+  /** Nothing passes and nothing is closed, also on new connections, until `forward`. */
+  blackHole(): void {
+    this.state.blackHole ??= new AbortController();
+  }
+
+  /** Breaks all connections and turns new ones away, until `forward`. */
+  refuse(): void {
+    this.refusing = true;
+    this.cut();
+  }
+
+  /** Every piece of data waits this long, in either direction; throughput falls with it. 0 ends it. */
+  delay(ms: number): void {
+    this.state.delayMs = ms;
+  }
+
+  /** Throws away the n-th piece of reply from now (1: the next) and breaks its connection: a half-read answer. */
+  dropReply(nth: number): void {
+    this.state.dropReplyIn = nth;
+  }
+
+  /**
+   * The next request that contains `pattern` reaches the server, and from then on nothing comes back on its connection:
+   * the write happened and its writer cannot know. The connection stays open until `cut`.
+   */
+  loseReplyTo(pattern: string | Buffer): void {
+    this.state.loseReplyTo = Buffer.from(pattern);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.forward();
+    for (const connection of this.live) connection.break();
+    this.server.close();
+    if (this.server.listening) await once(this.server, 'close');
+  }
+
+  private accept(client: Socket): void {
+    if (this.refusing) {
+      this.state.counters.refused += 1;
+      client.resetAndDestroy();
+      return;
+    }
+    this.state.counters.connections += 1;
+    const connection = new ProxiedConnection({ client, target: this.target, state: this.state });
+    this.live.add(connection);
+    void connection.ended.then(() => this.live.delete(connection));
+  }
+}

@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { cachedBinary } from '../../../../../scripts/lib/find-binary.mjs';
+import { unpackedLibraries, unpackedProgram, unpackedRoot } from '../../../../../scripts/lib/unpacked.mjs';
+import { type BinaryName, binary } from '../binary.js';
+
+const run = promisify(execFile);
+
+export interface Program {
+  readonly path: string;
+  /** Value of LD_LIBRARY_PATH under which it finds its libraries. */
+  readonly libraryPath: string;
+}
+
+export interface Library {
+  /** On this machine. */
+  readonly path: string;
+  /** In the image. */
+  readonly target: string;
+}
+
+/** The program itself: what the cache offers is a shell script that starts it. */
+export function program(name: BinaryName): Program {
+  const path = binary(name);
+  const unpacked = path === cachedBinary(name) ? unpackedProgram(name) : undefined;
+  if (unpacked === undefined) return { path, libraryPath: process.env['LD_LIBRARY_PATH'] ?? '' };
+  const root = unpackedRoot();
+  const directories = unpackedLibraries(root).map((directory) => join(root, directory));
+  return { path: join(root, unpacked), libraryPath: directories.join(':') };
+}
+
+/** The loader and all shared libraries of a program; none for a static one. */
+export async function libraries({ path, libraryPath }: Program): Promise<Library[]> {
+  const output = await lddOutput(path, libraryPath);
+  // "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f...)", and the loader without an arrow.
+  const found = [...output.matchAll(/^\s*(?:(\S+) => )?(\/.+) \(0x[0-9a-f]+\)$/gm)];
+  return found.map(([, name, library = '']) => ({
+    path: library,
+    // A library by name is looked for in /lib; the loader is named by its path inside the program.
+    target: name === undefined ? library : `/lib/${basename(library)}`,
+  }));
+}
+
+async function lddOutput(path: string, libraryPath: string): Promise<string> {
+  try {
+    const { stdout } = await run('ldd', [path], { env: { ...process.env, LD_LIBRARY_PATH: libraryPath } });
+    return stdout;
+  } catch (error) {
+    if (String(error).includes('not a dynamic executable')) return '';
+    throw error;
+  }
+}

@@ -1,0 +1,129 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ServerProcess } from '../servers/local/server-process.js';
+import { until } from '../wait.js';
+import { type CommandResult, TIDEMARK, tidemark } from './command.js';
+
+const STATUS_TIMEOUT_MS = 2_000;
+
+/** The part of `tidemark status -o json` that tests look at. */
+export interface SeenStatus {
+  readonly leader: { readonly node: string; readonly term: number } | null;
+  readonly source: { readonly revision: number | null };
+  readonly journal: { readonly generation: number | null; readonly revision: number | null } | null;
+  readonly destinations: readonly SeenDestination[];
+}
+
+export interface SeenDestination {
+  readonly name: string;
+  readonly state: string;
+  readonly owner: string | null;
+  readonly generation: number;
+  readonly revision: number;
+  readonly lagRevisions: number;
+  readonly lagSeconds: number;
+  readonly reason: string | null;
+}
+
+/** One Tidemark node as a process of its own: the built bundle, with a configuration file. */
+export class TidemarkNode {
+  readonly configFile: string;
+  private readonly process: ServerProcess;
+  private peakRss = 0;
+
+  constructor(
+    readonly id: string,
+    readonly listen: string,
+    directory: string,
+    config: object,
+  ) {
+    this.configFile = join(directory, `${id}.yaml`);
+    this.configure(config);
+    this.process = new ServerProcess({
+      name: `tidemark ${id}`,
+      command: process.execPath,
+      args: () => [TIDEMARK, 'run', '-c', this.configFile],
+      ready: async () => (await this.fetch('/healthz').catch(() => null))?.ok ?? false,
+    });
+  }
+
+  /** Writes the configuration that the next start reads. JSON is YAML. */
+  configure(config: object): void {
+    writeFileSync(this.configFile, JSON.stringify(config, null, 2));
+  }
+
+  async start(): Promise<void> {
+    await this.process.start();
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    this.samplePeakRss();
+    await this.process.kill();
+  }
+
+  /** SIGTERM, and waits for the end. */
+  async stop(): Promise<void> {
+    this.samplePeakRss();
+    await this.process.stop();
+  }
+
+  async pause(): Promise<void> {
+    await this.process.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.process.resume();
+  }
+
+  get running(): boolean {
+    return this.process.pid !== undefined;
+  }
+
+  /** Its newest log lines. */
+  log(): string {
+    return this.process.log();
+  }
+
+  fetch(path: string): Promise<Response> {
+    return fetch(`http://${this.listen}${path}`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+  }
+
+  async status(): Promise<SeenStatus> {
+    return (await (await this.fetch('/v1/status')).json()) as SeenStatus;
+  }
+
+  /** Waits until `name` is streaming and has reached `revision` of the source. */
+  async reached(name: string, revision: number, timeoutMs = 60_000): Promise<SeenDestination> {
+    let seen: SeenDestination | undefined;
+    return await until(
+      async () => {
+        seen = (await this.status()).destinations.find((destination) => destination.name === name);
+        return seen?.state === 'streaming' && seen.revision >= revision ? seen : null;
+      },
+      {
+        timeoutMs,
+        describe: () =>
+          `${name} at revision ${revision}; seen ${JSON.stringify(seen)}; log:\n${this.log().slice(-3000)}`,
+      },
+    );
+  }
+
+  /** Runs a command with this node's configuration. */
+  command(...args: readonly string[]): Promise<CommandResult> {
+    return tidemark(['-c', this.configFile, ...args]);
+  }
+
+  /** Most resident memory it ever had, over all its lives, in MiB: the kernel's own high-water mark. */
+  get peakRssMiB(): number {
+    this.samplePeakRss();
+    return this.peakRss;
+  }
+
+  private samplePeakRss(): void {
+    const { pid } = this.process;
+    if (pid === undefined) return;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    this.peakRss = Math.max(this.peakRss, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024);
+  }
+}

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { guardDirectory, releaseDirectory } from '../servers/local/lifeline.js';
+import { freePort } from '../servers/ports.js';
+import { until } from '../wait.js';
+import { type SeenStatus, TidemarkNode } from './node.js';
+
+export interface PipelineOptions {
+  readonly source: { readonly url: string };
+  readonly nats: { readonly url: string };
+  readonly destinations: readonly object[];
+  /** 3 unless told. */
+  readonly nodes?: number;
+  /** 2 s unless told, the shortest etcd grants: tests wait for it. */
+  readonly leaseTtl?: string;
+  /** More keys for `coordination:` and `journal:`. */
+  readonly coordination?: object;
+  readonly journal?: object;
+}
+
+/** Several nodes of one pipeline. Disposing it kills them. */
+export class Pipeline implements AsyncDisposable {
+  private constructor(
+    readonly nodes: readonly TidemarkNode[],
+    private readonly directory: string,
+  ) {}
+
+  /** Prepares the nodes; `start` starts them. */
+  static async prepare(options: PipelineOptions): Promise<Pipeline> {
+    const directory = mkdtempSync(join(tmpdir(), 'tidemark-nodes-'));
+    guardDirectory(directory);
+    const nodes: TidemarkNode[] = [];
+    for (let index = 1; index <= (options.nodes ?? 3); index++) {
+      const id = `node${index}`;
+      const listen = `127.0.0.1:${await freePort()}`;
+      nodes.push(new TidemarkNode(id, listen, directory, nodeConfig(options, { id, listen })));
+    }
+    return new Pipeline(nodes, directory);
+  }
+
+  /** Prepares and starts. */
+  static async start(options: PipelineOptions): Promise<Pipeline> {
+    const pipeline = await Pipeline.prepare(options);
+    await pipeline.start();
+    return pipeline;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  /** Some node that runs. */
+  get anyNode(): TidemarkNode {
+    const node = this.nodes.find(({ running }) => running);
+    if (node === undefined) throw new Error('no node of the pipeline runs');
+    return node;
+  }
+
+  /** Waits until some running node leads, and returns it. */
+  async leader(timeoutMs = 30_000): Promise<TidemarkNode> {
+    let seen: SeenStatus | undefined;
+    return await until(
+      async () => {
+        seen = await this.anyNode.status();
+        const node = this.nodes.find(({ id, running }) => running && id === seen?.leader?.node);
+        return node ?? null;
+      },
+      { timeoutMs, describe: () => `a leader; last status ${JSON.stringify(seen)}` },
+    );
+  }
+
+  /** Most resident memory that any node ever had, in MiB. */
+  get peakRssMiB(): number {
+    return Math.max(...this.nodes.map((node) => node.peakRssMiB));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+    releaseDirectory(this.directory);
+  }
+}
+
+/** The configuration file of one node. */
+export function nodeConfig(options: PipelineOptions, node: { id: string; listen: string }): object {
+  return {
+    name: 'test',
+    source: { endpoints: [options.source.url] },
+    coordination: { leaseTtl: options.leaseTtl ?? '2s', ...options.coordination },
+    journal: { servers: [options.nats.url], ...options.journal },
+    node,
+    destinations: options.destinations,
+  };
+}

@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeError, TidemarkError } from '@tidemark/core';
+
+export interface UntilOptions {
+  /** 10 s unless told. Above what a loaded machine needs: a test that waits in vain is red anyway. */
+  readonly timeoutMs?: number;
+  readonly everyMs?: number;
+  /** What is awaited, in words; called when the time is over, so that it can say what was last seen. */
+  readonly describe: string | (() => string);
+}
+
+/** A condition did not come true in time. */
+export class WaitedInVainError extends TidemarkError {
+  readonly code = 'TEST_WAITED_IN_VAIN';
+}
+
+type Falsy = false | undefined | null | 0 | '';
+
+/**
+ * Asks until the answer is truthy and returns it. A condition that throws counts as "not yet", one that hangs ends with
+ * the time limit; the message tells the last answer or error.
+ */
+export async function until<T>(
+  condition: () => T | Falsy | Promise<T | Falsy>,
+  { timeoutMs = 10_000, everyMs = 20, describe }: UntilOptions,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  let seen = 'no answer yet';
+  while (performance.now() < deadline) {
+    try {
+      const answer = await within(condition, deadline);
+      if (answer) return answer;
+      seen = `last answer: ${String(answer)}`;
+    } catch (error) {
+      seen = `last error: ${describeError(error)}`;
+    }
+    await delay(everyMs);
+  }
+  const what = typeof describe === 'string' ? describe : describe();
+  throw new WaitedInVainError({
+    message: `waited ${timeoutMs} ms in vain for: ${what} (${seen})`,
+    remedy: 'Look at the logs of the servers and of the code under test around this time.',
+  });
+}
+
+async function within<T>(condition: () => T | Promise<T>, deadline: number): Promise<T> {
+  const stop = new AbortController();
+  const tooLate = delay(Math.max(0, deadline - performance.now()), undefined, { signal: stop.signal }).then(() => {
+    throw new Error('the condition itself did not answer');
+  });
+  try {
+    return await Promise.race([condition(), tooLate]);
+  } finally {
+    // The loser of the race must not become an unhandled rejection.
+    tooLate.catch(() => undefined);
+    stop.abort();
+  }
+}

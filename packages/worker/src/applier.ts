@@ -1,0 +1,93 @@
+import {
+  type ApplyRequest,
+  type Checkpoint,
+  type Clock,
+  type Destination,
+  FencedError,
+  systemClock,
+  type Write,
+} from '@tidemark/core';
+import type { Batch } from './coalesce.js';
+import type { WorkerObserver } from './observer.js';
+import { splitWrites } from './split.js';
+
+/**
+ * Moves a destination's checkpoint together with its data. Holds the checkpoint it believes in; every write is compared
+ * with it, so a belief that is wrong writes nothing and ends in FencedError.
+ */
+export class Applier {
+  private lastWrite = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly destination: Destination,
+    private believed: Checkpoint,
+    private readonly observer: WorkerObserver,
+    private readonly clock: Clock = systemClock,
+  ) {}
+
+  get checkpoint(): Checkpoint {
+    return this.believed;
+  }
+
+  /** Milliseconds since the checkpoint was last written. */
+  get checkpointAgeMs(): number {
+    return this.clock.monotonic() - this.lastWrite;
+  }
+
+  /**
+   * Applies a batch in one transaction. A single revision that is larger than one transaction goes in parts, each noted
+   * in the checkpoint, so that a restart continues behind the last part that was committed.
+   * @throws FencedError when the destination stands elsewhere
+   */
+  async apply(batch: Batch, signal: AbortSignal): Promise<void> {
+    const { partial } = this.believed;
+    let done = partial?.revision === batch.revision ? partial.writes : 0;
+    const runs = splitWrites(batch.writes.slice(done), this.destination.limits);
+    for (const [index, writes] of runs.entries()) {
+      done += writes.length;
+      const last = index === runs.length - 1;
+      const position = last ? { ...this.believed.position, revision: batch.revision } : this.believed.position;
+      await this.commit(
+        writes,
+        { ...this.believed, position, partial: last ? null : { revision: batch.revision, writes: done } },
+        signal,
+      );
+    }
+  }
+
+  private async commit(writes: readonly Write[], next: Checkpoint, signal: AbortSignal): Promise<void> {
+    await commit(this.destination, { writes, expected: this.believed, next }, this.observer, signal);
+    this.believed = next;
+    this.lastWrite = this.clock.monotonic();
+  }
+}
+
+/** One transaction, observed. @throws FencedError when the destination stands elsewhere */
+export async function commit(
+  destination: Destination,
+  request: ApplyRequest,
+  observer: WorkerObserver,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now();
+  const result = await destination.apply(request, signal);
+  if (result.outcome === 'superseded') {
+    throw new FencedError({
+      message: `The destination stands at ${describe(result.found)}, expected ${describe(request.expected)}: another worker moved it, or it was restored.`,
+      remedy: 'None needed: the worker reads the checkpoint again and goes on from there.',
+    });
+  }
+  const puts = request.writes.reduce((count, write) => count + (write.kind === 'put' ? 1 : 0), 0);
+  observer.applied({ puts, deletes: request.writes.length - puts, seconds: (performance.now() - started) / 1000 });
+}
+
+function describe(checkpoint: Checkpoint | null): string {
+  if (checkpoint === null) return 'no checkpoint';
+  const { position, resync, partial } = checkpoint;
+  const detail = resync
+    ? ` resyncing to ${resync.target.revision}`
+    : partial
+      ? ` with ${partial.writes} writes of ${partial.revision}`
+      : '';
+  return `${position.generation}/${position.revision}${detail}`;
+}

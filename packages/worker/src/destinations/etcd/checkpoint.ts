@@ -1,0 +1,49 @@
+import { type Checkpoint, type Position, TidemarkError } from '@tidemark/core';
+import * as z from 'zod';
+
+/** A checkpoint that cannot be read was not written by us; overwriting it could destroy somebody's data. */
+export class CheckpointUnreadableError extends TidemarkError {
+  readonly code = 'CHECKPOINT_UNREADABLE';
+}
+
+const count = z.int().min(0);
+const position = z.strictObject({ generation: count, revision: count });
+const schema = z.strictObject({
+  journal: z.string(),
+  position,
+  resync: z.strictObject({ snapshot: z.string(), target: position, attempt: count }).nullable(),
+  partial: z.strictObject({ revision: count, writes: count }).nullable(),
+});
+
+/**
+ * JSON, so that `etcdctl get` shows an operator where the destination stands. The fields stand in a fixed order: the
+ * transaction compares the whole value, so equal checkpoints must be equal bytes.
+ */
+export function encodeCheckpoint({ journal, position: at, resync, partial }: Checkpoint): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      journal,
+      position: orderedPosition(at),
+      resync: resync && { snapshot: resync.snapshot, target: orderedPosition(resync.target), attempt: resync.attempt },
+      partial: partial && { revision: partial.revision, writes: partial.writes },
+    }),
+  );
+}
+
+/** @throws CheckpointUnreadableError */
+export function decodeCheckpoint(value: Buffer): Checkpoint {
+  try {
+    return schema.parse(JSON.parse(value.toString('utf8')));
+  } catch (cause) {
+    throw new CheckpointUnreadableError({
+      message: 'The key where the checkpoint belongs holds something else.',
+      remedy:
+        'Set checkpointPrefix to a prefix nobody else uses, or delete the key to make the destination start anew by difference.',
+      cause,
+    });
+  }
+}
+
+function orderedPosition({ generation, revision }: Position): Position {
+  return { generation, revision };
+}

@@ -1,0 +1,59 @@
+import type { ApplyLimits, ApplyRequest, ApplyResult, Checkpoint, Destination, DestinationView } from '@tidemark/core';
+import type { EtcdKv } from '@tidemark/etcd';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+
+/** So many changes of one source revision become visible together. More would fit one request, and hold up etcd's other clients. */
+const MAX_TRANSACTION_WRITES = 4096;
+/**
+ * Key and value bytes of one transaction. etcd's default request limit is 1.5 MiB for everything; the rest is for
+ * framing, the compare, and the checkpoint. A single larger put still goes alone, up to the server's own limit.
+ */
+const MAX_TRANSACTION_BYTES = 1024 * 1024;
+
+/** Checkpoint and data live in one etcd cluster and change in one transaction, hence in one revision. */
+export class EtcdDestination implements Destination {
+  readonly limits: ApplyLimits = { maxWrites: MAX_TRANSACTION_WRITES, maxBytes: MAX_TRANSACTION_BYTES };
+
+  constructor(
+    private readonly kv: EtcdKv,
+    private readonly options: { readonly checkpointKey: Buffer },
+  ) {}
+
+  async checkpoint(signal: AbortSignal): Promise<Checkpoint | null> {
+    const { kv } = await this.kv.get(this.options.checkpointKey, signal);
+    return kv === null ? null : decodeCheckpoint(kv.value);
+  }
+
+  async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
+    const next = encodeCheckpoint(request.next);
+    const outcome = await this.kv.executeCheckpointed(
+      {
+        checkpointKey: this.options.checkpointKey,
+        expected: request.expected === null ? null : encodeCheckpoint(request.expected),
+        next,
+        writes: request.writes,
+      },
+      signal,
+    );
+    if (outcome.succeeded) return { outcome: 'applied' };
+    if (outcome.found?.equals(next)) return { outcome: 'already' };
+    return { outcome: 'superseded', found: outcome.found === null ? null : decodeCheckpoint(outcome.found) };
+  }
+
+  /** Everything at the revision at which the checkpoint was read. */
+  async view(signal: AbortSignal): Promise<DestinationView> {
+    const { kv, revision } = await this.kv.get(this.options.checkpointKey, signal);
+    const store = this.kv;
+    return {
+      checkpoint: kv === null ? null : decodeCheckpoint(kv.value),
+      async *range(range, stop) {
+        const { pages } = await store.readPages(range, revision, stop);
+        yield* pages;
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.kv.close();
+  }
+}

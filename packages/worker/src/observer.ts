@@ -1,0 +1,14 @@
+import type { DestinationState, Position } from '@tidemark/core';
+
+/** What a destination's worker tells about itself, for status and metrics. Calls are cheap and never throw. */
+export interface WorkerObserver {
+  /** The state changed; `reason` is a sentence, null when the state explains itself. */
+  state(state: DestinationState, reason: string | null): void;
+  /** One transaction was committed. */
+  applied(transaction: { readonly puts: number; readonly deletes: number; readonly seconds: number }): void;
+  /** Everything up to here is applied; `time` is when its newest part was journaled (milliseconds since the epoch). */
+  reached(position: Position, time: number): void;
+  /** Journaled at `time` and not applied yet. */
+  waiting(time: number): void;
+  fenced(): void;
+}

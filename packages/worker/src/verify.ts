@@ -1,0 +1,100 @@
+import {
+  type Checkpoint,
+  type Destination,
+  type Position,
+  type Source,
+  SourceCompactedError,
+  TidemarkError,
+} from '@tidemark/core';
+import type { Difference } from './difference.js';
+import { routeDifference, type SourceCopy } from './reconcile.js';
+import type { Route } from './routes.js';
+
+/** Differences kept with their keys; more are only counted. */
+const LISTED_DIFFERENCES = 1000;
+/** The checkpoint moves on while we read; a source that compacts faster than that cannot be compared with. */
+const ATTEMPTS = 5;
+
+/** The comparison could not be made; says nothing about whether the destination is equal. */
+export class CannotCompareError extends TidemarkError {
+  readonly code = 'CANNOT_COMPARE';
+}
+
+export interface VerifyReport {
+  readonly position: Position;
+  /** Keys that should be at the destination. */
+  readonly compared: number;
+  readonly missing: number;
+  readonly different: number;
+  readonly extra: number;
+  /** The first differences: which key, and how it differs. */
+  readonly keys: readonly Pick<Difference, 'kind' | 'key'>[];
+}
+
+/**
+ * Compares a destination with the source at one position: the destination's checkpoint. Destination and checkpoint are
+ * read at one state, the source at exactly that revision, so that traffic in between cannot look like a difference.
+ * @throws CannotCompareError
+ */
+export async function verify(
+  source: Pick<Source, 'read'>,
+  destination: Destination,
+  routes: readonly Route[],
+  signal: AbortSignal,
+): Promise<VerifyReport> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    try {
+      return await compareOnce(source, destination, routes, signal);
+    } catch (error) {
+      if (!(error instanceof SourceCompactedError)) throw error;
+    }
+  }
+  throw new CannotCompareError({
+    message: 'The source no longer has the revision at which the destination stands: it is compacted.',
+    remedy: 'Let the destination catch up (see `tidemark status`) and verify again.',
+  });
+}
+
+async function compareOnce(
+  source: Pick<Source, 'read'>,
+  destination: Destination,
+  routes: readonly Route[],
+  signal: AbortSignal,
+): Promise<VerifyReport> {
+  const view = await destination.view(signal);
+  const { position } = settled(view.checkpoint);
+  const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
+  const keys: Pick<Difference, 'kind' | 'key'>[] = [];
+  const count = { compared: 0, missing: 0, different: 0, extra: 0 };
+  const onCompared = (compared: number) => {
+    count.compared += compared;
+  };
+  for (const route of routes) {
+    for await (const differences of routeDifference(route, copy, view, signal, onCompared)) {
+      for (const { kind, key } of differences) {
+        count[kind]++;
+        if (keys.length < LISTED_DIFFERENCES) keys.push({ kind, key });
+      }
+    }
+  }
+  return { position, ...count, keys };
+}
+
+async function* sourcePages(
+  source: Pick<Source, 'read'>,
+  range: Parameters<Source['read']>[0],
+  revision: number,
+  signal: AbortSignal,
+) {
+  const read = await source.read(range, revision, signal);
+  yield* read.pages;
+}
+
+function settled(checkpoint: Checkpoint | null): Checkpoint {
+  if (checkpoint !== null && checkpoint.resync === null && checkpoint.partial === null) return checkpoint;
+  throw new CannotCompareError({
+    message:
+      checkpoint === null ? 'The destination has no checkpoint yet.' : 'The destination is between two positions.',
+    remedy: 'Wait until it is streaming (see `tidemark status`) and verify again.',
+  });
+}

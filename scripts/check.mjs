@@ -1,0 +1,33 @@
+// `npm run check`: everything that can be said about the code without running it. One line per check; what a failed one
+// printed follows it.
+import { tool } from './lib/checkout.mjs';
+import { main, run } from './lib/run.mjs';
+import { setupPackages } from './lib/setup.mjs';
+
+const LIMIT_MS = 10 * 60_000;
+// FORCE_COLOR, whatever its value, makes oxlint print colours.
+const { FORCE_COLOR: _, ...ENV } = process.env;
+const PLAIN = { ...ENV, NO_COLOR: '1' };
+
+const CHECKS = [
+  { name: 'format and lint', command: 'biome', args: ['check', '--error-on-warnings', '.'] },
+  { name: 'promises and borders', command: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
+  { name: 'types', command: 'tsc', args: ['-b'] },
+  { name: 'types of tests', command: 'tsc', args: ['-p', 'tsconfig.test.json'] },
+  { name: 'dead code', command: 'knip', args: [] },
+];
+
+await main(async () => {
+  await setupPackages();
+  let failed = 0;
+  for (const check of CHECKS) {
+    const started = performance.now();
+    const { code, output } = await run(tool(check.command), check.args, { env: PLAIN, limitMs: LIMIT_MS });
+    const seconds = ((performance.now() - started) / 1_000).toFixed(1);
+    console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${check.name.padEnd(22)} ${seconds.padStart(6)} s`);
+    if (code === 0) continue;
+    failed += 1;
+    console.log(output.trimEnd());
+  }
+  return failed === 0 ? 0 : 1;
+});
