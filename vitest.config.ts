@@ -2,8 +2,12 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { TIERS, type Tier } from './scripts/lib/tiers.mjs';
 
-/** Workspace packages are tested as they stand in src/, without a build in between. */
-const conditions = ['tidemark-source', 'node', 'import', 'module', 'default'];
+/**
+ * Workspace packages are tested as they stand in src/, without a build in between. vitest gives these to Node as well
+ * (--conditions), so never `import` among them: require('long') would load an ES module that protobufjs cannot use,
+ * and every 64-bit lease id would be rounded to a double, silently. Each loader adds its own anyway.
+ */
+const conditions = ['tidemark-source', 'node'];
 
 const HOOK_SECONDS = 60;
 

@@ -5,9 +5,8 @@ import { main, run } from './lib/run.mjs';
 import { setupPackages } from './lib/setup.mjs';
 
 const LIMIT_MS = 10 * 60_000;
-// FORCE_COLOR, whatever its value, makes oxlint print colours.
-const { FORCE_COLOR: _, ...ENV } = process.env;
-const PLAIN = { ...ENV, NO_COLOR: '1' };
+// With CI or FORCE_COLOR set, whatever their values, oxlint paints what it prints.
+const { CI: _ci, FORCE_COLOR: _force, ...PLAIN } = { ...process.env, NO_COLOR: '1' };
 
 const CHECKS = [
   { name: 'format and lint', command: 'biome', args: ['check', '--error-on-warnings', '.'] },

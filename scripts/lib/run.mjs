@@ -3,6 +3,8 @@ import { constants } from 'node:os';
 import { ROOT } from './checkout.mjs';
 import { tied } from './tied.mjs';
 
+const LONGEST_MS = 60 * 60_000;
+
 /** A step failed in a way the user can do something about: printed without a stack. */
 export class StepError extends Error {
   constructor(message, remedy) {
@@ -15,7 +17,7 @@ export class StepError extends Error {
  * Runs a command to its end and resolves to `{ code, output }`, whatever the code is; `output` is empty when it went to
  * our own streams (`show`). After `limitMs` it is killed and the code is 124, as timeout(1) has it.
  */
-export function run(command, args, { cwd = ROOT, env = process.env, show = false, limitMs } = {}) {
+export function run(command, args, { cwd = ROOT, env = process.env, show = false, limitMs = LONGEST_MS } = {}) {
   const wrapped = tied(command, args, 'TERM');
   return new Promise((resolve) => {
     const stdio = ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'];
@@ -23,14 +25,17 @@ export function run(command, args, { cwd = ROOT, env = process.env, show = false
     const chunks = [];
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));
-    const timer = limitMs && setTimeout(() => child.kill('SIGKILL'), limitMs);
     let late = false;
-    timer?.unref();
-    const started = performance.now();
-    child.once('error', (error) => resolve({ code: 127, output: `${command}: ${error.message}\n` }));
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill('SIGKILL');
+    }, limitMs);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      resolve({ code: 127, output: `${command}: ${error.message}\n` });
+    });
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      late = limitMs !== undefined && performance.now() - started >= limitMs;
       resolve({ code: late ? 124 : exitCode(code, signal), output: Buffer.concat(chunks).toString('utf8') });
     });
   });

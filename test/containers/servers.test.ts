@@ -26,7 +26,7 @@ describe('servers in containers', () => {
     await etcd.start();
     expect(etcd.url).toBe(url);
     expect((await etcd.etcdctl(['get', '/a', '--print-value-only'])).toString()).toBe('first\n');
-    expect(etcd.log()).toContain('ready to serve client requests');
+    await expect.poll(() => etcd.log()).toContain('ready to serve client requests');
   });
 
   it('freezes and thaws a server', async () => {
@@ -48,6 +48,6 @@ describe('servers in containers', () => {
     expect(redis.url).toMatch(/^redis:\/\/127\.0\.0\.1:\d+\/0$/);
     await redis.stop();
     await redis.start();
-    expect(redis.log()).toContain('Ready to accept connections');
+    await expect.poll(() => redis.log()).toContain('Ready to accept connections');
   });
 });

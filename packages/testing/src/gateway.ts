@@ -1,5 +1,3 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import { TestServerError } from './servers/errors.js';
 
 const TIMEOUT_MS = 30_000;
@@ -87,7 +85,7 @@ export class EtcdGateway {
     });
     const events: HistoryEvent[] = [];
     if (response.body === null || fromRevision > toRevision) return events;
-    for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
+    for await (const line of lines(response.body)) {
       const { result } = JSON.parse(line) as { result: { events?: WatchEvent[]; compact_revision?: string } };
       if (result.compact_revision !== undefined) {
         throw new TestServerError({
@@ -120,5 +118,16 @@ export class EtcdGateway {
       });
     }
     return JSON.parse(text);
+  }
+}
+
+/** Leaving the loop cancels the stream, which readline would report as an error. */
+async function* lines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of body) {
+    const parts = `${rest}${decoder.decode(chunk, { stream: true })}`.split('\n');
+    rest = parts.pop() ?? '';
+    yield* parts;
   }
 }

@@ -1,4 +1,10 @@
 export { type Audit, type AuditedRange, type AuditResult, audit, type Difference, readKeys } from './audit.js';
+export {
+  type JournalTestOptions,
+  type JournalUnderTest,
+  journalConformance,
+  type OpenJournal,
+} from './conformance/journal.js';
 export { EtcdGateway, type GatewayOperation, type HistoryEvent } from './gateway.js';
 export { type ChainVerdict, checkChain } from './journal-chain.js';
 export { CONFTOOL_PREFIX, conftoolKeyspace, type KeyAndValue, type KeyspaceOptions, poolValue } from './keyspace.js';

@@ -1,4 +1,4 @@
-import type { Config, Destination, DestinationConfig, Journal, Source } from '@tidemark/core';
+import type { Config, Destination, DestinationConfig, Journal, Logger, Source } from '@tidemark/core';
 import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
 import { NatsJournal } from '@tidemark/journal';
 import { EtcdDestination } from '@tidemark/worker';
@@ -7,7 +7,7 @@ import { NotSupportedError } from '../errors.js';
 /** The concrete classes behind the contracts are chosen here and nowhere else. */
 
 export function openSource(config: Config): Source {
-  return new EtcdSource(config.source);
+  return new EtcdSource(new EtcdClient(config.source));
 }
 
 /** A client of its own: what happens to other hops must not cost the lease. */
@@ -15,8 +15,8 @@ export function openCoordination(config: Config): EtcdClient {
   return new EtcdClient(config.coordination);
 }
 
-export function openJournal(config: Config): Journal {
-  return new NatsJournal({ pipeline: config.name, ...config.journal });
+export function openJournal(config: Config, log: Logger): Journal {
+  return new NatsJournal({ name: config.name, config: config.journal, node: config.node.id, log });
 }
 
 export function openDestination(pipeline: string, config: DestinationConfig): Destination {
@@ -27,5 +27,5 @@ export function openDestination(pipeline: string, config: DestinationConfig): De
     });
   }
   const checkpointKey = `${config.checkpointPrefix}${pipeline}/${config.name}/checkpoint`;
-  return new EtcdDestination(new EtcdKv(config), { checkpointKey: Buffer.from(checkpointKey) });
+  return new EtcdDestination(new EtcdKv(new EtcdClient(config)), { checkpointKey: Buffer.from(checkpointKey) });
 }

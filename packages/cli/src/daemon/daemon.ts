@@ -67,7 +67,7 @@ class Daemon {
     const prefix = `${coordination.prefix}${name}/`;
     metrics.buildInfo.set({ version: VERSION }, 1);
     this.source = openSource(config);
-    this.journal = openJournal(config);
+    this.journal = openJournal(config, logger);
     this.session = new CoordinationSession(openCoordination(config), { leaseTtlMs: coordination.leaseTtl, logger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
     const elector = (key: string) =>

@@ -68,6 +68,7 @@ export class EtcdClient {
 
   /** Opens a stream on the preferred member. Tell `avoid` when it breaks. */
   async open<Req, Res>(method: Method<Req, Res>, signal: AbortSignal): Promise<OpenStream<Req, Res>> {
+    setMaxListeners(0, signal);
     const member = this.member();
     try {
       const stream = await member.open(method, { kind: 'read', signal, timeoutMs: DEFAULT_TIMEOUT_MS });

@@ -11,7 +11,7 @@ import { InvariantError, type TidemarkError, UnavailableError } from '@tidemark/
 import { Etcd3, type IOptions } from 'etcd3';
 import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError } from '../errors.js';
 import type { Login } from './credentials.js';
-import { AUTHENTICATE, type Method, type ServiceName } from './methods.js';
+import { AUTHENTICATE, LEASE_REVOKE, type Method, type ServiceName } from './methods.js';
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   // A catch-up response of a watch may hold a thousand revisions whatever their size; over the default limit of 4 MiB
@@ -52,8 +52,22 @@ export interface MemberOptions {
  * with everybody's calls on them, when one call fails.
  */
 class Channels extends Etcd3 {
-  open(service: ServiceName): Promise<Client> {
-    return this.pool.withConnection(service, ({ client }) => client);
+  async open(service: ServiceName): Promise<Client> {
+    const client = await this.pool.withConnection(service, (connection) => connection.client);
+    if (service === 'Lease') assertExactIntegers(client);
+    return client;
+  }
+}
+
+/**
+ * protobufjs rounds 64-bit integers to doubles, silently, when it cannot load the package `long`; a bundler's or a
+ * runner's resolution condition is enough for that. Lease ids would then name somebody else's lease.
+ */
+function assertExactIntegers(client: Client): void {
+  const ID = '9223372036854775807';
+  const { requestSerialize, requestDeserialize } = definitionOf(client, LEASE_REVOKE);
+  if (requestDeserialize(requestSerialize({ ID })).ID !== ID) {
+    throw new InvariantError('this installation rounds 64-bit integers: protobufjs could not load the package "long"');
   }
 }
 

@@ -24,6 +24,7 @@ export async function roundTrip<Req, Res>(
       stream.on('error', reject);
       stream.once('end', fail('the stream ended without an answer'));
       stream.write(request);
+      if (options.signal.aborted) fail('aborted')();
       void sleep(options.timeoutMs, timer.signal).then(fail(`no answer within ${options.timeoutMs} ms`));
       options.signal.addEventListener('abort', fail('aborted'), { once: true, signal: timer.signal });
     });

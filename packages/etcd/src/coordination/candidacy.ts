@@ -1,4 +1,4 @@
-import { keyAfter, LeadershipLostError, prefixRange } from '@tidemark/core';
+import { LeadershipLostError, prefixRange } from '@tidemark/core';
 import type { ITxnRequest } from 'etcd3';
 import type { CallOptions, EtcdClient } from '../client/client.js';
 import { TXN } from '../client/methods.js';

@@ -39,9 +39,18 @@ async function deletionSeen(
   signal: AbortSignal,
 ): Promise<void> {
   const range = { start: target.key, end: keyAfter(target.key) };
-  const until = AbortSignal.any([signal, AbortSignal.timeout(target.pollMs)]);
-  for await (const responses of watch(client, { range, startRevision: target.startRevision }, until)) {
-    const changes = responses.flatMap(({ runs }) => runs.flatMap((run) => run.changes));
-    if (changes.some(({ kind }) => kind === 'delete')) return;
+  // Not AbortSignal.any with a timeout: every round would leave something behind on a signal that lives for months.
+  const until = new AbortController();
+  const stop = () => until.abort();
+  const timer = setTimeout(stop, target.pollMs);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const responses of watch(client, { range, startRevision: target.startRevision }, until.signal)) {
+      const changes = responses.flatMap(({ runs }) => runs.flatMap((run) => run.changes));
+      if (changes.some(({ kind }) => kind === 'delete')) return;
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
   }
 }

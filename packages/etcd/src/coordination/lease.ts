@@ -28,15 +28,18 @@ export class Lease {
   private deadline: number;
   private timer: NodeJS.Timeout;
 
+  /** etcd's lease id. */
+  readonly id: bigint;
+  /** As granted, milliseconds: etcd may grant more than was asked for. */
+  readonly ttlMs: number;
+
   private constructor(
-    /** etcd's lease id. */
-    readonly id: bigint,
-    /** As granted, milliseconds: etcd may grant more than was asked for. */
-    readonly ttlMs: number,
-    sentAt: number,
+    granted: { readonly id: bigint; readonly ttlMs: number; readonly sentAt: number },
     private readonly options: LeaseOptions,
   ) {
-    this.deadline = this.deadlineFrom(sentAt, ttlMs);
+    this.id = granted.id;
+    this.ttlMs = granted.ttlMs;
+    this.deadline = deadlineFrom(granted.sentAt, granted.ttlMs);
     this.timer = this.schedule();
   }
 
@@ -45,7 +48,7 @@ export class Lease {
     // Repeatable: a lease that was granted without our knowledge holds no keys and expires.
     const call = { kind: 'write', repeatable: true, signal } as const;
     const granted = await options.client.call(LEASE_GRANT, { TTL: Math.ceil(ttlMs / 1_000), ID: 0 }, call);
-    return new Lease(BigInt(granted.ID), Number(granted.TTL) * 1_000, sentAt, options);
+    return new Lease({ id: BigInt(granted.ID), ttlMs: Number(granted.TTL) * 1_000, sentAt }, options);
   }
 
   /** Aborts when the lease is lost, or can no longer be relied on. */
@@ -92,16 +95,12 @@ export class Lease {
       const { TTL } = await roundTrip(client, LEASE_KEEP_ALIVE, { ID: String(this.id) }, options);
       // etcd answers 0, not an error, for a lease that it does not know any more.
       if (Number(TTL) <= 0) this.lose('etcd does not know it any more');
-      else this.extend(this.deadlineFrom(sentAt, Number(TTL) * 1_000));
+      else this.extend(deadlineFrom(sentAt, Number(TTL) * 1_000));
       return true;
     } catch (error) {
       if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'lease not renewed, trying another member');
       return false;
     }
-  }
-
-  private deadlineFrom(sentAt: number, ttlMs: number): number {
-    return sentAt + ttlMs * (1 - MARGIN);
   }
 
   private extend(deadline: number): void {
@@ -130,4 +129,8 @@ export class Lease {
       }),
     );
   }
+}
+
+function deadlineFrom(sentAt: number, ttlMs: number): number {
+  return sentAt + ttlMs * (1 - MARGIN);
 }

@@ -65,18 +65,11 @@ export class MemoryJournal implements Journal {
   async *read(from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
     let cursor = await this.start(from);
     while (!signal.aborted) {
-      const { lastMessage, position } = cursor;
-      const unchanged = lastMessage === null || this.isStill(lastMessage);
-      if (!unchanged) cursor = await this.start(position === null ? from : { after: position });
+      cursor = await this.recognised(cursor, from);
       const message = this.stream.at(cursor.next);
-      if (message !== null) {
-        const record = cursor.take(message);
-        if (record !== null) yield record;
-      } else if (cursor.next < this.stream.bounds().firstSequence && position !== null) {
-        throw positionLost(position, { ...position, revision: position.revision + 1 });
-      } else {
-        await this.stream.changed(signal);
-      }
+      const record = message && cursor.take(message);
+      if (record !== null) yield record;
+      else if (message === null) await this.stream.changed(signal);
     }
   }
 
@@ -84,8 +77,17 @@ export class MemoryJournal implements Journal {
     // Nothing to close: the stream belongs to whoever made it.
   }
 
-  private isStill(message: { readonly sequence: number }): boolean {
-    return message.sequence < this.stream.bounds().firstSequence || this.stream.at(message.sequence) === message;
+  /** The cursor, or a new one when the stream lost what was read, or what was to be read. */
+  private async recognised(cursor: Cursor, from: ReadFrom): Promise<Cursor> {
+    const { lastMessage, position } = cursor;
+    const { firstSequence, lastSequence } = this.stream.bounds();
+    if (cursor.next < firstSequence) {
+      if (position === null) return this.start(from);
+      throw positionLost(position, { ...position, revision: position.revision + 1 });
+    }
+    if (lastMessage === null || position === null) return cursor.next <= lastSequence + 1 ? cursor : this.start(from);
+    const unchanged = lastMessage.sequence < firstSequence || this.stream.at(lastMessage.sequence) === lastMessage;
+    return unchanged ? cursor : this.start({ after: position });
   }
 
   private async start(from: ReadFrom): Promise<Cursor> {

@@ -91,10 +91,12 @@ class Reader {
       return this.overtaken(cursor, state);
     }
     log.warn({ last: state.lastSequence, read: cursor.next - 1 }, 'the journal lost records that were already read');
-    return this.locate(cursor.position === null ? this.from : { after: cursor.position });
+    const { lastMessage, position } = cursor;
+    return this.locate(lastMessage === null || position === null ? this.from : { after: position });
   }
 
-  private async isUnchanged({ lastMessage }: Cursor, state: StreamState): Promise<boolean> {
+  private async isUnchanged({ lastMessage, next }: Cursor, state: StreamState): Promise<boolean> {
+    if (next > state.lastSequence + 1) return false;
     if (lastMessage === null || lastMessage.sequence < state.firstSequence) return true;
     const found = await this.options.stream.message(lastMessage.sequence);
     if (found === null) return (await this.options.stream.read()).firstSequence > lastMessage.sequence;

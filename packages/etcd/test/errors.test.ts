@@ -1,0 +1,87 @@
+import { status } from '@grpc/grpc-js';
+import {
+  AccessDeniedError,
+  AmbiguousWriteError,
+  DestinationFullError,
+  InvariantError,
+  RequestTooLargeError,
+  SourceCompactedError,
+  SourceRewoundError,
+  UnavailableError,
+} from '@tidemark/core';
+import { describe, expect, it } from 'vitest';
+import { AuthNotEnabledError, castError, InvalidTokenError, LeaseNotFoundError } from '../src/errors.js';
+import { toRevision } from '../src/revision.js';
+
+const endpoint = 'http://etcd:2379';
+
+function grpcError(code: status, details: string): Error {
+  return Object.assign(new Error(`${code} ${status[code]}: ${details}`), { code, details });
+}
+
+describe('errors at the border', () => {
+  it.each([
+    [status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted', SourceCompactedError],
+    [status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision', SourceRewoundError],
+    [status.RESOURCE_EXHAUSTED, 'etcdserver: mvcc: database space exceeded', DestinationFullError],
+    [status.RESOURCE_EXHAUSTED, 'etcdserver: too many requests', UnavailableError],
+    [status.RESOURCE_EXHAUSTED, 'grpc: received message larger than max (5 vs 4)', RequestTooLargeError],
+    [status.INVALID_ARGUMENT, 'etcdserver: request is too large', RequestTooLargeError],
+    [status.INVALID_ARGUMENT, 'etcdserver: too many operations in txn request', RequestTooLargeError],
+    [status.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request', InvariantError],
+    [status.NOT_FOUND, 'etcdserver: requested lease not found', LeaseNotFoundError],
+    [status.UNAUTHENTICATED, 'etcdserver: invalid auth token', InvalidTokenError],
+    [status.INVALID_ARGUMENT, 'etcdserver: revision of auth store is old', InvalidTokenError],
+    [status.PERMISSION_DENIED, 'etcdserver: permission denied', AccessDeniedError],
+    [status.INVALID_ARGUMENT, 'etcdserver: authentication failed, invalid user ID or password', AccessDeniedError],
+    [status.FAILED_PRECONDITION, 'etcdserver: authentication is not enabled', AuthNotEnabledError],
+    [status.INTERNAL, 'Response message parsing error: etcd sent a number', InvariantError],
+  ])('%s %s', (code, details, type) => {
+    for (const kind of ['read', 'write'] as const) {
+      const cast = castError(grpcError(code, details), { endpoint, kind });
+      expect(cast.constructor).toBe(type);
+      expect(cast.message).toContain(details);
+    }
+  });
+
+  it.each([
+    [status.UNAVAILABLE, 'etcdserver: request timed out, possibly due to previous leader failure'],
+    [status.UNAVAILABLE, 'Connection dropped'],
+    [status.DEADLINE_EXCEEDED, 'Deadline exceeded'],
+    [status.CANCELLED, 'Cancelled on client'],
+    [status.UNKNOWN, 'etcdserver: server stopped'],
+  ])('%s "%s" leaves a write uncertain, and a read undone', (code, details) => {
+    const write = castError(grpcError(code, details), { endpoint, kind: 'write' });
+    expect(write.constructor).toBe(AmbiguousWriteError);
+    const read = castError(grpcError(code, details), { endpoint, kind: 'read' });
+    expect(read.constructor).toBe(UnavailableError);
+  });
+
+  it('knows that a write without a connection was never sent', () => {
+    const error = grpcError(status.UNAVAILABLE, 'No connection established. Last error: connect ECONNREFUSED');
+    expect(castError(error, { endpoint, kind: 'write' }).constructor).toBe(UnavailableError);
+  });
+
+  it("reads the code out of the text of etcd3's own classes", () => {
+    class GRPCDeadlineExceededError extends Error {}
+    const error = new GRPCDeadlineExceededError('4 DEADLINE_EXCEEDED: Deadline exceeded');
+    expect(castError(error, { endpoint, kind: 'write' }).constructor).toBe(AmbiguousWriteError);
+  });
+
+  it('leaves our own errors as they are', () => {
+    const error = new InvariantError('x');
+    expect(castError(error, { endpoint, kind: 'read' })).toBe(error);
+  });
+});
+
+describe('revisions out of decimal text', () => {
+  it.each([
+    ['0', 0],
+    ['1', 1],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+  ])('%s', (text, number) => expect(toRevision(text)).toBe(number));
+
+  it.each(['', '-1', '1.5', 'NaN', '9007199254740993', 'x'])('refuses "%s"', (text) => {
+    expect(() => toRevision(text)).toThrow(InvariantError);
+  });
+});

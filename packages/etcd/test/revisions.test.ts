@@ -1,0 +1,86 @@
+import { type Entry, SourceGapError, SourceRewoundError, UnavailableError } from '@tidemark/core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { RevisionAssembler } from '../src/watch/revisions.js';
+import { created, frame, progress, run } from './frames.js';
+
+let assembler: RevisionAssembler;
+let entries: Entry[];
+
+function accept(...responses: ReturnType<typeof frame>[]): number[] {
+  for (const response of responses) assembler.accept(response, entries);
+  return entries.map(({ revision }) => revision);
+}
+
+describe('whole revisions from watch responses', () => {
+  beforeEach(() => {
+    assembler = new RevisionAssembler(10);
+    entries = [];
+  });
+
+  it('takes nothing from the answer to the create request, however far ahead its header is', () => {
+    expect(accept(created(5_000))).toEqual([]);
+    expect(accept(frame([run(10, 'a')], { headerRevision: 5_000 }))).toEqual([10]);
+    expect(accept(frame([run(11, 'a')], { headerRevision: 5_000 }))).toEqual([10, 11]);
+  });
+
+  it('takes many revisions out of one catch-up response', () => {
+    expect(accept(frame([run(10, 'a', 'b'), run(11, 'c'), run(12, 'd')]))).toEqual([10, 11, 12]);
+    expect(entries[0]?.changes.map(({ key }) => key.toString())).toEqual(['a', 'b']);
+  });
+
+  it('holds the last revision of a fragment back until its end has arrived', () => {
+    expect(accept(frame([run(10, 'a'), run(11, 'b')], { fragment: true }))).toEqual([10]);
+    expect(accept(frame([run(11, 'c')], { fragment: true }))).toEqual([10]);
+    expect(accept(frame([run(11, 'd'), run(12, 'e')]))).toEqual([10, 11, 12]);
+    expect(entries[1]?.changes.map(({ key }) => key.toString())).toEqual(['b', 'c', 'd']);
+  });
+
+  it('completes a held revision when the next fragment begins with a later one', () => {
+    expect(accept(frame([run(10, 'a')], { fragment: true }), frame([run(11, 'b')], { fragment: true }))).toEqual([10]);
+    expect(accept(frame([run(12, 'c')]))).toEqual([10, 11, 12]);
+  });
+
+  it('never hands out a revision that a broken stream cut in two', () => {
+    accept(frame([run(10, 'a')]), frame([run(11, 'b')], { fragment: true }));
+    expect(entries.map(({ revision }) => revision)).toEqual([10]);
+  });
+
+  it('lets the first revision be later than asked for, because compaction may have taken it', () => {
+    expect(accept(frame([run(14, 'a')]))).toEqual([14]);
+  });
+
+  it('drops revisions before the one that was asked for', () => {
+    expect(accept(frame([run(8, 'x')]), frame([run(10, 'a')]))).toEqual([10]);
+  });
+
+  it('reports a gap, and what came before it is kept', () => {
+    expect(() => accept(frame([run(10, 'a'), run(11, 'b'), run(13, 'c')]))).toThrow(SourceGapError);
+    expect(entries.map(({ revision }) => revision)).toEqual([10, 11]);
+  });
+
+  it('drops a repeat that is equal', () => {
+    expect(accept(frame([run(10, 'a'), run(11, 'b')]), frame([run(10, 'a'), run(11, 'b'), run(12, 'c')]))).toEqual([
+      10, 11, 12,
+    ]);
+  });
+
+  it('refuses a repeat with another content', () => {
+    accept(frame([run(10, 'a'), run(11, 'b')]));
+    expect(() => accept(frame([run(11, 'other')]))).toThrow(SourceRewoundError);
+  });
+
+  it('asks for a new stream when a repeat is too old to be compared', () => {
+    accept(frame(Array.from({ length: 3_000 }, (_, index) => run(10 + index, 'a'))));
+    expect(() => accept(frame([run(10, 'a')]))).toThrow(UnavailableError);
+  });
+
+  it('does not take progress for position: its answer may overtake events', () => {
+    expect(accept(frame([run(10, 'a')]), progress(12), frame([run(11, 'b'), run(12, 'c')]))).toEqual([10, 11, 12]);
+    expect(accept(progress(12), progress(12))).toEqual([10, 11, 12]);
+  });
+
+  it('asks for a new stream when events that progress promised are still missing at the next probe', () => {
+    accept(frame([run(10, 'a')]), progress(12));
+    expect(() => accept(progress(12))).toThrow(UnavailableError);
+  });
+});

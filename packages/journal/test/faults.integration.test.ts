@@ -1,0 +1,143 @@
+import {
+  AmbiguousWriteError,
+  describeError,
+  type Journal,
+  JournalReplacedError,
+  type JournalWriter,
+  type RecordDraft,
+  UnavailableError,
+} from '@tidemark/core';
+import { checkChain, localServers, readRawJournal, until } from '@tidemark/testing';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { NatsUnderTest } from './nats-under-test.js';
+
+const servers = localServers();
+const opened: NatsUnderTest[] = [];
+const never = new AbortController().signal;
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((journal) => journal.close()));
+});
+afterAll(() => servers[Symbol.asyncDispose]());
+
+function underTest(url: string): NatsUnderTest {
+  const journal = new NatsUnderTest(url);
+  opened.push(journal);
+  return journal;
+}
+
+function reset(): RecordDraft {
+  const position = { generation: 1, revision: 0 };
+  const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0 };
+  return { kind: 'reset', ...position, anchor: null, reason: 'first_start', evidence: '', clusterId: '1', snapshot };
+}
+
+function batch(revision: number): RecordDraft {
+  const put = { kind: 'put', key: Buffer.from('k'), createRevision: 1, version: revision, lease: 0n } as const;
+  const changes = [{ ...put, value: Buffer.from(String(revision)) }];
+  return { kind: 'batch', generation: 1, revision, anchor: null, entries: [{ revision, changes }] };
+}
+
+async function takeOver(journal: Journal, term: number): Promise<JournalWriter> {
+  const writer = await journal.takeOver(await journal.head(never), term, 'node', never);
+  if (writer.position === null) await writer.append(reset());
+  return writer;
+}
+
+/** Appends one revision after the other, taking over again after each failure, as a leader does. */
+async function keepWriting(journal: Journal, upTo: number, failures: Error[]): Promise<void> {
+  let writer: JournalWriter | null = null;
+  for (let term = 1; ; ) {
+    try {
+      writer ??= await takeOver(journal, term++);
+      while ((writer.position?.revision ?? 0) < upTo) await writer.append(batch((writer.position?.revision ?? 0) + 1));
+      return;
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      failures.push(error);
+      writer = null;
+      await until(() => journal.head(never), { timeoutMs: 20_000, describe: 'the journal answers again' });
+    }
+  }
+}
+
+describe('the journal under faults of its server', () => {
+  it('loses nothing and doubles nothing when the server is killed under a writer and a reader', async () => {
+    const nats = await servers.nats();
+    const test = underTest(nats.url);
+    const [writing, reading] = [await test.node(), await test.node()];
+    const failures: Error[] = [];
+    const written = keepWriting(writing, 2000, failures);
+    const seen: number[] = [];
+    const read = (async () => {
+      for await (const { record } of reading.read('oldest', never)) {
+        if (record.kind === 'batch') seen.push(record.revision);
+        if (record.revision === 2000) return;
+      }
+    })();
+    for (const revision of [300, 900]) {
+      await until(() => seen.length > revision, { describe: () => `${revision} revisions read, now ${seen.length}` });
+      await nats.kill();
+      await nats.start();
+    }
+    await Promise.all([written, read]);
+    expect(failures.length, failures.map(describeError).join('; ')).toBeGreaterThanOrEqual(2);
+    expect(seen).toEqual(Array.from({ length: 2000 }, (_, index) => index + 1));
+    expect(checkChain(await readRawJournal(nats, `TIDEMARK_${test.name}`)).violations).toEqual([]);
+  });
+
+  it('tells a reader that the stream was deleted and created anew', async () => {
+    const test = underTest((await servers.nats()).url);
+    const [one, two] = [await test.node(), await test.node()];
+    const before = (await one.info(never)).id;
+    const writer = await takeOver(one, 1);
+    await writer.append(batch(1));
+    const reader = one.read('oldest', never)[Symbol.asyncIterator]();
+    expect((await reader.next()).value?.record.kind).toBe('reset');
+    expect((await reader.next()).value?.record.revision).toBe(1);
+    const next = reader.next();
+    next.catch(() => undefined);
+    await test.deleteStream();
+    await two.open(never);
+    expect((await two.info(never)).id).not.toBe(before);
+    await expect(next).rejects.toThrow(JournalReplacedError);
+  });
+
+  it('ends an append to a frozen server as ambiguous, in time, and a read as unavailable', async () => {
+    const nats = await servers.nats();
+    const test = underTest(nats.url);
+    const journal = await test.node({ timeoutMs: 500, readerPatienceMs: 500 });
+    const writer = await takeOver(journal, 1);
+    const reader = journal.read('oldest', never)[Symbol.asyncIterator]();
+    await reader.next();
+    const next = reader.next();
+    next.catch(() => undefined);
+    await nats.pause();
+    const results = await Promise.allSettled([writer.append(batch(1)), writer.append(batch(2))]);
+    expect(results.map((result) => result.status === 'rejected' && result.reason)).toEqual([
+      expect.any(AmbiguousWriteError),
+      expect.any(AmbiguousWriteError),
+    ]);
+    await expect(journal.head(never)).rejects.toThrow(UnavailableError);
+    await expect(next).rejects.toThrow(UnavailableError);
+    await nats.resume();
+    await until(() => journal.head(never), { describe: 'the journal answers again' });
+    expect((await takeOver(journal, 2)).position?.revision).toBeLessThanOrEqual(1);
+  });
+
+  it('does not connect to nothing, and says what it tried', async () => {
+    const test = underTest('nats://127.0.0.1:1');
+    await expect(test.node()).rejects.toThrow(UnavailableError);
+    await expect(test.node()).rejects.toThrow('nats://127.0.0.1:1');
+  });
+
+  it('reports settings of the stream that differ, and changes none', async () => {
+    const test = underTest((await servers.nats()).url);
+    await test.node();
+    const limits = { servers: [test.url], replicas: 1, maxAge: 3_600_000, maxBytes: 256 * 1024 * 1024 } as const;
+    const other = await test.node({ config: limits });
+    const { deviations } = await other.info(never);
+    expect(deviations).toEqual([expect.stringMatching(/journal\.maxAge.*is 604800000000000, configured is 3600000000000\./)]);
+    await expect((await test.node()).info(never)).resolves.toMatchObject({ deviations: [] });
+  });
+});

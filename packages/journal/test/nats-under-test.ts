@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import type { Journal } from '@tidemark/core';
+import type { JournalTestOptions, JournalUnderTest } from '@tidemark/testing';
+import { connect, headers } from 'nats';
+import { headerLines } from '../src/format/frame.js';
+import { NatsJournal, type NatsJournalOptions } from '../src/index.js';
+import { abandonedFrame } from './abandoned.js';
+
+const DAY_MS = 86_400_000;
+const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
+
+/** One journal of its own on a real server, as many nodes as asked for, and raw access beside them. */
+export class NatsUnderTest implements JournalUnderTest {
+  readonly name = `t${randomBytes(6).toString('hex')}`;
+  private readonly nodes: Journal[] = [];
+
+  constructor(
+    readonly url: string,
+    private readonly options: JournalTestOptions = {},
+  ) {}
+
+  async node(options: Partial<NatsJournalOptions> = {}): Promise<NatsJournal> {
+    const limits = { replicas: 1, maxAge: 7 * DAY_MS, maxBytes: this.options.maxBytes ?? DEFAULT_MAX_BYTES } as const;
+    const node = `node-${this.nodes.length}`;
+    const journal = new NatsJournal({ name: this.name, node, config: { servers: [this.url], ...limits }, ...options });
+    this.nodes.push(journal);
+    await journal.open(new AbortController().signal);
+    return journal;
+  }
+
+  async abandonPart(): Promise<void> {
+    const nats = await connect({ servers: this.url });
+    const { headers: lines, payload } = abandonedFrame();
+    const messageHeaders = headers();
+    for (const [name, value] of headerLines(lines)) messageHeaders.append(name, value);
+    await nats.jetstream().publish(`tidemark.${this.name}.journal`, payload, { headers: messageHeaders });
+    await nats.close();
+  }
+
+  /** Deletes the stream, as an operator might. */
+  async deleteStream(): Promise<void> {
+    const nats = await connect({ servers: this.url });
+    await (await nats.jetstreamManager()).streams.delete(`TIDEMARK_${this.name}`);
+    await nats.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map((journal) => journal.close()));
+  }
+}

@@ -1,0 +1,82 @@
+import {
+  FULL_KEYSPACE,
+  InvariantError,
+  type KeyRange,
+  type KeyValue,
+  prefixRange,
+  SnapshotMissingError,
+  type SnapshotStore,
+} from '@tidemark/core';
+import { expect, it } from 'vitest';
+import { at, keyValues, type OpenJournal, unhurried } from './journal-harness.js';
+
+/** Several parts of 4 MiB, whatever the implementation's page size. */
+const KEYS = 3000;
+const VALUE_BYTES = 4096;
+
+export function snapshotConformance(open: OpenJournal): void {
+  it('gives back what was put, by range, to every node', async () => {
+    const shared = await open();
+    const { snapshots } = await shared.node();
+    const all = keyValues(KEYS, VALUE_BYTES);
+    const ref = await snapshots.put(at(7), pages(all), unhurried);
+    expect(ref).toMatchObject({ position: at(7), keys: KEYS, bytes: KEYS * (VALUE_BYTES + 11) });
+    const other = (await shared.node()).snapshots;
+    expect(await other.list(unhurried)).toEqual([ref]);
+    expect(same(await read(other, ref.id, FULL_KEYSPACE), all)).toBe(true);
+    const within = prefixRange(Buffer.from('/k/000014'));
+    expect(same(await read(other, ref.id, within), all.slice(1400, 1500))).toBe(true);
+    expect(await read(other, ref.id, prefixRange(Buffer.from('/z')))).toEqual([]);
+  });
+
+  it('stores an empty keyspace', async () => {
+    const { snapshots } = await (await open()).node();
+    const ref = await snapshots.put(at(7), pages([]), unhurried);
+    expect(ref).toMatchObject({ keys: 0, bytes: 0 });
+    expect(await read(snapshots, ref.id, FULL_KEYSPACE)).toEqual([]);
+  });
+
+  it('lists the oldest first, and forgets what is removed', async () => {
+    const { snapshots } = await (await open()).node();
+    const older = await snapshots.put(at(7), pages(keyValues(10, 10)), unhurried);
+    const younger = await snapshots.put(at(9), pages(keyValues(10, 10)), unhurried);
+    expect(await snapshots.list(unhurried)).toEqual([older, younger]);
+    await snapshots.remove(older.id, unhurried);
+    await snapshots.remove('never-was', unhurried);
+    expect(await snapshots.list(unhurried)).toEqual([younger]);
+    await expect(read(snapshots, older.id, FULL_KEYSPACE)).rejects.toThrow(SnapshotMissingError);
+    expect(await read(snapshots, younger.id, FULL_KEYSPACE)).toHaveLength(10);
+  });
+
+  it('shows nothing of a put that was interrupted', async () => {
+    const { snapshots } = await (await open()).node();
+    async function* broken() {
+      yield keyValues(2000, VALUE_BYTES);
+      throw new Error('the source went away');
+    }
+    await expect(snapshots.put(at(7), broken(), unhurried)).rejects.toThrow('the source went away');
+    expect(await snapshots.list(unhurried)).toEqual([]);
+  });
+
+  it('refuses keys that are not in order', async () => {
+    const { snapshots } = await (await open()).node();
+    await expect(snapshots.put(at(7), pages(keyValues(5, 5).reverse()), unhurried)).rejects.toThrow(InvariantError);
+  });
+}
+
+async function* pages(kvs: readonly KeyValue[]): AsyncGenerator<readonly KeyValue[]> {
+  for (let start = 0; start < kvs.length; start += 500) yield kvs.slice(start, start + 500);
+}
+
+async function read(snapshots: SnapshotStore, id: string, range: KeyRange): Promise<KeyValue[]> {
+  const kvs: KeyValue[] = [];
+  for await (const page of snapshots.open(id, range, unhurried)) kvs.push(...page);
+  return kvs;
+}
+
+/** Field for field. `toEqual` on thousands of buffers takes longer than the rest of the suite. */
+function same(found: readonly KeyValue[], expected: readonly KeyValue[]): boolean {
+  const equal = (a: KeyValue, b: KeyValue | undefined) =>
+    b !== undefined && a.key.equals(b.key) && a.value.equals(b.value) && a.lease === b.lease && a.version === b.version;
+  return found.length === expected.length && found.every((kv, index) => equal(kv, expected[index]));
+}
