@@ -65,7 +65,7 @@ describe('tidemark.service', () => {
   it('does not forbid what V8 needs, and forbids the rest', () => {
     expect(service('MemoryDenyWriteExecute')).toEqual(['no']);
     expect(service('CapabilityBoundingSet')).toEqual(['']);
-    expect(service('SystemCallFilter')).toEqual(['@system-service', '~@privileged @resources']);
+    expect(service('SystemCallFilter')).toEqual(['@system-service @pkey', '~@privileged @resources']);
     expect(service('ProtectSystem')).toEqual(['strict']);
     expect(service('NoNewPrivileges')).toEqual(['yes']);
     expect(service('LimitCORE')).toEqual(['0']);

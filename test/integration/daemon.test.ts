@@ -44,7 +44,7 @@ destinations:
 
 describe('a bad configuration', () => {
   const file = configFile(VALID.replace('{prefix: /conftool/}', '{prefix: /conftool/, leased: maybe}'));
-  const problem = `${file}:7:105: destinations[0].routes[0].leased: expected "keep" or "skip"`;
+  const problem = `${file}:7:94: destinations[0].routes[0].leased: expected "keep" or "skip"`;
 
   it.each(['run', 'check-config'])(
     'ends `%s` with exit code 78 and the place, key, reason and what is allowed',

@@ -63,9 +63,13 @@ it(`815 conftool keys and 20,000 random operations end byte-equal under the rout
     destinations: [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes }],
   });
 
-  const leases = await Promise.all([gateway.grantLease(5), gateway.grantLease(3600)]);
+  const doomed = await gateway.grantLease(3600);
+  const lasting = await gateway.grantLease(3600);
   const prefixes = ['/conftool/random/', '/app/', '/app/private/', '/leased/', '/elsewhere/'] as const;
-  await runWorkload(gateway, { operations: 20_000, random, prefixes: [...prefixes], keysPerPrefix: 400, leases });
+  const half = { operations: 10_000, random, prefixes, keysPerPrefix: 400 };
+  await runWorkload(gateway, { ...half, leases: [doomed, lasting] });
+  await gateway.revokeLease(doomed);
+  await runWorkload(gateway, { ...half, leases: [lasting] });
 
   const node = pipeline.anyNode;
   await node.reached('replica', await gateway.revision(), 120_000);

@@ -58,7 +58,8 @@ function batchFault(previous: number, revision: number, entries: readonly { revi
     return `${entries.length} entries do not cover revisions ${previous + 1} to ${revision}`;
   }
   for (const [index, entry] of entries.entries()) {
-    if (entry.revision !== previous + 1 + index) return `entry ${entry.revision} stands where ${previous + 1 + index} is due`;
+    if (entry.revision !== previous + 1 + index)
+      return `entry ${entry.revision} stands where ${previous + 1 + index} is due`;
   }
   return null;
 }
@@ -68,7 +69,11 @@ function batchFault(previous: number, revision: number, entries: readonly { revi
  * defect of the leader is stopped before it is stored rather than found by every reader.
  * @throws InvariantError when the record does not follow `before`; an empty journal (null) begins with a reset
  */
-export function completeDraft(draft: RecordDraft, before: ChainPoint | null, by: { term: number; time: number }): JournalRecord {
+export function completeDraft(
+  draft: RecordDraft,
+  before: ChainPoint | null,
+  by: { term: number; time: number },
+): JournalRecord {
   if (before === null && draft.kind !== 'reset') {
     throw new InvariantError(`The first record of a journal must be a reset, not a ${draft.kind} record.`);
   }

@@ -90,6 +90,7 @@ export function chainBroken(message: string): JournalChainBrokenError {
 export function positionLost(wanted: Position, oldest: Position): JournalPositionLostError {
   return new JournalPositionLostError({
     message: `The journal begins at ${formatPosition(oldest)} and does not reach back to ${formatPosition(wanted)}.`,
-    remedy: 'The destination heals by a difference against the newest snapshot. Raise journal.maxAge and journal.maxBytes.',
+    remedy:
+      'The destination heals by a difference against the newest snapshot. Raise journal.maxAge and journal.maxBytes.',
   });
 }

@@ -56,7 +56,10 @@ export async function readHead(stream: MessageSource, state: StreamBounds): Prom
 }
 
 /** First and last record as `Journal.info` answers them. */
-export async function readEnds(stream: MessageSource, state: StreamBounds): Promise<Pick<JournalInfo, 'first' | 'last'>> {
+export async function readEnds(
+  stream: MessageSource,
+  state: StreamBounds,
+): Promise<Pick<JournalInfo, 'first' | 'last'>> {
   const first = (await firstRecord(stream, state))?.record ?? null;
   const last = (await lastRecord(stream, state))?.record ?? null;
   return {

@@ -17,7 +17,9 @@ function entries(lease: fc.Arbitrary<bigint>): fc.Arbitrary<Entry[]> {
     version: revision,
     lease,
   });
-  return fc.array(fc.record({ revision, changes: fc.array(fc.oneof(put, remove), { maxLength: 5 }) }), { maxLength: 8 });
+  return fc.array(fc.record({ revision, changes: fc.array(fc.oneof(put, remove), { maxLength: 5 }) }), {
+    maxLength: 8,
+  });
 }
 
 const snapshotRef: fc.Arbitrary<SnapshotRef> = fc.record({

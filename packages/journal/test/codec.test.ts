@@ -62,7 +62,13 @@ describe('record codec', () => {
   });
 
   it('hands out keys and values as views of the payload', () => {
-    const change = { kind: 'put', key: Buffer.from('k'), value: Buffer.from('v'), createRevision: 1, version: 1 } as const;
+    const change = {
+      kind: 'put',
+      key: Buffer.from('k'),
+      value: Buffer.from('v'),
+      createRevision: 1,
+      version: 1,
+    } as const;
     const payload = encodeRecord({
       ...{ kind: 'batch', generation: 1, term: 1, previous: 4, revision: 5, time: 1, anchor: null },
       entries: [{ revision: 5, changes: [{ ...change, lease: 0n }] }],

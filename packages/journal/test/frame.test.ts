@@ -27,9 +27,13 @@ function assemble(all: readonly JournalMessage[]): StoredRecord[] {
 describe('frames', () => {
   it('come together again, whatever the size of a message', () => {
     fc.assert(
-      fc.property(fc.array(anyRecord, { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 64 }), (records, size) => {
-        expect(assemble(messages(records, size)).map((stored) => stored.record)).toEqual(records);
-      }),
+      fc.property(
+        fc.array(anyRecord, { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 64 }),
+        (records, size) => {
+          expect(assemble(messages(records, size)).map((stored) => stored.record)).toEqual(records);
+        },
+      ),
     );
   });
 

@@ -65,6 +65,11 @@ export class EtcdGateway {
     return ((await this.request('/v3/lease/grant', { TTL: ttlSeconds })) as { ID: string }).ID;
   }
 
+  /** Deletes every key of the lease, in one revision. */
+  async revokeLease(id: string): Promise<void> {
+    await this.request('/v3/kv/lease/revoke', { ID: id });
+  }
+
   /** Physical compaction: returns when the history is really gone. */
   async compact(revision: number): Promise<void> {
     await this.request('/v3/kv/compaction', { revision, physical: true });

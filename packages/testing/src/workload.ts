@@ -7,7 +7,7 @@ export interface WorkloadOptions {
   readonly operations: number;
   readonly random: Random;
   /** Key prefixes to write under. */
-  readonly prefixes: readonly [string, ...string[]];
+  readonly prefixes: readonly [string, ...(readonly string[])];
   /** Distinct keys per prefix: few enough that keys are overwritten and deleted often. */
   readonly keysPerPrefix: number;
   /** Requests under way at once; 16 unless told. */

@@ -23,7 +23,11 @@ export async function baseSync(peerName: PeerName, { sizes, profileTo }: Bench):
   const keys = sizes.baseKeys;
   const pairs = [...conftoolKeyspace({ seed: 1, keys })];
   await loadKeys(stage.source, pairs);
-  const last = pairs.reduce((greatest, { key }) => (key > greatest ? key : greatest), '');
+  const last =
+    pairs
+      .map(({ key }) => key)
+      .sort()
+      .at(-1) ?? '';
   const client = await GatewayConnection.open(stage.destination.address);
   const startPeer = await stage.prepare();
 
@@ -34,7 +38,11 @@ export async function baseSync(peerName: PeerName, { sizes, profileTo }: Bench):
   // Both peers write in key order. A count of everything would cost the destination a walk over its index each time, so
   // it is asked only once the last key is there.
   await untilTrue('the last key at the destination', peer, async () => (await client.count(last, 'key')) === 1);
-  await untilTrue('all keys at the destination', peer, async () => (await client.count(CONFTOOL_PREFIX, 'prefix')) === keys);
+  await untilTrue(
+    'all keys at the destination',
+    peer,
+    async () => (await client.count(CONFTOOL_PREFIX, 'prefix')) === keys,
+  );
   const seconds = (performance.now() - begun) / 1_000;
   const cpuSeconds = meter.read();
   client.close();

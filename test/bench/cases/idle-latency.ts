@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CONFTOOL_PREFIX, conftoolKeyspace, type EtcdServer, loadKeys, localServers, Random } from '@tidemark/testing';
 import { GatewayConnection } from '../measure/gateway-connection.js';
 import { mustBeEqual, untilTrue } from '../measure/judge.js';
-import { type PeerName, Stage } from '../measure/stage.js';
+import { Stage } from '../measure/stage.js';
 import { Watcher } from '../measure/watcher.js';
 import type { Bench } from '../options.js';
 

@@ -29,7 +29,9 @@ export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench)
   await loadKeys(stage.source, pairs);
   const peer = (await stage.prepare())();
   const client = await GatewayConnection.open(stage.destination.address);
-  const writers = await Promise.all(Array.from({ length: WRITERS }, () => GatewayConnection.open(stage.source.address)));
+  const writers = await Promise.all(
+    Array.from({ length: WRITERS }, () => GatewayConnection.open(stage.source.address)),
+  );
   await writers[0]?.put(READY, 'yes');
   await untilTrue('a put at the destination', peer, async () => (await client.count(READY, 'key')) === 1);
 

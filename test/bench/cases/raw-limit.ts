@@ -1,8 +1,8 @@
 import type { Checkpoint, Write } from '@tidemark/core';
-import { EtcdKv } from '@tidemark/etcd';
+import { EtcdClient, EtcdKv } from '@tidemark/etcd';
 import { conftoolKeyspace, localServers } from '@tidemark/testing';
 import { EtcdDestination } from '@tidemark/worker';
-import { type CpuSeconds, CpuMeter, childWith } from '../measure/proc.js';
+import { CpuMeter, type CpuSeconds, childWith } from '../measure/proc.js';
 import type { Bench } from '../options.js';
 
 export interface RawLimit {
@@ -31,7 +31,7 @@ const CHECKPOINT: Checkpoint = {
 export async function rawLimit({ sizes }: Bench): Promise<RawLimit> {
   await using servers = localServers();
   const server = await servers.etcd();
-  const kv = new EtcdKv({ endpoints: [server.url] });
+  const kv = new EtcdKv(new EtcdClient({ endpoints: [server.url] }));
   const destination = new EtcdDestination(kv, { checkpointKey: Buffer.from('/__tidemark/bench') });
   const { signal } = new AbortController();
   const writes = [...conftoolKeyspace({ seed: 1, keys: sizes.baseKeys })]
@@ -53,7 +53,13 @@ export async function rawLimit({ sizes }: Bench): Promise<RawLimit> {
   const seconds = (performance.now() - begun) / 1_000;
   const cpuSeconds = meter.read();
   await destination.close();
-  return { keys: writes.length, transactions: batches.length, seconds, keysPerSecond: writes.length / seconds, cpuSeconds };
+  return {
+    keys: writes.length,
+    transactions: batches.length,
+    seconds,
+    keysPerSecond: writes.length / seconds,
+    cpuSeconds,
+  };
 }
 
 function packed(writes: readonly Write[], limits: EtcdDestination['limits']): Write[][] {

@@ -14,7 +14,8 @@ export class WrongResultError extends Error {}
 export async function untilTrue(what: string, peer: PeerProcess, condition: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (!(await condition())) {
-    if (peer.ended !== null) throw new WrongResultError(`${peer.name} ${peer.ended} before ${what}:\n${peer.lastWords()}`);
+    if (peer.ended !== null)
+      throw new WrongResultError(`${peer.name} ${peer.ended} before ${what}:\n${peer.lastWords()}`);
     if (performance.now() > deadline) throw new WrongResultError(`${peer.name} did not reach this in time: ${what}`);
     await delay(POLL_EVERY_MS);
   }

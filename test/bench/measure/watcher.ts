@@ -4,7 +4,10 @@ import { afterPrefix, base64 } from './gateway-connection.js';
 const ARRIVAL_LIMIT_MS = 30_000;
 
 interface WatchLine {
-  readonly result?: { readonly created?: boolean; readonly events?: readonly { readonly kv: { readonly value?: string } }[] };
+  readonly result?: {
+    readonly created?: boolean;
+    readonly events?: readonly { readonly kv: { readonly value?: string } }[];
+  };
 }
 
 /** Tells when a value appears below a prefix, by etcd's own watch over its JSON gateway: the same for every peer. */

@@ -4,8 +4,11 @@ import type { WatchResponse } from '../wire/responses.js';
 
 type Stream = ClientDuplexStream<IWatchRequest, WatchResponse>;
 
-/** Reading from the server stops while more than this waits, bytes on the wire. */
-const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+/**
+ * Reading from the server stops while more than this waits, bytes on the wire. gRPC's stream holds up to 16 messages
+ * more; a fragment is as large as the server's --max-request-bytes (1.5 MiB) and 512 KiB.
+ */
+const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Between gRPC's stream and the one who reads it. A flowing stream hands each message over in one synchronous call, and

@@ -62,7 +62,8 @@ export function castAppendError(error: unknown, doing: string): TidemarkError {
   if (known !== null) return known;
   // No responders: the server said that no stream listens on the subject, so nothing was stored. An API error is an
   // answer too. All else is silence.
-  const answered = error instanceof NatsError && (error.code === ErrorCode.NoResponders || error.api_error !== undefined);
+  const answered =
+    error instanceof NatsError && (error.code === ErrorCode.NoResponders || error.api_error !== undefined);
   if (answered) return unavailable(error, doing);
   return new AmbiguousWriteError({
     message: `NATS: no answer to ${doing}: ${describeError(error)}.`,
@@ -92,7 +93,8 @@ function castKnown(error: unknown, doing: string): TidemarkError | null {
 
 function unavailable(error: unknown, doing: string): UnavailableError {
   const code = apiErrorCode(error);
-  const description = error instanceof NatsError ? (error.api_error?.description ?? error.message) : describeError(error);
+  const description =
+    error instanceof NatsError ? (error.api_error?.description ?? error.message) : describeError(error);
   return new UnavailableError({
     message: `NATS: could not ${doing}: ${description}.`,
     remedy: remedyFor(code),

@@ -1,4 +1,4 @@
-import { type Logger, TidemarkError, UnavailableError } from '@tidemark/core';
+import { type Logger, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy, type Subscription } from 'nats';
 import type { JournalMessage } from '../format/assembler.js';
 import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
@@ -56,7 +56,9 @@ export class Feed {
     const { link } = options;
     this.budget = Math.max(BUDGET_BYTES, 4 * link.maxPayload);
     this.inbox = createInbox();
-    this.subscription = link.nats.subscribe(`${this.inbox}.*`, { callback: (error, message) => this.receive(error, message) });
+    this.subscription = link.nats.subscribe(`${this.inbox}.*`, {
+      callback: (error, message) => this.receive(error, message),
+    });
     this.stopListening = link.onLost(() => this.interrupt('the connection was lost'));
     this.timer = setInterval(() => this.checkHeartbeat(), HEARTBEAT_MS / 2);
     this.pull();
@@ -157,7 +159,11 @@ export class Feed {
     if (code === HEARTBEAT) return;
     if (message.subject !== `${this.inbox}.${this.requests}`) return;
     const tooLarge = /exceeds maxbytes/i.test(description);
-    if (code === NO_MESSAGES || code === EXPIRED || (code === CONFLICT && /maxbytes|batch completed/i.test(description))) {
+    if (
+      code === NO_MESSAGES ||
+      code === EXPIRED ||
+      (code === CONFLICT && /maxbytes|batch completed/i.test(description))
+    ) {
       // The next message is larger than all the room there is: the server once allowed larger messages.
       if (tooLarge && this.request?.messages === 0) this.budget *= 2;
       this.endRequest();

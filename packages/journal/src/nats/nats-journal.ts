@@ -13,11 +13,12 @@ import {
   systemClock,
   UnavailableError,
 } from '@tidemark/core';
+import { unlessAborted } from '../abort.js';
 import { assertNotOlder, readEnds, readHead } from '../ends.js';
 import { BucketSnapshotStore } from '../snapshots/store.js';
 import { Link, REQUEST_TIMEOUT_MS } from './link.js';
-import { readJournal } from './reader.js';
 import { ObjectBucket } from './object-bucket.js';
+import { readJournal } from './reader.js';
 import { JournalStream } from './stream.js';
 import { NatsWriter } from './writer.js';
 
@@ -78,17 +79,17 @@ export class NatsJournal implements Journal {
   }
 
   async info(signal: AbortSignal): Promise<JournalInfo> {
-    signal.throwIfAborted();
     const { stream } = this.opened();
-    const state = await stream.read();
-    const { id, bytes, deviations, firstSequence, lastSequence } = state;
-    return { id, bytes, deviations, firstSequence, lastSequence, ...(await readEnds(stream, state)) };
+    return unlessAborted(signal, async () => {
+      const state = await stream.read();
+      const { id, bytes, deviations, firstSequence, lastSequence } = state;
+      return { id, bytes, deviations, firstSequence, lastSequence, ...(await readEnds(stream, state)) };
+    });
   }
 
   async head(signal: AbortSignal): Promise<JournalHead> {
-    signal.throwIfAborted();
     const { stream } = this.opened();
-    return readHead(stream, await stream.read());
+    return unlessAborted(signal, async () => readHead(stream, await stream.read()));
   }
 
   async takeOver(head: JournalHead, term: number, node: string, signal: AbortSignal): Promise<JournalWriter> {

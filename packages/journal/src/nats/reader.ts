@@ -1,4 +1,5 @@
-import { Backoff, formatPosition, type Logger, type ReadFrom, type StoredRecord, UnavailableError } from '@tidemark/core';
+import { Backoff, type Logger, type ReadFrom, type StoredRecord, UnavailableError } from '@tidemark/core';
+import { unlessAborted } from '../abort.js';
 import { Cursor, chainBroken, positionLost } from '../cursor.js';
 import type { JournalMessage } from '../format/assembler.js';
 import { locate } from '../locate.js';
@@ -19,43 +20,57 @@ export interface ReaderOptions {
 const MAX_LOCATE_ATTEMPTS = 5;
 
 /** Reads over interruptions: each new feed starts only after the stream was recognised. See Journal.read. */
-export async function* readJournal(options: ReaderOptions, from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
+export async function* readJournal(
+  options: ReaderOptions,
+  from: ReadFrom,
+  signal: AbortSignal,
+): AsyncGenerator<StoredRecord> {
   const reader = new Reader(options, from);
-  const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
-  let lastContact = performance.now();
   while (!signal.aborted) {
     try {
-      for await (const messages of reader.messages(signal)) {
-        lastContact = performance.now();
-        for (const message of messages) {
-          const record = reader.take(message);
-          if (record !== null) yield record;
-          if (signal.aborted) return;
-        }
-      }
+      yield* reader.records(signal);
     } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof UnavailableError)) throw error;
-      if (error instanceof FeedInterruptedError) lastContact = performance.now();
-      if (performance.now() - lastContact > options.patienceMs) throw error;
-      options.log.debug({ err: error }, 'reading the journal goes on where it was interrupted');
-      await backoff.wait(signal);
+      if (!signal.aborted) await reader.endure(error, signal);
     }
   }
 }
 
 class Reader {
   private cursor: Cursor | null = null;
+  private readonly backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
+  private lastContact = performance.now();
 
   constructor(
     private readonly options: ReaderOptions,
     private readonly from: ReadFrom,
   ) {}
 
+  /** The records from the cursor on, until interrupted. */
+  async *records(signal: AbortSignal): AsyncGenerator<StoredRecord> {
+    for await (const messages of this.messages(signal)) {
+      this.lastContact = performance.now();
+      for (const message of messages) {
+        const record = this.cursor?.take(message) ?? null;
+        if (record !== null) yield record;
+        if (signal.aborted) return;
+      }
+    }
+  }
+
+  /** Waits before the next attempt. @throws the error itself, when another attempt cannot heal it or patience is over */
+  async endure(error: unknown, signal: AbortSignal): Promise<void> {
+    if (!(error instanceof UnavailableError)) throw error;
+    // A feed that was interrupted had the server's ear until just now.
+    if (error instanceof FeedInterruptedError) this.lastContact = performance.now();
+    if (performance.now() - this.lastContact > this.options.patienceMs) throw error;
+    this.options.log.debug({ err: error }, 'reading the journal goes on where it was interrupted');
+    await this.backoff.wait(signal);
+  }
+
   /** The messages from the cursor on, in groups as they arrive, until interrupted. */
-  async *messages(signal: AbortSignal): AsyncGenerator<readonly JournalMessage[]> {
+  private async *messages(signal: AbortSignal): AsyncGenerator<readonly JournalMessage[]> {
     const { link, stream, log } = this.options;
-    const cursor = await this.recognise();
+    const cursor = await unlessAborted(signal, () => this.recognise());
     const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, log });
     const close = () => feed.close();
     signal.addEventListener('abort', close, { once: true });
@@ -69,10 +84,6 @@ class Reader {
       signal.removeEventListener('abort', close);
       feed.close();
     }
-  }
-
-  take(message: JournalMessage): StoredRecord | null {
-    return this.cursor?.take(message) ?? null;
   }
 
   /**
@@ -125,7 +136,8 @@ class Reader {
   private async assertConsecutive(cursor: Cursor, messages: readonly JournalMessage[]): Promise<void> {
     let due = cursor.next;
     for (const { sequence } of messages) {
-      if (sequence < due) throw new FeedInterruptedError({ message: `Message ${sequence} came twice.`, remedy: 'None.' });
+      if (sequence < due)
+        throw new FeedInterruptedError({ message: `Message ${sequence} came twice.`, remedy: 'It is tried again.' });
       if (sequence > due) {
         const state = await this.options.stream.read();
         assertSameJournal(this.options.id, state);
@@ -139,11 +151,12 @@ class Reader {
   /** Retention removed what was to be read next. */
   private overtaken(cursor: Cursor, state: StreamState): never {
     const { position } = cursor;
-    if (position !== null) throw positionLost(position, { generation: position.generation, revision: position.revision + 1 });
+    if (position !== null)
+      throw positionLost(position, { generation: position.generation, revision: position.revision + 1 });
     this.cursor = null;
     throw new FeedInterruptedError({
       message: `Message ${cursor.next} was removed while it was looked up; the first one is ${state.firstSequence}.`,
-      remedy: `Raise journal.maxAge or journal.maxBytes${this.from === 'oldest' ? '' : ` (from ${formatPosition(this.from.after)})`}.`,
+      remedy: 'It is tried again. Raise journal.maxAge or journal.maxBytes if this goes on.',
     });
   }
 }

@@ -5,7 +5,14 @@ import type { JournalMessage } from '../format/assembler.js';
 import { type FrameHeaders, MESSAGE_OVERHEAD_BYTES, parseHeaders } from '../format/frame.js';
 import { ApiErrorCode, apiErrorCode, castError } from './errors.js';
 import type { Link } from './link.js';
-import { desiredStream, describeStream, journalIdOf, journalNames, type RetentionConfig, streamDeviations } from './stream-config.js';
+import {
+  describeStream,
+  desiredStream,
+  journalIdOf,
+  journalNames,
+  type RetentionConfig,
+  streamDeviations,
+} from './stream-config.js';
 
 /** What the stream's leader says about it. */
 export interface StreamState {
@@ -39,7 +46,10 @@ export class JournalStream {
   async ensure(): Promise<StreamState> {
     const existing = await this.find();
     if (existing !== null) return this.state(existing);
-    const config = { ...desiredStream(this.pipeline, this.retention), description: describeStream(this.pipeline, randomUUID()) };
+    const config = {
+      ...desiredStream(this.pipeline, this.retention),
+      description: describeStream(this.pipeline, randomUUID()),
+    };
     try {
       return this.state(await this.link.manager.streams.add(config));
     } catch (error) {

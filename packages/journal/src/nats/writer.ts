@@ -99,7 +99,10 @@ export class NatsWriter implements JournalWriter {
         for (const frame of next.frames) await this.publish(frame);
         next.resolve();
       } catch (error) {
-        const failure = castAppendError(error, `append behind sequence ${this.sequence} of ${this.options.stream.name}`);
+        const failure = castAppendError(
+          error,
+          `append behind sequence ${this.sequence} of ${this.options.stream.name}`,
+        );
         next.reject(failure);
         this.fail(failure);
       }

@@ -1,0 +1,17 @@
+/**
+ * What `work` gives, or a rejection with the signal's reason as soon as it aborts: nobody waits for a server that may be
+ * frozen. The work goes on to its own deadline, unheard: only for work that changes nothing.
+ */
+export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
