@@ -41,7 +41,12 @@ describe('our decoders read what etcd3 encodes', () => {
       fc.property(header, fc.array(keyValue), fc.boolean(), revision, (head, kvs, more, count) => {
         const { clusterId, raftTerm } = head;
         const message = {
-          header: { cluster_id: String(clusterId), member_id: '18446744073709551615', revision: head.revision, raft_term: raftTerm },
+          header: {
+            cluster_id: String(clusterId),
+            member_id: '18446744073709551615',
+            revision: head.revision,
+            raft_term: raftTerm,
+          },
           kvs: kvs.map(etcd3Kv),
           more,
           count,
@@ -64,9 +69,9 @@ describe('our decoders read what etcd3 encodes', () => {
         const buffer = watch.responseSerialize({ header: { revision: 77 }, watch_id: -1, fragment, events: sent });
         const decoded = decodeWatchResponse(buffer);
         expect(decoded).toMatchObject({ headerRevision: 77, fragment, created: false, canceled: false });
-        expect(decoded.runs.flatMap((run) => run.changes.map((change) => [run.revision, change.kind, change.key]))).toEqual(
-          events.map(({ kv, type, revision: mod }) => [mod, type === 1 ? 'delete' : 'put', kv.key]),
-        );
+        expect(
+          decoded.runs.flatMap((run) => run.changes.map((change) => [run.revision, change.kind, change.key])),
+        ).toEqual(events.map(({ kv, type, revision: mod }) => [mod, type === 1 ? 'delete' : 'put', kv.key]));
         for (const [index, run] of decoded.runs.entries()) {
           expect(run.revision).not.toBe(decoded.runs[index + 1]?.revision);
         }
@@ -99,7 +104,14 @@ describe('our decoders read what etcd3 encodes', () => {
     const outcome = decodeTxnOutcome(txn.responseSerialize(message));
     expect(outcome).toMatchObject({ succeeded: true, header: { revision: 9 } });
     expect(outcome.ranges[0]?.kvs).toEqual([
-      { key: Buffer.from('k'), value: Buffer.from('v'), createRevision: 3, modRevision: 4, version: 2, lease: NO_LEASE },
+      {
+        key: Buffer.from('k'),
+        value: Buffer.from('v'),
+        createRevision: 3,
+        modRevision: 4,
+        version: 2,
+        lease: NO_LEASE,
+      },
     ]);
   });
 
@@ -145,32 +157,47 @@ function fits(request: DecodedTxn, limit: number): boolean {
 describe('checkpointed transactions, as etcd3 decodes them', () => {
   const checkpointKey = Buffer.from('/__tidemark/checkpoint');
   const write: fc.Arbitrary<Write> = fc.oneof(
-    fc.record({ kind: fc.constant('put' as const), key: bytes({ minLength: 1, maxLength: 200 }), value: bytes({ maxLength: 200 }) }),
+    fc.record({
+      kind: fc.constant('put' as const),
+      key: bytes({ minLength: 1, maxLength: 200 }),
+      value: bytes({ maxLength: 200 }),
+    }),
     fc.record({ kind: fc.constant('delete' as const), key: bytes({ minLength: 1 }) }),
   );
 
   it('hold every write in order, the compare, and a read of the checkpoint', () => {
     const expectedValue = fc.option(bytes({ maxLength: 50 }));
     fc.assert(
-      fc.property(fc.array(write, { maxLength: 200 }), expectedValue, bytes({ minLength: 1 }), (writes, expected, next) => {
-        const encoded = encodeCheckpointedTxn({ checkpointKey, expected, next, writes });
-        const decoded = txn.requestDeserialize(encoded) as DecodedTxn;
-        expect(writesOf(decoded.success)).toEqual([...writes, { kind: 'put', key: checkpointKey, value: next }]);
-        expect(decoded.compare).toMatchObject([
-          expected === null
-            ? { target: 'Create', key: checkpointKey, create_revision: '0', result: 'Equal' }
-            : { target: 'Value', key: checkpointKey, value: expected, result: 'Equal' },
-        ]);
-        expect(decoded.failure).toMatchObject([{ request_range: { key: checkpointKey } }]);
-      }),
+      fc.property(
+        fc.array(write, { maxLength: 200 }),
+        expectedValue,
+        bytes({ minLength: 1 }),
+        (writes, expected, next) => {
+          const encoded = encodeCheckpointedTxn({ checkpointKey, expected, next, writes });
+          const decoded = txn.requestDeserialize(encoded) as DecodedTxn;
+          expect(writesOf(decoded.success)).toEqual([...writes, { kind: 'put', key: checkpointKey, value: next }]);
+          expect(decoded.compare).toMatchObject([
+            expected === null
+              ? { target: 'Create', key: checkpointKey, create_revision: '0', result: 'Equal' }
+              : { target: 'Value', key: checkpointKey, value: expected, result: 'Equal' },
+          ]);
+          expect(decoded.failure).toMatchObject([{ request_range: { key: checkpointKey } }]);
+        },
+      ),
     );
   });
 
-  it.each([0, 1, 41, 42, 43, 127, 128, 1_764, 1_765, 4_096, 74_088])('with %i writes stay below 128 operations', (count) => {
-    const writes = Array.from({ length: count }, (_, index): Write => ({ kind: 'delete', key: Buffer.from(`${index}`) }));
-    const encoded = encodeCheckpointedTxn({ checkpointKey, expected: null, next: Buffer.from('x'), writes });
-    const decoded = txn.requestDeserialize(encoded) as DecodedTxn;
-    expect(writesOf(decoded.success)).toHaveLength(count + 1);
-    expect(fits(decoded, 128)).toBe(true);
-  });
+  it.each([0, 1, 41, 42, 43, 127, 128, 1_764, 1_765, 4_096, 74_088])(
+    'with %i writes stay below 128 operations',
+    (count) => {
+      const writes = Array.from(
+        { length: count },
+        (_, index): Write => ({ kind: 'delete', key: Buffer.from(`${index}`) }),
+      );
+      const encoded = encodeCheckpointedTxn({ checkpointKey, expected: null, next: Buffer.from('x'), writes });
+      const decoded = txn.requestDeserialize(encoded) as DecodedTxn;
+      expect(writesOf(decoded.success)).toHaveLength(count + 1);
+      expect(fits(decoded, 128)).toBe(true);
+    },
+  );
 });

@@ -29,9 +29,15 @@ class TestNode {
     endpoint = etcd.url,
   ) {
     nodes.add(this);
-    this.session = new CoordinationSession(new EtcdClient({ endpoints: [endpoint] }), { leaseTtlMs, logger: silentLogger });
+    this.session = new CoordinationSession(new EtcdClient({ endpoints: [endpoint] }), {
+      leaseTtlMs,
+      logger: silentLogger,
+    });
     const elector = new EtcdElector(this.session, { prefix: election, candidate: name, logger: silentLogger });
-    this.running = [this.session.run(this.background.signal), elector.lead((held) => this.work(held), this.stop.signal)];
+    this.running = [
+      this.session.run(this.background.signal),
+      elector.lead((held) => this.work(held), this.stop.signal),
+    ];
   }
 
   get leads(): boolean {
@@ -134,7 +140,7 @@ describe('election among three candidates', () => {
     console.info(`hand-over: ${afterResign.toFixed(0)} ms after resigning, ${afterClose.toFixed(0)} ms after closing`);
   });
 
-  it('fails over when the leader is cut off, after its own deadline and within the TTL and etcd\'s slack', async () => {
+  it("fails over when the leader is cut off, after its own deadline and within the TTL and etcd's slack", async () => {
     const proxy = await FaultProxy.start(etcd.address);
     const first = new TestNode('cut off', `http://${proxy.address}`);
     await awaitLeader();
@@ -178,7 +184,10 @@ describe('election among three candidates', () => {
     expect(performance.now() - frozenAt).toBeLessThan(leaseTtlMs);
     expect(() => held?.assertHeld()).toThrow(LeadershipLostError);
     await etcd.resume();
-    await until(() => node.leadership !== null && node.leadership !== held, { timeoutMs: 20_000, describe: 'the next term' });
+    await until(() => node.leadership !== null && node.leadership !== held, {
+      timeoutMs: 20_000,
+      describe: 'the next term',
+    });
   });
 
   it('survives a lost answer to the campaign', async () => {
@@ -216,10 +225,14 @@ describe('the life of a session', () => {
     const node = new TestNode('a');
     const registry = new NodeRegistry(node.session, { prefix: '/__tidemark/test/nodes/' });
     const stop = new AbortController();
-    const announcing = registry.announce({ id: 'a', listen: '127.0.0.1:1', roles: ['leader'], version: '0' }, stop.signal);
+    const announcing = registry.announce(
+      { id: 'a', listen: '127.0.0.1:1', roles: ['leader'], version: '0' },
+      stop.signal,
+    );
     await awaitLeader();
     await until(async () => (await registry.list(never)).length === 1, { describe: 'the node' });
-    const revision = async () => JSON.parse((await etcd.etcdctl(['get', 'x', '-w', 'json'])).toString()).header.revision;
+    const revision = async () =>
+      JSON.parse((await etcd.etcdctl(['get', 'x', '-w', 'json'])).toString()).header.revision;
     const before = await revision();
     const { leadership } = node;
     // Longer than the TTL: without renewals the lease would be gone.
@@ -233,7 +246,12 @@ describe('the life of a session', () => {
   it('lists nodes, puts a deleted entry back, and takes it away when the session ends', async () => {
     const prefix = '/__tidemark/test/registry/';
     const [a, b] = [new TestNode('a'), new TestNode('b')];
-    const info = (id: string) => ({ id, listen: `127.0.0.1:${id.charCodeAt(0)}`, roles: ['leader', 'worker'], version: '1.2.3' });
+    const info = (id: string) => ({
+      id,
+      listen: `127.0.0.1:${id.charCodeAt(0)}`,
+      roles: ['leader', 'worker'],
+      version: '1.2.3',
+    });
     const stop = new AbortController();
     const registries = [a, b].map(({ session, name }) => {
       const registry = new NodeRegistry(session, { prefix });
@@ -257,10 +275,13 @@ describe('the life of a session', () => {
     await etcd.etcdctl(['lease', 'revoke', lease?.id.toString(16) ?? '']);
     await until(() => lease?.signal.aborted, { describe: 'the loss' });
     expect(() => lease?.assertAlive()).toThrow(LeadershipLostError);
-    const next = await until(async () => {
-      const current = await node.session.lease(never);
-      return current !== lease && current;
-    }, { describe: 'a new lease' });
+    const next = await until(
+      async () => {
+        const current = await node.session.lease(never);
+        return current !== lease && current;
+      },
+      { describe: 'a new lease' },
+    );
     next.assertAlive();
   });
 });

@@ -1,8 +1,16 @@
-import { AccessDeniedError, AmbiguousWriteError, DestinationFullError, prefixRange, RequestTooLargeError, UnavailableError, type Write } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  AccessDeniedError,
+  AmbiguousWriteError,
+  DestinationFullError,
+  prefixRange,
+  RequestTooLargeError,
+  UnavailableError,
+  type Write,
+} from '@tidemark/core';
+import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
@@ -48,7 +56,10 @@ describe('a checkpointed transaction', () => {
       expect(listed.kvs).toHaveLength(4_097);
       expect(new Set(listed.kvs.map((kv: { mod_revision: number }) => kv.mod_revision)).size).toBe(1);
       const deletes = writes.map(({ key }): Write => ({ kind: 'delete', key }));
-      const deleted = await kv.executeCheckpointed({ checkpointKey, expected: first, next: Buffer.from('2'), writes: deletes }, never);
+      const deleted = await kv.executeCheckpointed(
+        { checkpointKey, expected: first, next: Buffer.from('2'), writes: deletes },
+        never,
+      );
       expect(deleted).toEqual({ succeeded: true, revision: put.succeeded ? put.revision + 1 : 0 });
       const left = JSON.parse((await etcd.etcdctl(['get', '--prefix', '', '-w', 'json'])).toString());
       expect(left.kvs).toHaveLength(1);
@@ -58,9 +69,14 @@ describe('a checkpointed transaction', () => {
     withEtcd([], async (_etcd, kv) => {
       const [one, two] = [Buffer.from('one'), Buffer.from('two')];
       const writes = puts(3);
-      expect(await kv.executeCheckpointed({ checkpointKey, expected: two, next: one, writes }, never)).toEqual({ succeeded: false, found: null });
+      expect(await kv.executeCheckpointed({ checkpointKey, expected: two, next: one, writes }, never)).toEqual({
+        succeeded: false,
+        found: null,
+      });
       expect((await kv.get(Buffer.from('/data/0'), never)).kv).toBeNull();
-      expect(await kv.executeCheckpointed({ checkpointKey, expected: null, next: one, writes }, never)).toMatchObject({ succeeded: true });
+      expect(await kv.executeCheckpointed({ checkpointKey, expected: null, next: one, writes }, never)).toMatchObject({
+        succeeded: true,
+      });
       for (const expected of [null, two, Buffer.alloc(0)]) {
         const outcome = await kv.executeCheckpointed({ checkpointKey, expected, next: two, writes: [] }, never);
         expect(outcome).toEqual({ succeeded: false, found: one });
@@ -75,7 +91,10 @@ describe('a checkpointed transaction', () => {
       for (let round = 0; round < 30; round++) {
         const expected: Buffer | null = checkpoint;
         const attempt = (name: string) =>
-          kv.executeCheckpointed({ checkpointKey, expected, next: Buffer.from(`${round} ${name}`), writes: puts(2) }, never);
+          kv.executeCheckpointed(
+            { checkpointKey, expected, next: Buffer.from(`${round} ${name}`), writes: puts(2) },
+            never,
+          );
         const outcomes = await Promise.all([attempt('a'), attempt('b')]);
         expect(outcomes.filter(({ succeeded }) => succeeded)).toHaveLength(1);
         checkpoint = (await kv.get(checkpointKey, never)).kv?.value ?? null;
@@ -86,12 +105,18 @@ describe('a checkpointed transaction', () => {
   it('says that it is too large, and that the destination is full', () =>
     withEtcd(['--max-request-bytes=100000', '--quota-backend-bytes=200000'], async (_etcd, kv) => {
       const large: Write[] = [{ kind: 'put', key: Buffer.from('/large'), value: Buffer.alloc(100_000) }];
-      const tooLarge = kv.executeCheckpointed({ checkpointKey, expected: null, next: Buffer.from('1'), writes: large }, never);
+      const tooLarge = kv.executeCheckpointed(
+        { checkpointKey, expected: null, next: Buffer.from('1'), writes: large },
+        never,
+      );
       await expect(tooLarge).rejects.toThrow(RequestTooLargeError);
       const fill = async () => {
         for (let round = 0; ; round++) {
           const writes: Write[] = [{ kind: 'put', key: Buffer.from(`/${round}`), value: Buffer.alloc(90_000) }];
-          await kv.executeCheckpointed({ checkpointKey: Buffer.from(`/c${round}`), expected: null, next: Buffer.from('1'), writes }, never);
+          await kv.executeCheckpointed(
+            { checkpointKey: Buffer.from(`/c${round}`), expected: null, next: Buffer.from('1'), writes },
+            never,
+          );
         }
       };
       await expect(fill()).rejects.toThrow(DestinationFullError);
@@ -100,7 +125,15 @@ describe('a checkpointed transaction', () => {
   it('pages through a range in order, at one revision, while it changes', () =>
     withEtcd([], async (etcd, kv) => {
       for (let part = 0; part < 4; part++) {
-        await kv.executeCheckpointed({ checkpointKey: Buffer.from(`/c${part}`), expected: null, next: Buffer.from('1'), writes: puts(4_096, `/data/${part}/`) }, never);
+        await kv.executeCheckpointed(
+          {
+            checkpointKey: Buffer.from(`/c${part}`),
+            expected: null,
+            next: Buffer.from('1'),
+            writes: puts(4_096, `/data/${part}/`),
+          },
+          never,
+        );
       }
       const { pages, revision } = await kv.readPages(prefixRange(Buffer.from('/data/')), undefined, never);
       const keys: Buffer[] = [];
@@ -131,7 +164,9 @@ describe('an answer that never comes', () => {
       const next = Buffer.from('unmistakable');
       lossy.loseReplyTo(next);
       const writing = kv.executeCheckpointed({ checkpointKey, expected: null, next, writes: puts(1) }, never);
-      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, { describe: 'the write' });
+      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, {
+        describe: 'the write',
+      });
       lossy.cut();
       expect(await writing).toEqual({ succeeded: false, found: next });
       expect(lossy.counters.cut).toBeGreaterThan(0);
@@ -147,7 +182,9 @@ describe('an answer that never comes', () => {
       const next = Buffer.from('unmistakable');
       lossy.loseReplyTo(next);
       const writing = kv.executeCheckpointed({ checkpointKey, expected: null, next, writes: [] }, never);
-      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, { describe: 'the write' });
+      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, {
+        describe: 'the write',
+      });
       lossy.refuse();
       await expect(writing).rejects.toThrow(AmbiguousWriteError);
       const unsent = kv.executeCheckpointed({ checkpointKey, expected: next, next, writes: [] }, never);
@@ -176,7 +213,12 @@ describe('authentication', () => {
       const directory = mkdtempSync(join(tmpdir(), 'tidemark-auth-'));
       const passwordFile = join(directory, 'password');
       writeFileSync(passwordFile, 'secret\n');
-      for (const args of [['user', 'add', 'root:secret'], ['role', 'add', 'root'], ['user', 'grant-role', 'root', 'root'], ['auth', 'enable']]) {
+      for (const args of [
+        ['user', 'add', 'root:secret'],
+        ['role', 'add', 'root'],
+        ['user', 'grant-role', 'root', 'root'],
+        ['auth', 'enable'],
+      ]) {
         await etcd.etcdctl(args);
       }
       const hop = { endpoints: [etcd.url], auth: { username: 'root', passwordFile } };
@@ -203,7 +245,9 @@ describe('authentication', () => {
       );
       const stranger = new EtcdKv(new EtcdClient({ endpoints: [etcd.url] }));
       await expect(stranger.get(checkpointKey, never)).rejects.toThrow(AccessDeniedError);
-      await expect(new Tail(new EtcdSource(new EtcdClient({ endpoints: [etcd.url] })), 1).ended).rejects.toThrow(AccessDeniedError);
+      await expect(new Tail(new EtcdSource(new EtcdClient({ endpoints: [etcd.url] })), 1).ended).rejects.toThrow(
+        AccessDeniedError,
+      );
       writeFileSync(passwordFile, 'wrong');
       const wrong = new EtcdKv(new EtcdClient(hop));
       await expect(wrong.get(checkpointKey, never)).rejects.toThrow(AccessDeniedError);

@@ -1,4 +1,11 @@
-import { type Entry, FULL_KEYSPACE, InvariantError, SourceCompactedError, SourceRewoundError, UnavailableError } from '@tidemark/core';
+import {
+  type Entry,
+  FULL_KEYSPACE,
+  InvariantError,
+  SourceCompactedError,
+  SourceRewoundError,
+  UnavailableError,
+} from '@tidemark/core';
 import { type EtcdServer, FaultProxy, localServers, Random, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
@@ -30,7 +37,10 @@ async function revision(): Promise<number> {
 }
 
 async function put(key: string | Buffer, value: string | Buffer): Promise<number> {
-  const outcome = await kv.executeCheckpointed({ checkpointKey: Buffer.from(key), expected: null, next: Buffer.from(value), writes: [] }, never);
+  const outcome = await kv.executeCheckpointed(
+    { checkpointKey: Buffer.from(key), expected: null, next: Buffer.from(value), writes: [] },
+    never,
+  );
   if (!outcome.succeeded) throw new Error(`${String(key)} is there already`);
   return outcome.revision;
 }
@@ -61,12 +71,17 @@ describe('tail of a real etcd', () => {
     for (let round = 0; round < 60; round++) await change(random);
     const grant = (await etcd.etcdctl(['lease', 'grant', '1'])).toString();
     const lease = /lease ([0-9a-f]+) granted/.exec(grant)?.[1] ?? '';
-    for (const key of ['/leased/a', '/leased/b', '/leased/c']) await etcd.etcdctl(['put', key, 'x', `--lease=${lease}`]);
-    await until(async () => (await etcd.etcdctl(['get', '--prefix', '/leased/'])).length === 0, { describe: 'the lease to expire' });
+    for (const key of ['/leased/a', '/leased/b', '/leased/c'])
+      await etcd.etcdctl(['put', key, 'x', `--lease=${lease}`]);
+    await until(async () => (await etcd.etcdctl(['get', '--prefix', '/leased/'])).length === 0, {
+      describe: 'the lease to expire',
+    });
     const end = await revision();
     await tail.reaches(end);
     expect(tail.revisions).toEqual(Array.from({ length: end - start + 1 }, (_, index) => start + index));
-    const expiry = tail.entries.find(({ changes }) => changes.some(({ kind, key }) => kind === 'delete' && key.equals(Buffer.from('/leased/a'))));
+    const expiry = tail.entries.find(({ changes }) =>
+      changes.some(({ kind, key }) => kind === 'delete' && key.equals(Buffer.from('/leased/a'))),
+    );
     expect(expiry?.changes.map(({ key }) => key.toString())).toEqual(['/leased/a', '/leased/b', '/leased/c']);
     const leased = tail.entries.flatMap(({ changes }) => changes).find((c) => c.key.equals(Buffer.from('/leased/a')));
     expect(leased).toMatchObject({ kind: 'put', lease: BigInt(`0x${lease}`) });
@@ -89,7 +104,13 @@ describe('tail of a real etcd', () => {
   it('keeps binary keys and values, and keys with names of objects', async () => {
     const start = (await revision()) + 1;
     const tail = new Tail(source, start);
-    const keys = [Buffer.from([0]), Buffer.from([0x00, 0xff, 0x01, 0xfe, 0x80]), Buffer.from([0xff, 0xff]), Buffer.from('__proto__'), Buffer.from('constructor')];
+    const keys = [
+      Buffer.from([0]),
+      Buffer.from([0x00, 0xff, 0x01, 0xfe, 0x80]),
+      Buffer.from([0xff, 0xff]),
+      Buffer.from('__proto__'),
+      Buffer.from('constructor'),
+    ];
     for (const key of keys) await put(key, Buffer.from([0xff, 0x00, 0xc3, 0x28]));
     await tail.reaches(start + keys.length - 1);
     expect(tail.entries.map(({ changes }) => changes[0]?.key)).toEqual(keys);
@@ -106,8 +127,15 @@ describe('tail of a real etcd', () => {
     const start = (await revision()) + 1;
     const value = Buffer.alloc(1024 * 1024, 'x');
     for (const round of [1, 2, 3]) {
-      const writes = [0, 1, 2, 3, 4].map((index) => ({ kind: 'put' as const, key: Buffer.from(`/big/${index}`), value }));
-      await kv.executeCheckpointed({ checkpointKey: Buffer.from(`/big/checkpoint/${round}`), expected: null, next: value, writes }, never);
+      const writes = [0, 1, 2, 3, 4].map((index) => ({
+        kind: 'put' as const,
+        key: Buffer.from(`/big/${index}`),
+        value,
+      }));
+      await kv.executeCheckpointed(
+        { checkpointKey: Buffer.from(`/big/checkpoint/${round}`), expected: null, next: value, writes },
+        never,
+      );
     }
     const tail = new Tail(source, start);
     await tail.reaches(start + 2);
@@ -137,11 +165,14 @@ describe('tail of a real etcd', () => {
     expect(first.done).toBe(false);
     // Not read any more: what arrives is bounded by the queue and the windows of HTTP/2, all 120 MiB are not.
     const settled = { bytes: -1, since: performance.now() };
-    await until(() => {
-      const { bytesToClient } = proxy.counters;
-      if (bytesToClient !== settled.bytes) Object.assign(settled, { bytes: bytesToClient, since: performance.now() });
-      return performance.now() - settled.since > 1_000;
-    }, { describe: 'the stream to stand still' });
+    await until(
+      () => {
+        const { bytesToClient } = proxy.counters;
+        if (bytesToClient !== settled.bytes) Object.assign(settled, { bytes: bytesToClient, since: performance.now() });
+        return performance.now() - settled.since > 1_000;
+      },
+      { describe: 'the stream to stand still' },
+    );
     expect(settled.bytes).toBeLessThan(80 * 1024 * 1024);
     stop.abort();
     while (!(await entries.next()).done);
@@ -181,8 +212,15 @@ describe('compaction', () => {
 
   it('of the revision that is being paged through ends the read', async () => {
     for (let index = 0; index < 3; index++) {
-      const writes = Array.from({ length: 4_000 }, (_, i) => ({ kind: 'put' as const, key: Buffer.from(`/paged/${index}/${i}`), value: Buffer.alloc(8) }));
-      await kv.executeCheckpointed({ checkpointKey: Buffer.from(`/paged-checkpoint/${index}`), expected: null, next: Buffer.from('x'), writes }, never);
+      const writes = Array.from({ length: 4_000 }, (_, i) => ({
+        kind: 'put' as const,
+        key: Buffer.from(`/paged/${index}/${i}`),
+        value: Buffer.alloc(8),
+      }));
+      await kv.executeCheckpointed(
+        { checkpointKey: Buffer.from(`/paged-checkpoint/${index}`), expected: null, next: Buffer.from('x'), writes },
+        never,
+      );
     }
     const { pages, revision: at } = await source.read(FULL_KEYSPACE, undefined, never);
     await put('/paged/after', 'x');
@@ -217,7 +255,12 @@ describe('faults', () => {
     })();
     for (let round = 0; round < 3; round++) {
       for (let index = 0; index < 50; index++) {
-        const txn = { checkpointKey: Buffer.from(`/kill/${round}/${index}`), expected: null, next: Buffer.from('x'), writes: [] };
+        const txn = {
+          checkpointKey: Buffer.from(`/kill/${round}/${index}`),
+          expected: null,
+          next: Buffer.from('x'),
+          writes: [],
+        };
         await writer.executeCheckpointed(txn, never);
       }
       const before = breaks;
@@ -243,8 +286,15 @@ describe('faults', () => {
     const start = (await revision()) + 1;
     const value = Buffer.alloc(512 * 1024, 'z');
     for (let round = 0; round < 8; round++) {
-      const writes = Array.from({ length: 8 }, (_, index) => ({ kind: 'put' as const, key: Buffer.from(`/cut/${index}`), value }));
-      await kv.executeCheckpointed({ checkpointKey: Buffer.from(`/cut-checkpoint/${round}`), expected: null, next: Buffer.from('x'), writes }, never);
+      const writes = Array.from({ length: 8 }, (_, index) => ({
+        kind: 'put' as const,
+        key: Buffer.from(`/cut/${index}`),
+        value,
+      }));
+      await kv.executeCheckpointed(
+        { checkpointKey: Buffer.from(`/cut-checkpoint/${round}`), expected: null, next: Buffer.from('x'), writes },
+        never,
+      );
     }
     const end = await revision();
     const sizes = new Map<number, number>();
@@ -272,7 +322,9 @@ describe('faults', () => {
   it('a frozen member ends the tail, and the next one goes to another member', async () => {
     const first = await FaultProxy.start(etcd.address);
     const second = await FaultProxy.start(etcd.address);
-    const reader = new EtcdSource(new EtcdClient({ endpoints: [`http://${first.address}`, `http://${second.address}`] }));
+    const reader = new EtcdSource(
+      new EtcdClient({ endpoints: [`http://${first.address}`, `http://${second.address}`] }),
+    );
     const start = (await revision()) + 1;
     const tail = new Tail(reader, start);
     await put('/frozen/1', 'x');

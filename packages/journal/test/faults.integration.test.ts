@@ -167,8 +167,8 @@ describe('the journal under faults of its server', () => {
   it('reports settings of the stream that differ, and changes none', async () => {
     const test = underTest((await servers.nats()).url);
     await test.node();
-    const limits = { servers: [test.url], replicas: 1, maxAge: 3_600_000, maxBytes: 256 * 1024 * 1024 } as const;
-    const other = await test.node({ config: limits });
+    const limits = { replicas: 1, maxAge: 3_600_000, maxBytes: 256 * 1024 * 1024 } as const;
+    const other = await test.node({ config: { servers: [test.url], ...limits } });
     const { deviations } = await other.info(never);
     expect(deviations).toEqual([
       expect.stringMatching(/journal\.maxAge.*is 604800000000000, configured is 3600000000000\./),

@@ -44,52 +44,54 @@ export class JournalStream {
 
   /** Creates the stream under a new identity when there is none; an existing one is not touched, only compared. */
   async ensure(): Promise<StreamState> {
-    const existing = await this.find();
+    const existing = await this.unless(ApiErrorCode.streamNotFound, `ask about stream ${this.name}`, () => this.info());
     if (existing !== null) return this.state(existing);
-    const config = {
-      ...desiredStream(this.pipeline, this.retention),
-      description: describeStream(this.pipeline, randomUUID()),
-    };
-    try {
-      return this.state(await this.link.manager.streams.add(config));
-    } catch (error) {
-      // Another node created it between the two requests: its identity counts.
-      if (apiErrorCode(error) === ApiErrorCode.streamNameInUse) return this.read();
-      throw castError(error, `create stream ${this.name}`);
-    }
+    const description = describeStream(this.pipeline, randomUUID());
+    const config = { ...desiredStream(this.pipeline, this.retention), description };
+    // In use: another node created it between the two requests, and its identity counts.
+    const created = await this.unless(ApiErrorCode.streamNameInUse, `create stream ${this.name}`, () =>
+      this.link.manager.streams.add(config),
+    );
+    return created === null ? this.read() : this.state(created);
   }
 
   async read(): Promise<StreamState> {
-    return this.state(await this.info());
+    return this.state(await this.ask(`ask about stream ${this.name}`, () => this.info()));
   }
 
   /** The message at `sequence`, or null when it is not there (any more, or yet). */
   async message(sequence: number): Promise<JournalMessage | null> {
-    try {
-      const stored = await this.link.manager.streams.getMessage(this.name, { seq: sequence });
-      const { data, header } = stored;
-      const payload = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-      return { sequence, headers: headersOf(header), payload, bytes: payload.length + MESSAGE_OVERHEAD_BYTES };
-    } catch (error) {
-      if (apiErrorCode(error) === ApiErrorCode.noMessageFound) return null;
-      throw castError(error, `read message ${sequence} of stream ${this.name}`);
-    }
+    const doing = `read message ${sequence} of stream ${this.name}`;
+    const stored = await this.unless(ApiErrorCode.noMessageFound, doing, () =>
+      this.link.manager.streams.getMessage(this.name, { seq: sequence }),
+    );
+    if (stored === null) return null;
+    const { data, header } = stored;
+    const payload = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    return { sequence, headers: headersOf(header), payload, bytes: payload.length + MESSAGE_OVERHEAD_BYTES };
   }
 
-  private async find(): Promise<StreamInfo | null> {
-    try {
-      return await this.link.manager.streams.info(this.name);
-    } catch (error) {
-      if (apiErrorCode(error) === ApiErrorCode.streamNotFound) return null;
-      throw castError(error, `ask about stream ${this.name}`);
-    }
+  private info(): Promise<StreamInfo> {
+    return this.link.manager.streams.info(this.name);
   }
 
-  private async info(): Promise<StreamInfo> {
+  /** Asks, and answers null when the server refuses with `expected`. */
+  private async unless<T>(expected: number, doing: string, request: () => Promise<T>): Promise<T | null> {
+    return this.ask(doing, () =>
+      request().catch((error: unknown) => {
+        if (apiErrorCode(error) === expected) return null;
+        throw error;
+      }),
+    );
+  }
+
+  /** A request that is made while disconnected would be lost with the next dial, and only its timeout would tell. */
+  private async ask<T>(doing: string, request: () => Promise<T>): Promise<T> {
+    this.link.assertConnected();
     try {
-      return await this.link.manager.streams.info(this.name);
+      return await request();
     } catch (error) {
-      throw castError(error, `ask about stream ${this.name}`);
+      throw castError(error, doing);
     }
   }
 
