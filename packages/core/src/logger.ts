@@ -13,7 +13,16 @@ export function createLogger(
   level: LogLevel,
   stream: DestinationStream = pino.destination({ dest: 2, sync: true }),
 ): Logger {
-  return pino({ level, base: null, formatters: { level: (label) => ({ level: label }) }, timestamp: stdTimeFunctions.isoTime, serializers: { err: serializeError } }, stream);
+  return pino(
+    {
+      level,
+      base: null,
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: stdTimeFunctions.isoTime,
+      serializers: { err: serializeError },
+    },
+    stream,
+  );
 }
 
 /** Discards everything. */

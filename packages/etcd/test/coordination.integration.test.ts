@@ -137,7 +137,6 @@ describe('election among three candidates', () => {
     const third = await awaitLeader(second);
     const afterClose = (third.electedAt.at(-1) ?? 0) - closed;
     expect(Math.max(afterResign, afterClose)).toBeLessThan(1_000);
-    console.info(`hand-over: ${afterResign.toFixed(0)} ms after resigning, ${afterClose.toFixed(0)} ms after closing`);
   });
 
   it("fails over when the leader is cut off, after its own deadline and within the TTL and etcd's slack", async () => {
@@ -155,7 +154,8 @@ describe('election among three candidates', () => {
     expect(leadership?.signal.aborted).toBe(true);
     expect(() => leadership?.assertHeld()).toThrow(LeadershipLostError);
     const took = performance.now() - cutAt;
-    console.info(`fail-over of a leader that was cut off: ${took.toFixed(0)} ms, TTL ${leaseTtlMs} ms`);
+    // etcd looks for expired leases twice a second; the rest is for a loaded machine.
+    expect(took).toBeLessThan(leaseTtlMs + 3_000);
     proxy.forward();
     await first.close();
     await proxy[Symbol.asyncDispose]();

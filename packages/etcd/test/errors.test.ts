@@ -11,7 +11,6 @@ import {
 } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
 import { AuthNotEnabledError, castError, InvalidTokenError, LeaseNotFoundError } from '../src/errors.js';
-import { toRevision } from '../src/revision.js';
 
 const endpoint = 'http://etcd:2379';
 
@@ -71,17 +70,5 @@ describe('errors at the border', () => {
   it('leaves our own errors as they are', () => {
     const error = new InvariantError('x');
     expect(castError(error, { endpoint, kind: 'read' })).toBe(error);
-  });
-});
-
-describe('revisions out of decimal text', () => {
-  it.each([
-    ['0', 0],
-    ['1', 1],
-    ['9007199254740991', Number.MAX_SAFE_INTEGER],
-  ])('%s', (text, number) => expect(toRevision(text)).toBe(number));
-
-  it.each(['', '-1', '1.5', 'NaN', '9007199254740993', 'x'])('refuses "%s"', (text) => {
-    expect(() => toRevision(text)).toThrow(InvariantError);
   });
 });

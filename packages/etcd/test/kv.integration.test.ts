@@ -147,7 +147,7 @@ describe('a checkpointed transaction', () => {
       }
       expect(count).toBeGreaterThan(2);
       expect(keys).toHaveLength(4 * 4_096);
-      expect(keys).toEqual([...keys].sort(Buffer.compare));
+      expect(keys).toEqual([...keys].sort((a, b) => Buffer.compare(a, b)));
       const again = await kv.readPages(prefixRange(Buffer.from('/data/')), undefined, never);
       let total = 0;
       for await (const page of again.pages) total += page.length;

@@ -119,7 +119,7 @@ describe('tail of a real etcd', () => {
     const read = await source.read(FULL_KEYSPACE, undefined, never);
     const found: Buffer[] = [];
     for await (const page of read.pages) found.push(...page.map(({ key }) => key));
-    expect(found).toEqual([...found].sort(Buffer.compare));
+    expect(found).toEqual([...found].sort((a, b) => Buffer.compare(a, b)));
     for (const key of keys) expect(found.some((other) => other.equals(key))).toBe(true);
   });
 

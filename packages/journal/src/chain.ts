@@ -1,4 +1,5 @@
 import {
+  type Anchor,
   comparePositions,
   formatPosition,
   InvariantError,
@@ -11,10 +12,11 @@ import {
 export interface ChainPoint {
   readonly position: Position;
   readonly term: number;
+  readonly anchor: Anchor | null;
 }
 
 export function behind(record: JournalRecord): ChainPoint {
-  return { position: positionOf(record), term: record.term };
+  return { position: positionOf(record), term: record.term, anchor: record.anchor };
 }
 
 export function positionOf(record: JournalRecord): Position {
@@ -65,7 +67,7 @@ function batchFault(previous: number, revision: number, entries: readonly { revi
 }
 
 /**
- * Adds to a draft what the writer knows: term, chain and time. The writer checks the chain on its side too, so that a
+ * Adds to a draft what the writer knows: term, chain, time, and the anchor, which only a batch moves. The writer checks the chain on its side too, so that a
  * defect of the leader is stopped before it is stored rather than found by every reader.
  * @throws InvariantError when the record does not follow `before`; an empty journal (null) begins with a reset
  */
@@ -78,8 +80,13 @@ export function completeDraft(
     throw new InvariantError(`The first record of a journal must be a reset, not a ${draft.kind} record.`);
   }
   const previous = draft.kind === 'reset' ? draft.revision : (before?.position.revision ?? 0);
-  const record: JournalRecord = { ...draft, ...by, previous };
+  const record: JournalRecord = { ...draft, ...by, previous, anchor: anchorOf(draft, before) };
   const fault = chainFault(before, record);
   if (fault !== null) throw new InvariantError(`A ${draft.kind} record was not appended: ${fault}.`);
   return record;
+}
+
+function anchorOf(draft: RecordDraft, before: ChainPoint | null): Anchor | null {
+  if (draft.kind === 'batch') return draft.anchor;
+  return draft.kind === 'reset' ? null : (before?.anchor ?? null);
 }

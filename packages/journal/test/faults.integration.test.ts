@@ -29,7 +29,7 @@ function underTest(url: string): NatsUnderTest {
 function reset(): RecordDraft {
   const position = { generation: 1, revision: 0 };
   const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0 };
-  return { kind: 'reset', ...position, anchor: null, reason: 'first_start', evidence: '', clusterId: '1', snapshot };
+  return { kind: 'reset', ...position, reason: 'first_start', evidence: '', clusterId: '1', snapshot };
 }
 
 function batch(revision: number): RecordDraft {

@@ -21,7 +21,7 @@ describe('MemoryJournal', () => {
     const snapshot = { id: 's', position: { generation: 1, revision: 1 }, keys: 0, bytes: 0, createdAt: 0 };
     const first = await journal.takeOver(await journal.head(never), 1, 'a', never);
     const why = { reason: 'first_start', evidence: '', clusterId: '1' } as const;
-    await first.append({ kind: 'reset', generation: 1, revision: 1, anchor: null, ...why, snapshot });
+    await first.append({ kind: 'reset', generation: 1, revision: 1, ...why, snapshot });
     await first.append(batch(2));
     await first.append(batch(3));
     const reader = journal.read({ after: { generation: 1, revision: 2 } }, never)[Symbol.asyncIterator]();

@@ -32,16 +32,22 @@ export async function beginGeneration(
   signal: AbortSignal,
 ): Promise<void> {
   const { source, journal, reserved, logger } = options;
-  const generation = (writer.position?.generation ?? 0) + 1;
+  const generation = (await lastGeneration(journal, writer, signal)) + 1;
   const { clusterId } = await source.identity(signal);
   const read = await source.read(FULL_KEYSPACE, undefined, signal);
   const position = { generation, revision: read.revision };
   const snapshot = await journal.snapshots.put(position, reserved.stripPages(read.pages), signal);
-  await writer.append({ kind: 'reset', ...position, ...cause, clusterId, snapshot, anchor: null });
+  await writer.append({ kind: 'reset', ...position, ...cause, clusterId, snapshot });
   logger.info(
     { ...position, ...cause, keys: snapshot.keys, bytes: snapshot.bytes },
     'history begins with a new snapshot',
   );
+}
+
+/** A journal whose records have all aged out does not remember its generation; its snapshots do. */
+async function lastGeneration(journal: Journal, writer: JournalWriter, signal: AbortSignal): Promise<number> {
+  const snapshots = await journal.snapshots.list(signal);
+  return Math.max(writer.position?.generation ?? 0, ...snapshots.map(({ position }) => position.generation));
 }
 
 /**
@@ -56,7 +62,7 @@ export async function takeSnapshot(options: BaseOptions, writer: JournalWriter, 
   const snapshot = await journal.snapshots.put(at, reserved.stripPages(read.pages), signal);
   const now = writer.position;
   if (now === null || now.generation !== at.generation) return;
-  await writer.append({ kind: 'snapshot', ...now, snapshot, anchor: null });
+  await writer.append({ kind: 'snapshot', ...now, snapshot });
   logger.info({ ...at, keys: snapshot.keys, bytes: snapshot.bytes }, 'snapshot stored');
   await removeUnreachable(journal, signal);
 }

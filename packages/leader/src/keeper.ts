@@ -39,7 +39,7 @@ async function keepFresh(options: KeeperOptions, writer: JournalWriter, signal: 
     const position = writer.position;
     if (signal.aborted || position === null) return;
     if (position.revision === seen) {
-      await writer.append({ kind: 'progress', ...position, anchor: null }).catch((error: unknown) => {
+      await writer.append({ kind: 'progress', ...position }).catch((error: unknown) => {
         options.logger.debug({ reason: describeError(error) }, 'progress record not written');
       });
     }

@@ -146,7 +146,8 @@ class Term {
   private async reset(writer: JournalWriter, cause: ResetCause): Promise<Journaled> {
     this.leadership.assertHeld();
     // Once per trouble: an attempt that fails and comes here again has been reported.
-    if (this.trouble === null) this.options.logger.warn({ ...cause }, 'history begins anew, taking a snapshot of the source');
+    if (this.trouble === null)
+      this.options.logger.warn({ ...cause }, 'history begins anew, taking a snapshot of the source');
     await beginGeneration(this.options, writer, cause, this.signal);
     this.options.observer.reset(cause.reason);
     const position = positionOf(writer);

@@ -3,10 +3,10 @@ import type { LeaderObserver } from './observer.js';
 import type { ReservedKeys } from './reserved.js';
 
 /**
- * Appends under way at once. One would leave the journal idle for a round trip per batch; many would keep batches small,
- * because a batch only grows while all places are taken.
+ * Appends under way at once: one is on the wire (the journal's writer sends one at a time), the other is encoded and
+ * waits. More would keep batches small, because a batch only grows while all places are taken.
  */
-const APPENDS_IN_FLIGHT = 4;
+const APPENDS_IN_FLIGHT = 2;
 /** Bytes of entries that may wait in memory before reading from the source stops. */
 const QUEUED_BYTES = 16 * 1024 * 1024;
 

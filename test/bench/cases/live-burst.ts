@@ -13,6 +13,10 @@ export interface LiveBurst {
   readonly firstPutToEqualSeconds: number;
   /** From the acknowledgement of the last put until the destination was equal. */
   readonly lastPutToEqualSeconds: number;
+  /** Revisions that the destination made of the puts. */
+  readonly destinationRevisions: number;
+  /** Messages that the puts became in the journal; null for a peer that has none. */
+  readonly journalMessages: number | null;
   readonly cpuSeconds: CpuSeconds;
   readonly peakRssMiB: number;
 }
@@ -35,6 +39,7 @@ export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench)
   await writers[0]?.put(READY, 'yes');
   await untilTrue('a put at the destination', peer, async () => (await client.count(READY, 'key')) === 1);
 
+  const before = { revision: await client.revision(), messages: await stage.journalMessages() };
   const meter = stage.meter();
   meter.add('peer', peer.pid);
   const begun = performance.now();
@@ -46,6 +51,8 @@ export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench)
   });
   const equal = performance.now();
   const cpuSeconds = meter.read();
+  const destinationRevisions = (await client.revision()) - before.revision;
+  const messages = await stage.journalMessages();
   for (const connection of [client, ...writers]) connection.close();
 
   await mustBeEqual(stage, pairs.length + 1 + WRITERS);
@@ -54,6 +61,8 @@ export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench)
     writeSeconds: (written - begun) / 1_000,
     firstPutToEqualSeconds: (equal - begun) / 1_000,
     lastPutToEqualSeconds: (equal - written) / 1_000,
+    destinationRevisions,
+    journalMessages: messages === null || before.messages === null ? null : messages - before.messages,
     cpuSeconds,
     peakRssMiB: peakRssMiB(peer.pid),
   };

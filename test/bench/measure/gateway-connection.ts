@@ -34,6 +34,12 @@ export class GatewayConnection {
     return Number(/"revision":"(\d+)"/.exec(body)?.[1]);
   }
 
+  /** The store's newest revision. */
+  async revision(): Promise<number> {
+    const body = await this.post('/v3/kv/range', `{"key":"${base64('/')}","count_only":true}`);
+    return Number(/"revision":"(\d+)"/.exec(body)?.[1]);
+  }
+
   /** How many keys stand in a range: one key, or all below a prefix. */
   async count(key: string, kind: 'key' | 'prefix'): Promise<number> {
     const end = kind === 'key' ? '' : `,"range_end":"${base64(afterPrefix(key))}"`;

@@ -65,6 +65,14 @@ export class Stage implements AsyncDisposable {
     };
   }
 
+  /** Messages that nats-server stores, in all streams; null without one. */
+  async journalMessages(): Promise<number | null> {
+    const { nats } = this.parts;
+    if (nats === null) return null;
+    const response = await fetch(`${nats.monitorUrl}/jsz`);
+    return ((await response.json()) as { messages: number }).messages;
+  }
+
   /** Stops the peer, then the servers. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const resource of this.resources.reverse()) await resource[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { SourceMap, type SourceMapPayload } from 'node:module';
+import { SourceMap, type SourceMapPayload, type SourceMapping } from 'node:module';
 import { join } from 'node:path';
 import { TIDEMARK } from '@tidemark/testing';
 
@@ -56,8 +56,11 @@ function nameOf({ functionName, url, lineNumber, columnNumber }: ProfileNode['ca
   const name = functionName === '' ? '(anonymous)' : functionName;
   if (url === '') return name;
   if (!url.endsWith('tidemark.mjs')) return `${name}  ${url}:${lineNumber + 1}`;
-  const entry = map.findEntry(lineNumber, columnNumber);
-  if (!('originalSource' in entry)) return `${name}  tidemark.mjs:${lineNumber + 1}`;
-  const source = entry.originalSource.replace(/^(\.\.\/)+/, '').replace(/^.*node_modules\/(?=[^.])/, '');
-  return `${name}  ${source}:${entry.originalLine + 1}`;
+  // Typed as always there; what the bundler itself wrote has no source.
+  const { originalSource: source, originalLine: line }: Partial<SourceMapping> = map.findEntry(
+    lineNumber,
+    columnNumber,
+  );
+  if (source === undefined || line === undefined) return `${name}  tidemark.mjs:${lineNumber + 1}`;
+  return `${name}  ${source.replace(/^(\.\.\/)+/, '').replace(/^.*node_modules\/(?=[^.])/, '')}:${line + 1}`;
 }

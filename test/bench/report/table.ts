@@ -60,12 +60,24 @@ function formatLiveBurst({ liveBurst }: Results): string[] {
     `${run.lastPutToEqualSeconds.toFixed(2)} s`,
     (run.puts / run.firstPutToEqualSeconds).toFixed(0),
     times(makeMirror.firstPutToEqualSeconds / run.firstPutToEqualSeconds),
+    run.journalMessages?.toFixed(0) ?? '-',
+    run.destinationRevisions.toFixed(0),
     `${run.peakRssMiB.toFixed(0)} MiB`,
   ];
   return [
     `Live burst of ${tidemark.puts} puts by 64 writers at once`,
     ...columns([
-      ['', 'puts/s', 'first put to equal', 'last put to equal', 'replicated/s', 'ratio', 'memory'],
+      [
+        '',
+        'puts/s',
+        'first put to equal',
+        'last put to equal',
+        'replicated/s',
+        'ratio',
+        'messages',
+        'revisions',
+        'memory',
+      ],
       row('make-mirror', makeMirror),
       row('Tidemark', tidemark),
     ]),

@@ -79,10 +79,11 @@ export interface SnapshotRecord extends RecordBase {
 
 export type JournalRecord = TermRecord | BatchRecord | ProgressRecord | ResetRecord | SnapshotRecord;
 
+type WriterFields = 'term' | 'previous' | 'time';
 /** Distributes Omit over a union, so that each kind keeps its own fields. */
-type WithoutChain<R> = R extends JournalRecord ? Omit<R, 'term' | 'previous' | 'time'> : never;
-/** What a leader supplies; the writer adds term, chain and time. */
-export type RecordDraft = WithoutChain<JournalRecord>;
+type WithoutChain<R> = R extends JournalRecord ? Omit<R, WriterFields | 'anchor'> : never;
+/** What a leader supplies; the writer adds term, chain, time, and the anchor where the position does not move. */
+export type RecordDraft = WithoutChain<Exclude<JournalRecord, BatchRecord>> | Omit<BatchRecord, WriterFields>;
 
 /** The journal's end, read from the stream's leader. The only place a leader takes its position from. */
 export interface JournalHead {

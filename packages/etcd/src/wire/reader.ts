@@ -6,7 +6,7 @@ const TWO_TO_28 = 2 ** 28;
 /** Wire types of Protocol Buffers. Groups (3, 4) are not used by etcd. */
 const VARINT = 0;
 const FIXED64 = 1;
-export const BYTES = 2;
+const BYTES = 2;
 const FIXED32 = 5;
 
 /**

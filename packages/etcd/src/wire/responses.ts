@@ -26,7 +26,7 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /** Event.EventType of etcd: PUT is 0, the default, and therefore not sent. */
 const DELETE = 1;
 
-export interface ResponseHeader {
+interface ResponseHeader {
   /** Decimal text: 64 bits, only ever compared. */
   readonly clusterId: string;
   readonly revision: number;

@@ -56,8 +56,8 @@ export class MemoryJournal implements Journal {
     assertNotOlder(head, term);
     const writer = new MemoryWriter({ stream: this.stream, head, term, clock: this.clock });
     if (head.last !== null) {
-      const { position, anchor } = head.last;
-      await writer.append({ kind: 'term', node, anchor, ...position });
+      const { position } = head.last;
+      await writer.append({ kind: 'term', node, ...position });
     }
     return writer;
   }
@@ -111,7 +111,7 @@ class MemoryWriter implements JournalWriter {
 
   constructor(private readonly options: MemoryWriterOptions) {
     const { last, sequence } = options.head;
-    this.before = last && { position: last.position, term: last.term };
+    this.before = last;
     this.sequence = sequence;
   }
 

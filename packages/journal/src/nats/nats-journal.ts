@@ -101,8 +101,8 @@ export class NatsJournal implements Journal {
     const writer = new NatsWriter({ link: writing, stream, head, term, clock, timeoutMs });
     this.writer = writer;
     if (head.last !== null) {
-      const { position, anchor } = head.last;
-      await writer.append({ kind: 'term', node, anchor, ...position });
+      const { position } = head.last;
+      await writer.append({ kind: 'term', node, ...position });
     }
     return writer;
   }

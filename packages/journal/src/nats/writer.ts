@@ -58,7 +58,7 @@ export class NatsWriter implements JournalWriter {
   constructor(private readonly options: WriterOptions) {
     const { head, link } = options;
     this.sequence = head.sequence;
-    this.before = head.last && { position: head.last.position, term: head.last.term };
+    this.before = head.last;
     // The answers are gone with the connection: waiting for timeouts would only delay the next attempt.
     this.stopListening = link.onLost(() => this.giveUp?.(new Error('the connection was lost')));
   }

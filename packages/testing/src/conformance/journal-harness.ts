@@ -38,7 +38,7 @@ export function batch(from: number, to = from, valueBytes = 8): RecordDraft {
 export function reset(revision: number, generation = GENERATION): RecordDraft {
   const snapshot = { id: `s${revision}`, position: { generation, revision }, keys: 1, bytes: 2, createdAt: 3 };
   const why = { reason: 'first_start', evidence: 'a test', clusterId: '42' } as const;
-  return { kind: 'reset', generation, revision, anchor: null, ...why, snapshot };
+  return { kind: 'reset', generation, revision, ...why, snapshot };
 }
 
 export function at(revision: number, generation = GENERATION): Position {

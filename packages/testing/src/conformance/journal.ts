@@ -51,7 +51,7 @@ function writing(open: OpenJournal): void {
     const journal = await (await open()).node();
     const writer = await begun(journal, 10);
     await writer.append(batch(11, 13));
-    await writer.append({ kind: 'progress', ...at(13), anchor: null });
+    await writer.append({ kind: 'progress', ...at(13) });
     await writer.append(batch(14));
     const records = await readTo(journal, 'oldest', 14);
     expect(outline(records)).toEqual(['reset 10-10', 'batch 10-13', 'progress 13-13', 'batch 13-14']);
@@ -65,7 +65,7 @@ function writing(open: OpenJournal): void {
     await expect(writer.append(batch(12))).rejects.toThrow(InvariantError);
     await expect(writer.append(batch(10, 11))).rejects.toThrow(InvariantError);
     await expect(writer.append(reset(10, 1))).rejects.toThrow(InvariantError);
-    await expect(writer.append({ kind: 'progress', ...at(12), anchor: null })).rejects.toThrow(InvariantError);
+    await expect(writer.append({ kind: 'progress', ...at(12) })).rejects.toThrow(InvariantError);
     await writer.append(batch(11));
     expect(outline(await readTo(journal, 'oldest', 11))).toEqual(['reset 10-10', 'batch 10-11']);
   });
