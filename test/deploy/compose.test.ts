@@ -46,6 +46,7 @@ describe('compose.yaml', () => {
     expect(image).toMatch(/:v?\d+\.\d+\.\d+(-[a-z]+)?$/);
     expect(healthcheck.test[0]).toBe('CMD');
     expect(healthcheck.test.length).toBeGreaterThan(1);
+    for (const word of healthcheck.test) expect(word).toBeTypeOf('string');
   });
 
   it.each(services)('$name: every mounted file exists, every volume is declared', ({ volumes = [] }) => {

@@ -59,6 +59,7 @@ export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
 export * from './errors.js';
 export { type GatherOptions, gather } from './gather.js';
 export {
+  compareKeys,
   FULL_KEYSPACE,
   hasPrefix,
   type KeyRange,

@@ -47,3 +47,8 @@ export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
 export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
   return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 }
+
+/** Order of keys, as bytes; for sorting. */
+export function compareKeys(a: Buffer, b: Buffer): number {
+  return Buffer.compare(a, b);
+}

@@ -36,6 +36,10 @@ type Verdict = { readonly type: Factory; readonly remedy: string };
 const verdict = (type: Factory, remedy: string): Verdict => ({ type, remedy });
 
 const LATER = verdict(UnavailableError, 'Tidemark tries again by itself; look at this member when it does not pass.');
+const CERTIFICATE = verdict(
+  UnavailableError,
+  'Check tls.ca, tls.cert and tls.key of this hop, and when the certificates on both sides expire.',
+);
 const RIGHTS = verdict(
   AccessDeniedError,
   'Check the user, its role and its password; `tidemark doctor` names what is missing.',
@@ -110,8 +114,9 @@ export function castError(error: unknown, context: CallContext): TidemarkError {
 function verdictOfCode(code: status, text: string, context: CallContext): Verdict | undefined {
   if (CODEC_TEXTS.some((part) => text.includes(part))) return undefined;
   if (SILENCE.has(code)) {
-    const mayHaveHappened = context.kind === 'write' && !NEVER_SENT_TEXTS.some((part) => text.includes(part));
-    return mayHaveHappened ? { ...LATER, type: AmbiguousWriteError } : LATER;
+    const neverSent = NEVER_SENT_TEXTS.some((part) => text.includes(part));
+    if (neverSent && text.includes('certificate')) return CERTIFICATE;
+    return context.kind === 'write' && !neverSent ? { ...LATER, type: AmbiguousWriteError } : LATER;
   }
   if (code === status.UNAUTHENTICATED) return TOKEN;
   if (code === status.PERMISSION_DENIED) return RIGHTS;

@@ -1,4 +1,4 @@
-import { type KeyRange, type KeyValue, keyAfter, type PagedRead } from '@tidemark/core';
+import { InvariantError, type KeyRange, type KeyValue, keyAfter, type PagedRead } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { RANGE } from './client/methods.js';
 import { TO_THE_END } from './watch/watch.js';
@@ -7,8 +7,11 @@ import type { RangeResponse } from './wire/responses.js';
 /** etcd builds a page in memory, and so do we; a few of these are affordable on both sides. */
 const AIM_PAGE_BYTES = 4 * 1024 * 1024;
 const FIRST_PAGE_KEYS = 1_000;
-/** Large, because etcd before 3.4.24 walks all the rest of the range for every page (its limit is applied afterwards). */
-const MAX_PAGE_KEYS = 10_000;
+/**
+ * Large, because etcd before 3.4.24 walks all the rest of the range for every page and applies the limit afterwards:
+ * 400,000 keys of 200 bytes took 6.4 s in pages of 10,000, and 3.8 s in pages of 20,000.
+ */
+const MAX_PAGE_KEYS = 20_000;
 /** Besides key and value: revisions, version, lease, tags. */
 const KEY_OVERHEAD_BYTES = 32;
 /** Pages are larger than other answers, and an old server may walk a million keys first. */
@@ -70,7 +73,8 @@ function followUp(
   signal: AbortSignal,
 ): Promise<RangeResponse> | null {
   const last = page.kvs.at(-1);
-  if (!page.more || last === undefined) return null;
+  if (!page.more) return null;
+  if (last === undefined) throw new InvariantError('etcd sent an empty page and says that more keys follow');
   return readPage(client, { range, revision, start: keyAfter(last.key), limit: keysForNextPage(page.kvs) }, signal);
 }
 

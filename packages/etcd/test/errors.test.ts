@@ -61,6 +61,13 @@ describe('errors at the border', () => {
     expect(castError(error, { endpoint, kind: 'write' }).constructor).toBe(UnavailableError);
   });
 
+  it('sends the operator to the certificates when TLS failed', () => {
+    const error = grpcError(status.UNAVAILABLE, 'No connection established. Last error: certificate has expired');
+    const cast = castError(error, { endpoint, kind: 'read' });
+    expect(cast).toBeInstanceOf(UnavailableError);
+    expect(cast.remedy).toContain('tls.ca');
+  });
+
   it("reads the code out of the text of etcd3's own classes", () => {
     class GRPCDeadlineExceededError extends Error {}
     const error = new GRPCDeadlineExceededError('4 DEADLINE_EXCEEDED: Deadline exceeded');

@@ -1,3 +1,4 @@
+import { compareKeys } from '@tidemark/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Difference, difference } from '../src/difference.js';
@@ -43,7 +44,7 @@ it('finds exactly what differs, whatever the page sizes', async () => {
           }
         }
         expect(healed).toEqual(new Map(Object.entries(wanted)));
-        expect(found.map(({ key }) => key).toSorted(Buffer.compare)).toEqual(found.map(({ key }) => key));
+        expect(found.map(({ key }) => key).toSorted(compareKeys)).toEqual(found.map(({ key }) => key));
       },
     ),
   );

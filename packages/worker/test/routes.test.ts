@@ -1,4 +1,4 @@
-import { type Change, prefixRange, type RouteConfig } from '@tidemark/core';
+import { type Change, compareKeys, prefixRange, type RouteConfig } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Route } from '../src/routes.js';
@@ -43,9 +43,9 @@ describe('a route', () => {
     fc.assert(
       fc.property(fc.array(key), (keys) => {
         const mapping = route({ prefix: '/a/', rewrite: '/zz/', exclude: ['/a/x'] });
-        const sorted = keys.toSorted(Buffer.compare);
+        const sorted = keys.toSorted(compareKeys);
         const mapped = sorted.flatMap((each) => mapping.mapKey(each) ?? []);
-        expect(mapped.toSorted(Buffer.compare)).toEqual(mapped);
+        expect(mapped.toSorted(compareKeys)).toEqual(mapped);
         for (const each of mapped) expect(mapping.owns(each)).toBe(true);
       }),
     );

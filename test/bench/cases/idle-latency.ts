@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CONFTOOL_PREFIX, conftoolKeyspace, type EtcdServer, loadKeys, localServers, Random } from '@tidemark/testing';
 import { GatewayConnection } from '../measure/gateway-connection.js';
-import { mustBeEqual, untilTrue } from '../measure/judge.js';
+import { mustBeEqual, untilFollowing } from '../measure/judge.js';
 import { Stage } from '../measure/stage.js';
 import { Watcher } from '../measure/watcher.js';
 import type { Bench } from '../options.js';
@@ -53,8 +53,8 @@ export async function idleLatency({ sizes }: Bench): Promise<IdleLatency> {
     writer.close();
     watcher.close();
   }
-  await mustBeEqual(tidemarkStage, sizes.idleKeys + 1);
-  await mustBeEqual(makeMirrorStage, sizes.idleKeys + 1);
+  await mustBeEqual(tidemarkStage, sizes.idleKeys + 2);
+  await mustBeEqual(makeMirrorStage, sizes.idleKeys + 2);
   return {
     tidemark: summary(paths.tidemark),
     makeMirror: summary(paths.makeMirror),
@@ -66,12 +66,8 @@ export async function idleLatency({ sizes }: Bench): Promise<IdleLatency> {
 async function startedPath(stage: Stage, keys: number): Promise<Path> {
   await loadKeys(stage.source, conftoolKeyspace({ seed: 3, keys }));
   const peer = (await stage.prepare())();
-  const path = await openPath(stage.source, stage.destination);
-  const client = await GatewayConnection.open(stage.destination.address);
-  await path.writer.put(PROBE, 'ready');
-  await untilTrue('a put at the destination', peer, async () => (await client.count(PROBE, 'key')) === 1);
-  client.close();
-  return path;
+  await untilFollowing(stage, peer, keys);
+  return await openPath(stage.source, stage.destination);
 }
 
 async function openPath(from: EtcdServer, to: EtcdServer): Promise<Path> {

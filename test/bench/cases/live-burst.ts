@@ -1,6 +1,6 @@
 import { CONFTOOL_PREFIX, conftoolKeyspace, type KeyAndValue, loadKeys, poolValue, Random } from '@tidemark/testing';
 import { GatewayConnection } from '../measure/gateway-connection.js';
-import { mustBeEqual, untilTrue } from '../measure/judge.js';
+import { mustBeEqual, untilFollowing, untilTrue } from '../measure/judge.js';
 import { type CpuSeconds, peakRssMiB } from '../measure/proc.js';
 import { type PeerName, Stage } from '../measure/stage.js';
 import type { Bench } from '../options.js';
@@ -24,9 +24,8 @@ export interface LiveBurst {
 const WRITERS = 64;
 /** The last put of each writer. Peers keep the order of revisions, so when all are there, so is everything else. */
 const LAST_WORDS = `${CONFTOOL_PREFIX}bench/last-words/`;
-const READY = `${CONFTOOL_PREFIX}bench/ready`;
 
-/** A peer that is in step with its source, and then many clients that change known keys, each put a revision of its own. */
+/** A peer that follows its source, and many clients that change known keys, each put a revision of its own. */
 export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench): Promise<LiveBurst> {
   await using stage = await Stage.build(peerName, profileTo);
   const pairs = [...conftoolKeyspace({ seed: 2, keys: sizes.burstKeys })];
@@ -36,8 +35,7 @@ export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench)
   const writers = await Promise.all(
     Array.from({ length: WRITERS }, () => GatewayConnection.open(stage.source.address)),
   );
-  await writers[0]?.put(READY, 'yes');
-  await untilTrue('a put at the destination', peer, async () => (await client.count(READY, 'key')) === 1);
+  await untilFollowing(stage, peer, pairs.length);
 
   const before = { revision: await client.revision(), messages: await stage.journalMessages() };
   const meter = stage.meter();
@@ -76,7 +74,7 @@ async function write(
 ): Promise<void> {
   const random = new Random(1_000 + index);
   for (let put = 1; put < puts; put++) {
-    await connection.put(pairs[random.below(pairs.length)]?.key ?? READY, poolValue(random));
+    await connection.put(pairs[random.below(pairs.length)]?.key ?? '', poolValue(random));
   }
   await connection.put(`${LAST_WORDS}${index}`, 'done');
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { audit, CONFTOOL_PREFIX } from '@tidemark/testing';
+import { GatewayConnection } from './gateway-connection.js';
 import type { PeerProcess } from './peer-process.js';
 import type { Stage } from './stage.js';
 
@@ -21,7 +22,24 @@ export async function untilTrue(what: string, peer: PeerProcess, condition: () =
   }
 }
 
-/** Byte by byte, through etcdctl. Returns the number of keys that were compared. */
+const READY = `${CONFTOOL_PREFIX}bench/ready`;
+
+/**
+ * Waits until a peer has copied what was there, and then passes on one more put (whose key counts as well): from here
+ * on it only follows. The put comes last because `make-mirror` would otherwise copy it with the rest.
+ */
+export async function untilFollowing(stage: Stage, peer: PeerProcess, keys: number): Promise<void> {
+  const client = await GatewayConnection.open(stage.destination.address);
+  const writer = await GatewayConnection.open(stage.source.address);
+  const arrived = async (count: number) => (await client.count(CONFTOOL_PREFIX, 'prefix')) === count;
+  await untilTrue('all keys at the destination', peer, () => arrived(keys));
+  await writer.put(READY, 'yes');
+  await untilTrue('one more put at the destination', peer, () => arrived(keys + 1));
+  writer.close();
+  client.close();
+}
+
+/** Byte by byte, through etcdctl. @throws WrongResultError */
 export async function mustBeEqual(stage: Stage, keys: number): Promise<void> {
   const { source, destination } = stage;
   const result = await audit({

@@ -21,6 +21,7 @@ interface CpuProfile {
 }
 
 const TOP = 40;
+const TOP_PACKAGES = 12;
 
 /** The functions with the most self time of every profile in a directory, by the sources' names. */
 export function formatProfiles(directory: string): string {
@@ -35,10 +36,25 @@ function formatProfile(file: string, map: SourceMap): string {
   selfMs.delete('(idle)');
   const total = [...selfMs.values()].reduce((sum, ms) => sum + ms, 0);
   const top = [...selfMs].sort(([, left], [, right]) => right - left).slice(0, TOP);
-  const rows = top.map(([name, ms]) => {
-    return `  ${ms.toFixed(0).padStart(6)} ms ${((100 * ms) / total).toFixed(1).padStart(5)}%  ${name}`;
-  });
-  return [`Self time of ${file} (${total.toFixed(0)} ms that are not idle)`, ...rows].join('\n');
+  const row = ([name, ms]: readonly [string, number]) =>
+    `  ${ms.toFixed(0).padStart(6)} ms ${((100 * ms) / total).toFixed(1).padStart(5)}%  ${name}`;
+  return [
+    `Self time of ${file} (${total.toFixed(0)} ms that are not idle)`,
+    ...byPackage(selfMs).map(row),
+    '',
+    ...top.map(row),
+  ].join('\n');
+}
+
+/** The same time by the package, or the part of Node.js, that the function belongs to. */
+function byPackage(selfMs: ReadonlyMap<string, number>): [string, number][] {
+  const sums = new Map<string, number>();
+  for (const [name, ms] of selfMs) {
+    const where = name.split('  ')[1] ?? 'engine';
+    const owner = /^(node:(internal\/)?[^/:]+|@[^/]+\/[^/]+|[^/]+)/.exec(where)?.[0] ?? where;
+    sums.set(owner, (sums.get(owner) ?? 0) + ms);
+  }
+  return [...sums].sort(([, left], [, right]) => right - left).slice(0, TOP_PACKAGES);
 }
 
 function selfTimes({ nodes, samples, timeDeltas }: CpuProfile, map: SourceMap): Map<string, number> {

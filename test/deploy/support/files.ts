@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+/** Path of a file of the checkout. */
+export function fromRoot(path: string): string {
+  return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+}
+
 /** Path of a file below deploy/. */
 export function deployed(path: string): string {
-  return fileURLToPath(new URL(`../../../deploy/${path}`, import.meta.url));
+  return fromRoot(`deploy/${path}`);
 }
 
 export function deployedText(path: string): string {

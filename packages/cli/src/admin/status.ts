@@ -17,7 +17,7 @@ export interface NodeStatus {
   readonly destinations: readonly DestinationReport[];
 }
 
-export interface JournalStatus {
+interface JournalStatus {
   readonly id: string;
   readonly generation: number | null;
   readonly revision: number | null;

@@ -43,7 +43,7 @@ export async function journalCatCommand(context: CommandContext, options: CatOpt
   const query = new URLSearchParams(
     Object.entries(options).filter(([name]) => ['from', 'to', 'prefix'].includes(name)) as [string, string][],
   );
-  const response = await context.request(`/v1/journal/records?${query}`);
+  const response = await context.request(`/v1/journal/records?${query.toString()}`);
   if (response.body === null) return 0;
   for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
     process.stdout.write(`${context.json ? line : describeRecord(JSON.parse(line) as RecordLine)}\n`);

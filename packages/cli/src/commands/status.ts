@@ -1,3 +1,4 @@
+import colors from 'picocolors';
 import type { PipelineStatus } from '../admin/status.js';
 import type { CommandContext } from './context.js';
 import { formatAge, formatBytes, formatTable } from './table.js';
@@ -15,13 +16,13 @@ function describe(status: PipelineStatus): string {
     `leader    ${leader ? `${leader.node}, term ${leader.term}, for ${formatAge(secondsSince(leader.since))}` : 'none: nodes are campaigning, or none has the role'}`,
     `source    revision ${source.revision ?? 'unknown'}`,
     `journal   ${journal ? `revision ${journal.revision ?? 'none'}, generation ${journal.generation ?? 'none'}, ${formatBytes(journal.bytes)}` : 'not reachable'}`,
-    ...(journal?.deviations ?? []).map((deviation) => `          ! ${deviation}`),
+    ...(journal?.deviations ?? []).map((deviation) => problem(`          ! ${deviation}`)),
     '',
     formatTable([
       ['NODE', 'ADDRESS', 'ROLES', 'READY'],
       ...status.nodes.map((node) => [node.id, node.listen, node.roles.join(','), node.ready ? 'yes' : 'no']),
     ]),
-    ...status.nodes.flatMap((node) => node.problems.map((problem) => `  ! ${node.id}: ${problem}`)),
+    ...status.nodes.flatMap((node) => node.problems.map((reason) => problem(`  ! ${node.id}: ${reason}`))),
     '',
     formatTable([
       ['DESTINATION', 'KIND', 'STATE', 'OWNER', 'REVISION', 'LAG', 'SINCE'],
@@ -35,11 +36,16 @@ function describe(status: PipelineStatus): string {
         formatAge(secondsSince(destination.since)),
       ]),
     ]),
-    ...status.destinations.flatMap(({ name, reason }) => (reason === null ? [] : [`  ! ${name}: ${reason}`])),
+    ...status.destinations.flatMap(({ name, reason }) => (reason === null ? [] : [problem(`  ! ${name}: ${reason}`)])),
   ];
   return lines.join('\n');
 }
 
 function secondsSince(time: string): number {
   return Math.max(0, (Date.now() - Date.parse(time)) / 1000);
+}
+
+/** Plain where standard output is no terminal, with --no-color, and with NO_COLOR set. */
+function problem(text: string): string {
+  return colors.yellow(text);
 }

@@ -93,7 +93,7 @@ export class OwnedDestination {
   }
 }
 
-export function compileRoutes(config: DestinationConfig): readonly Route[] {
+function compileRoutes(config: DestinationConfig): readonly Route[] {
   const reserved = config.kind === 'etcd' ? [prefixRange(Buffer.from(config.checkpointPrefix))] : [];
   return config.routes.map((route) => new Route(route, reserved));
 }

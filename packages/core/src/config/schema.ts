@@ -111,7 +111,7 @@ const node = z
   })
   .describe('This node.');
 
-export const routeSchema = z
+const routeSchema = z
   .strictObject({
     prefix: z.string().describe('Keys that begin with this are replicated; "" is every key.'),
     rewrite: z.string().optional().describe('What the prefix becomes at the destination; unchanged when absent.'),
