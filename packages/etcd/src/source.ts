@@ -5,6 +5,7 @@ import {
   type PagedRead,
   type Source,
   type SourceIdentity,
+  UnavailableError,
 } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { RANGE } from './client/methods.js';
@@ -34,6 +35,7 @@ export class EtcdSource implements Source {
       try {
         for (const response of responses) assembler.accept(response, entries);
       } catch (error) {
+        if (error instanceof UnavailableError) this.client.avoid();
         // What came before the fault is whole and in order.
         if (entries.length > 0) yield entries;
         throw error;

@@ -9,6 +9,7 @@ import { type Node, UnknownDestinationError } from '../daemon/node.js';
 import { ListenError } from '../errors.js';
 import type { Problem } from './client.js';
 import { requestNode } from './client.js';
+import { renderPage } from './page.js';
 import { bytesToJson, recordToJson } from './records.js';
 
 /** Milliseconds a verb gets that another node carries out. */
@@ -62,6 +63,9 @@ export class AdminServer {
   private routes(): Hono {
     const { view } = this;
     const app = new Hono();
+    app.get('/', async (c) =>
+      c.html(renderPage(await view.pipelineStatus(c.req.raw.signal), `${this.hostname}:${this.port}`)),
+    );
     app.get('/healthz', (c) => c.text('ok\n'));
     app.get('/readyz', (c) => c.json({ ready: view.ready, hops: view.hops }, view.ready ? 200 : 503));
     app.get('/metrics', async (c) =>
@@ -101,6 +105,7 @@ export class AdminServer {
   }
 
   private streamRecords(c: Context): Response {
+    this.authorize(c);
     const from = Number(c.req.query('from') ?? 0);
     const to = Number(c.req.query('to') ?? Number.MAX_SAFE_INTEGER);
     const prefix = Buffer.from(c.req.query('prefix') ?? '');
@@ -129,7 +134,7 @@ export class AdminServer {
     const given = c.req.header('authorization')?.replace(/^Bearer /, '');
     if (this.token !== null && given === this.token) return;
     throw new ForbiddenError({
-      message: 'This verb changes something, and the admin address is not a loopback address.',
+      message: 'This verb changes something or shows values, and the admin address is not a loopback address.',
       remedy: this.token === null ? 'Set node.tokenFile on every node.' : 'Send the token of node.tokenFile.',
     });
   }

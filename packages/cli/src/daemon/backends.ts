@@ -2,7 +2,7 @@ import type { Config, Destination, DestinationConfig, Journal, Logger, Source } 
 import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
 import { NatsJournal } from '@tidemark/journal';
 import { EtcdDestination } from '@tidemark/worker';
-import { NotSupportedError } from '../errors.js';
+import { UnsupportedDestination } from './unsupported-destination.js';
 
 /** The concrete classes behind the contracts are chosen here and nowhere else. */
 
@@ -20,12 +20,7 @@ export function openJournal(config: Config, log: Logger): Journal {
 }
 
 export function openDestination(pipeline: string, config: DestinationConfig): Destination {
-  if (config.kind === 'redis') {
-    throw new NotSupportedError({
-      message: `Destination ${config.name}: kind redis is not available in this version.`,
-      remedy: 'Remove the destination, or use a version that has it.',
-    });
-  }
+  if (config.kind === 'redis') return new UnsupportedDestination(config.kind);
   const checkpointKey = `${config.checkpointPrefix}${pipeline}/${config.name}/checkpoint`;
   return new EtcdDestination(new EtcdKv(new EtcdClient(config)), { checkpointKey: Buffer.from(checkpointKey) });
 }

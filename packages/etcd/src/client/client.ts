@@ -79,8 +79,8 @@ export class EtcdClient {
     }
   }
 
-  /** The next call goes to another member, if there is one. */
-  avoid(member: Member): void {
+  /** The next call goes to another member, if there is one; without an argument, to another than the last one did. */
+  avoid(member: Member = this.member()): void {
     if (this.member() === member) this.preferred = (this.preferred + 1) % this.members.length;
   }
 

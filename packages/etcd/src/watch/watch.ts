@@ -47,7 +47,9 @@ export async function* watch(
     throw new InvariantError(`a watch cannot start at revision ${startRevision}`);
   }
   if (signal.aborted) return;
-  const { stream, member } = await client.open(WATCH, signal);
+  const opened = await openUnlessAborted(client, signal);
+  if (opened === null) return;
+  const { stream, member } = opened;
   const queue = new ResponseQueue(stream);
   const probe = new LivenessProbe(queue, options.liveness ?? DEFAULT_LIVENESS, () => {
     stream.write({ progress_request: {} });
@@ -76,6 +78,15 @@ export async function* watch(
     probe.stop();
     queue.close();
     stream.cancel();
+  }
+}
+
+async function openUnlessAborted(client: EtcdClient, signal: AbortSignal) {
+  try {
+    return await client.open(WATCH, signal);
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
   }
 }
 
