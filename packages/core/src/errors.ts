@@ -58,7 +58,7 @@ export class InvariantError extends TidemarkError {
 /** The common part of all "history is gone" errors: only a new base and a difference can help. */
 export abstract class HistoryLostError extends TidemarkError {
   /** The word that goes into the reset record and `tidemark_resets_total{reason}`. */
-  abstract readonly reason: 'compacted' | 'gap' | 'rewound';
+  abstract readonly reason: 'compacted' | 'gap' | 'rewound' | 'foreign_source';
 }
 
 /** The source compacted revisions that were not journaled yet. */
@@ -77,6 +77,12 @@ export class SourceGapError extends HistoryLostError {
 export class SourceRewoundError extends HistoryLostError {
   readonly code = 'SOURCE_REWOUND';
   readonly reason = 'rewound';
+}
+
+/** The source is another cluster than the one that was journaled. */
+export class SourceForeignError extends HistoryLostError {
+  readonly code = 'SOURCE_FOREIGN';
+  readonly reason = 'foreign_source';
 }
 
 /** The journal does not reach back to the position that was asked for (retention, or a lost journal). */

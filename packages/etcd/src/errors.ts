@@ -42,7 +42,7 @@ const CERTIFICATE = verdict(
 );
 const RIGHTS = verdict(
   AccessDeniedError,
-  'Check the user, its role and its password; `tidemark doctor` names what is missing.',
+  'Check the user, its password, and that its role allows the whole range: see deploy/README.md.',
 );
 const TOKEN = verdict(
   InvalidTokenError,
@@ -57,7 +57,7 @@ const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ['required revision has been compacted', verdict(SourceCompactedError, 'Nothing to do: a new base is taken.')],
   [
     'required revision is a future revision',
-    verdict(SourceRewoundError, 'Was this cluster restored from a backup? See `tidemark explain`.'),
+    verdict(SourceRewoundError, 'Was this cluster restored from a backup?'),
   ],
   [
     'database space exceeded',

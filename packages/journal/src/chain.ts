@@ -12,7 +12,7 @@ import {
 export interface ChainPoint {
   readonly position: Position;
   readonly term: number;
-  readonly anchor: Anchor | null;
+  readonly anchor: Anchor;
 }
 
 export function behind(record: JournalRecord): ChainPoint {
@@ -67,7 +67,7 @@ function batchFault(previous: number, revision: number, entries: readonly { revi
 }
 
 /**
- * Adds to a draft what the writer knows: term, chain, time, and the anchor, which only a batch moves. The writer checks the chain on its side too, so that a
+ * Adds to a draft what the writer knows: term, chain, time, and the anchor, which only a batch or a reset sets. The writer checks the chain on its side too, so that a
  * defect of the leader is stopped before it is stored rather than found by every reader.
  * @throws InvariantError when the record does not follow `before`; an empty journal (null) begins with a reset
  */
@@ -86,7 +86,8 @@ export function completeDraft(
   return record;
 }
 
-function anchorOf(draft: RecordDraft, before: ChainPoint | null): Anchor | null {
-  if (draft.kind === 'batch') return draft.anchor;
-  return draft.kind === 'reset' ? null : (before?.anchor ?? null);
+function anchorOf(draft: RecordDraft, before: ChainPoint | null): Anchor {
+  if (draft.kind === 'batch' || draft.kind === 'reset') return draft.anchor;
+  if (before === null) throw new InvariantError(`A ${draft.kind} record has nothing to stand on.`);
+  return before.anchor;
 }

@@ -2,6 +2,7 @@ import type { Change, Entry, JournalRecord, ResetReason, SnapshotRef } from '@ti
 import fc from 'fast-check';
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array));
+const digest = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((array) => Buffer.from(array));
 const revision = fc.oneof(fc.integer({ min: 0, max: 2 ** 31 }), fc.maxSafeNat());
 const anyLease = fc.oneof(fc.constant(0n), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
 const text = fc.string({ unit: 'binary', maxLength: 40 });
@@ -36,7 +37,7 @@ const base = {
   previous: revision,
   revision,
   time: revision,
-  anchor: fc.option(fc.record({ revision, digest: bytes(16) })),
+  anchor: fc.record({ revision, digest: fc.option(digest), clusterId: text, raftTerm: revision }),
 };
 const reason = fc.constantFrom<ResetReason>('first_start', 'compacted', 'gap', 'rewound', 'snapshot_missing');
 
@@ -50,7 +51,6 @@ function records(lease: fc.Arbitrary<bigint>): fc.Arbitrary<JournalRecord> {
       ...base,
       reason,
       evidence: text,
-      clusterId: text,
       snapshot: snapshotRef,
     }),
     fc.record({ kind: fc.constant('snapshot' as const), ...base, snapshot: snapshotRef }),

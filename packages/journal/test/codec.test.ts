@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { JournalCorruptError, type JournalRecord } from '@tidemark/core';
+import { someAnchor } from '@tidemark/testing';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -56,7 +57,7 @@ describe('record codec', () => {
   });
 
   it('skips fields of a later version, and stops at a kind it does not know', () => {
-    const progress = decodeRecord(Buffer.concat([Buffer.from('080318077a03616263', 'hex')]));
+    const progress = decodeRecord(Buffer.concat([Buffer.from('080318073a007a03616263', 'hex')]));
     expect(progress).toMatchObject({ kind: 'progress', term: 7 });
     expect(() => decodeRecord(Buffer.from('0809', 'hex'))).toThrow(JournalCorruptError);
   });
@@ -70,7 +71,7 @@ describe('record codec', () => {
       version: 1,
     } as const;
     const payload = encodeRecord({
-      ...{ kind: 'batch', generation: 1, term: 1, previous: 4, revision: 5, time: 1, anchor: null },
+      ...{ kind: 'batch', generation: 1, term: 1, previous: 4, revision: 5, time: 1, anchor: someAnchor },
       entries: [{ revision: 5, changes: [{ ...change, lease: 0n }] }],
     });
     const record = decodeRecord(payload);
@@ -85,11 +86,14 @@ function asPublished(record: JournalRecord): Record<string, unknown> {
   return {
     kind: `KIND_${record.kind.toUpperCase()}`,
     ...decimal({ generation, term, previous, revision, timeUnixMs: time }),
-    ...(anchor && { anchor: { ...decimal({ revision: anchor.revision }), ...filled({ digest: anchor.digest }) } }),
+    anchor: {
+      ...decimal({ revision: anchor.revision, raftTerm: anchor.raftTerm }),
+      ...filled({ digest: anchor.digest ?? Buffer.alloc(0), clusterId: anchor.clusterId }),
+    },
     ...(record.kind === 'term' && filled({ node: record.node })),
     ...(record.kind === 'batch' && { entries: record.entries.map(entryAsPublished) }),
     ...(record.kind === 'reset' && {
-      reset: filled({ reason: record.reason, evidence: record.evidence, clusterId: record.clusterId }),
+      reset: filled({ reason: record.reason, evidence: record.evidence }),
     }),
     ...('snapshot' in record && { snapshot: snapshotAsPublished(record.snapshot) }),
   };

@@ -7,7 +7,7 @@ import {
   type RecordDraft,
   UnavailableError,
 } from '@tidemark/core';
-import { checkChain, localServers, readRawJournal, until } from '@tidemark/testing';
+import { checkChain, localServers, readRawJournal, someAnchor, until } from '@tidemark/testing';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { NatsUnderTest } from './nats-under-test.js';
 
@@ -29,13 +29,13 @@ function underTest(url: string): NatsUnderTest {
 function reset(): RecordDraft {
   const position = { generation: 1, revision: 0 };
   const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0 };
-  return { kind: 'reset', ...position, reason: 'first_start', evidence: '', clusterId: '1', snapshot };
+  return { kind: 'reset', ...position, reason: 'first_start', evidence: '', anchor: someAnchor, snapshot };
 }
 
 function batch(revision: number): RecordDraft {
   const put = { kind: 'put', key: Buffer.from('k'), createRevision: 1, version: revision, lease: 0n } as const;
   const changes = [{ ...put, value: Buffer.from(String(revision)) }];
-  return { kind: 'batch', generation: 1, revision, anchor: null, entries: [{ revision, changes }] };
+  return { kind: 'batch', generation: 1, revision, anchor: someAnchor, entries: [{ revision, changes }] };
 }
 
 function appendNext(writer: JournalWriter): Promise<void> {

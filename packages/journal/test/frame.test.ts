@@ -1,11 +1,12 @@
 import { JournalChainBrokenError, JournalCorruptError, type JournalRecord, type StoredRecord } from '@tidemark/core';
+import { someAnchor } from '@tidemark/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type JournalMessage, RecordAssembler } from '../src/format/assembler.js';
 import { frameRecord, headerLines, parseHeaders } from '../src/format/frame.js';
 import { anyRecord } from './arbitraries.js';
 
-const base = { generation: 1, term: 3, previous: 9, revision: 9, time: 5, anchor: null } as const;
+const base = { generation: 1, term: 3, previous: 9, revision: 9, time: 5, anchor: someAnchor } as const;
 const term: JournalRecord = { ...base, kind: 'term', node: 'a' };
 const long: JournalRecord = { ...base, kind: 'term', node: 'n'.repeat(100) };
 

@@ -1,4 +1,4 @@
-import { journalConformance } from '@tidemark/testing';
+import { journalConformance, someAnchor } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
 import { MemoryJournal, MemoryStream } from '../src/index.js';
 import { abandonedFrame } from './abandoned.js';
@@ -17,10 +17,10 @@ describe('MemoryJournal', () => {
     const journal = new MemoryJournal(stream);
     const never = new AbortController().signal;
     const batch = (revision: number) =>
-      ({ kind: 'batch', generation: 1, revision, anchor: null, entries: [{ revision, changes: [] }] }) as const;
+      ({ kind: 'batch', generation: 1, revision, anchor: someAnchor, entries: [{ revision, changes: [] }] }) as const;
     const snapshot = { id: 's', position: { generation: 1, revision: 1 }, keys: 0, bytes: 0, createdAt: 0 };
     const first = await journal.takeOver(await journal.head(never), 1, 'a', never);
-    const why = { reason: 'first_start', evidence: '', clusterId: '1' } as const;
+    const why = { reason: 'first_start', evidence: '', anchor: someAnchor } as const;
     await first.append({ kind: 'reset', generation: 1, revision: 1, ...why, snapshot });
     await first.append(batch(2));
     await first.append(batch(3));

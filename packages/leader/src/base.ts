@@ -6,6 +6,7 @@ import {
   type ResetReason,
   type Source,
 } from '@tidemark/core';
+import type { Journaled } from './overlap.js';
 import type { ReservedKeys } from './reserved.js';
 
 export interface BaseOptions {
@@ -24,24 +25,28 @@ export interface ResetCause {
 /**
  * Begins a new generation: a complete snapshot of the source, then the reset record that names it. In this order: a crash
  * in between leaves a snapshot nobody names, the other order would leave a reset without content.
+ *
+ * @returns where the journal stands now
  */
 export async function beginGeneration(
   options: BaseOptions,
   writer: JournalWriter,
   cause: ResetCause,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Journaled> {
   const { source, journal, reserved, logger } = options;
   const generation = (await lastGeneration(journal, writer, signal)) + 1;
-  const { clusterId } = await source.identity(signal);
+  const { clusterId, raftTerm } = await source.identity(signal);
   const read = await source.read(FULL_KEYSPACE, undefined, signal);
   const position = { generation, revision: read.revision };
   const snapshot = await journal.snapshots.put(position, reserved.stripPages(read.pages), signal);
-  await writer.append({ kind: 'reset', ...position, ...cause, clusterId, snapshot });
+  const anchor = { clusterId, raftTerm, revision: read.revision, digest: null };
+  await writer.append({ kind: 'reset', ...position, ...cause, anchor, snapshot });
   logger.info(
     { ...position, ...cause, keys: snapshot.keys, bytes: snapshot.bytes },
     'history begins with a new snapshot',
   );
+  return { revision: read.revision, anchor };
 }
 
 /** A journal whose records have all aged out does not remember its generation; its snapshots do. */

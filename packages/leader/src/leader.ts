@@ -12,9 +12,9 @@ import {
   type Logger,
   type Position,
   type Source,
-  SourceRewoundError,
 } from '@tidemark/core';
 import { beginGeneration, type ResetCause } from './base.js';
+import { historyBreak } from './identity.js';
 import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
 import { behindOverlap, type Journaled } from './overlap.js';
@@ -112,8 +112,10 @@ class Term {
 
   private async follow(writer: JournalWriter, journaled: Journaled): Promise<void> {
     const { source, reserved, observer } = this.options;
-    await this.assertNotRewound(journaled);
-    const { generation } = positionOf(writer);
+    const identity = await source.identity(this.signal);
+    const broken = historyBreak(journaled, identity);
+    if (broken !== null) throw broken;
+    observer.received(identity.revision);
     const keeping = new AbortController();
     const keeper = keepJournal(this.options, writer, AbortSignal.any([this.signal, keeping.signal]));
     try {
@@ -121,7 +123,8 @@ class Term {
         tail: (stop) =>
           behindOverlap(source.tail(Math.max(1, journaled.revision), AbortSignal.any([stop, this.signal])), journaled),
         writer,
-        generation,
+        generation: positionOf(writer).generation,
+        identity: { clusterId: identity.clusterId, raftTerm: Math.max(identity.raftTerm, journaled.anchor.raftTerm) },
         reserved,
         leadership: this.leadership,
         observer,
@@ -132,27 +135,15 @@ class Term {
     }
   }
 
-  /** A watch at a revision the source has not reached yet waits silently: a source that went back must be asked. */
-  private async assertNotRewound(journaled: Journaled): Promise<void> {
-    const { revision } = await this.options.source.identity(this.signal);
-    this.options.observer.received(revision);
-    if (revision >= journaled.revision) return;
-    throw new SourceRewoundError({
-      message: `The source stands at revision ${revision}, the journal at ${journaled.revision}: its history was rewound.`,
-      remedy: 'Check whether the source was restored from a backup, or whether source.endpoints name another cluster.',
-    });
-  }
-
   private async reset(writer: JournalWriter, cause: ResetCause): Promise<Journaled> {
+    const { logger, observer } = this.options;
     this.leadership.assertHeld();
     // Once per trouble: an attempt that fails and comes here again has been reported.
-    if (this.trouble === null)
-      this.options.logger.warn({ ...cause }, 'history begins anew, taking a snapshot of the source');
-    await beginGeneration(this.options, writer, cause, this.signal);
-    this.options.observer.reset(cause.reason);
-    const position = positionOf(writer);
-    this.options.observer.journaled(position);
-    return { revision: position.revision, anchor: null };
+    if (this.trouble === null) logger.warn({ ...cause }, 'history begins anew, taking a snapshot of the source');
+    const journaled = await beginGeneration(this.options, writer, cause, this.signal);
+    observer.reset(cause.reason);
+    observer.journaled(positionOf(writer));
+    return journaled;
   }
 
   private report(error: unknown): void {

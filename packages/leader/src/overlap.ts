@@ -1,9 +1,9 @@
 import { type Anchor, type Entry, entryDigest, SourceGapError, SourceRewoundError } from '@tidemark/core';
 
-/** The last revision in the journal, and the fingerprint of its content when it came from the tail (not from a snapshot). */
+/** The last revision in the journal, and what is known of the source as it was then. */
 export interface Journaled {
   readonly revision: number;
-  readonly anchor: Anchor | null;
+  readonly anchor: Anchor;
 }
 
 /**
@@ -40,8 +40,9 @@ export async function* behindOverlap(
   }
 }
 
-function assertSameContent(entry: Entry, anchor: Anchor | null): void {
-  if (anchor === null || anchor.revision !== entry.revision) return;
+function assertSameContent(entry: Entry, anchor: Anchor): void {
+  // Without a digest the revision came with a snapshot.
+  if (anchor.digest === null || anchor.revision !== entry.revision) return;
   if (anchor.digest.equals(entryDigest(entry))) return;
   throw new SourceRewoundError({
     message: `Revision ${entry.revision} of the source has other content than what was journaled: its history was rewound.`,

@@ -1,4 +1,12 @@
-import { type Entry, entryBytes, entryDigest, gather, type JournalWriter, type Leadership } from '@tidemark/core';
+import {
+  type Entry,
+  entryBytes,
+  entryDigest,
+  gather,
+  type JournalWriter,
+  type Leadership,
+  type SourceIdentity,
+} from '@tidemark/core';
 import type { LeaderObserver } from './observer.js';
 import type { ReservedKeys } from './reserved.js';
 
@@ -15,6 +23,8 @@ export interface PumpOptions {
   readonly tail: (signal: AbortSignal) => AsyncIterable<readonly Entry[]>;
   readonly writer: JournalWriter;
   readonly generation: number;
+  /** The source the tail reads from; each record names it. */
+  readonly identity: Pick<SourceIdentity, 'clusterId' | 'raftTerm'>;
   readonly reserved: ReservedKeys;
   readonly leadership: Pick<Leadership, 'assertHeld'>;
   readonly observer: LeaderObserver;
@@ -26,6 +36,7 @@ export interface PumpOptions {
  */
 export async function pump(options: PumpOptions): Promise<void> {
   const { writer, generation, reserved, leadership, observer } = options;
+  const { clusterId, raftTerm } = options.identity;
   const appends = new InFlight(APPENDS_IN_FLIGHT);
   const groups = gather((signal) => options.tail(AbortSignal.any([signal, appends.failed])), {
     maxGroupBytes: writer.batchBytes,
@@ -44,7 +55,7 @@ export async function pump(options: PumpOptions): Promise<void> {
         generation,
         revision: last.revision,
         entries: entries.map((entry) => reserved.strip(entry)),
-        anchor: { revision: last.revision, digest: entryDigest(last) },
+        anchor: { clusterId, raftTerm, revision: last.revision, digest: entryDigest(last) },
       });
       appends.add(appended.then(() => observer.journaled({ generation, revision: last.revision })));
     }

@@ -1,5 +1,10 @@
 export { type Audit, type AuditedRange, type AuditResult, audit, type Difference, readKeys } from './audit.js';
 export {
+  type DestinationUnderTest,
+  destinationConformance,
+  type OpenDestination,
+} from './conformance/destination.js';
+export {
   type JournalTestOptions,
   type JournalUnderTest,
   journalConformance,
@@ -9,6 +14,14 @@ export { EtcdGateway, type GatewayOperation, type HistoryEvent } from './gateway
 export { type ChainVerdict, checkChain } from './journal-chain.js';
 export { CONFTOOL_PREFIX, conftoolKeyspace, type KeyAndValue, type KeyspaceOptions, poolValue } from './keyspace.js';
 export { type LoadOptions, loadKeys } from './load.js';
+export {
+  type ApplyFault,
+  type CommittedTransaction,
+  type DestinationBackup,
+  MemoryDestination,
+  type MemoryDestinationOptions,
+} from './memory-destination.js';
+export { MemorySource, type MemorySourceOptions, type SourceWrite } from './memory-source.js';
 export { FaultProxy, type ProxyCounters } from './proxy.js';
 export { Random } from './random.js';
 export { type RawMessage, readRawJournal } from './raw-journal.js';
@@ -25,6 +38,7 @@ export type {
 } from './servers/contract.js';
 export { TestServerError } from './servers/errors.js';
 export { localServers } from './servers/local/provider.js';
+export { someAnchor } from './some-anchor.js';
 export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
 export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';

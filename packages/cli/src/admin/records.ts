@@ -31,7 +31,7 @@ export function recordToJson(record: JournalRecord, prefix: Buffer): object {
         ...common,
         reason: record.reason,
         evidence: record.evidence,
-        clusterId: record.clusterId,
+        clusterId: record.anchor.clusterId,
         snapshot: record.snapshot,
       };
     case 'snapshot':

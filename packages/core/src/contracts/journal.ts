@@ -25,9 +25,12 @@ export interface SnapshotRef {
 
 /** What lets a reconnecting leader prove that the source still has the history that was journaled. */
 export interface Anchor {
+  /** The source as it was when the position last moved; see `SourceIdentity`. */
+  readonly clusterId: string;
+  readonly raftTerm: number;
   readonly revision: number;
-  /** First 16 bytes of the SHA-256 of the entry at `revision`, see `entryDigest`. */
-  readonly digest: Buffer;
+  /** First 16 bytes of the SHA-256 of the entry at `revision`, see `entryDigest`; null right after a reset. */
+  readonly digest: Buffer | null;
 }
 
 /** Common to all records. A record moves the journal from `previous` to `revision`, both in `generation`. */
@@ -40,8 +43,8 @@ interface RecordBase {
   readonly revision: number;
   /** Milliseconds since the epoch, by the leader's clock. */
   readonly time: number;
-  /** The last entry that moved the position, null right after a reset. */
-  readonly anchor: Anchor | null;
+  /** Of the record that last moved the position: this one, or an earlier one. */
+  readonly anchor: Anchor;
 }
 
 /** A new leader took over. Every append of an older leader fails from here on. */
@@ -67,7 +70,6 @@ export interface ResetRecord extends RecordBase {
   readonly reason: ResetReason;
   /** What was seen, for the operator; no keys' values. */
   readonly evidence: string;
-  readonly clusterId: string;
   readonly snapshot: SnapshotRef;
 }
 
@@ -82,8 +84,11 @@ export type JournalRecord = TermRecord | BatchRecord | ProgressRecord | ResetRec
 type WriterFields = 'term' | 'previous' | 'time';
 /** Distributes Omit over a union, so that each kind keeps its own fields. */
 type WithoutChain<R> = R extends JournalRecord ? Omit<R, WriterFields | 'anchor'> : never;
+/** Records that move the position, and so set the anchor. */
+type MovingRecord = BatchRecord | ResetRecord;
+type WithAnchor<R> = R extends MovingRecord ? Omit<R, WriterFields> : never;
 /** What a leader supplies; the writer adds term, chain, time, and the anchor where the position does not move. */
-export type RecordDraft = WithoutChain<Exclude<JournalRecord, BatchRecord>> | Omit<BatchRecord, WriterFields>;
+export type RecordDraft = WithoutChain<Exclude<JournalRecord, MovingRecord>> | WithAnchor<MovingRecord>;
 
 /** The journal's end, read from the stream's leader. The only place a leader takes its position from. */
 export interface JournalHead {
@@ -93,7 +98,7 @@ export interface JournalHead {
   readonly last: {
     readonly position: Position;
     readonly term: number;
-    readonly anchor: Anchor | null;
+    readonly anchor: Anchor;
     readonly time: number;
   } | null;
 }

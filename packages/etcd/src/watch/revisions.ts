@@ -67,7 +67,7 @@ export class RevisionAssembler {
     if (!sameChanges(delivered.changes, entry.changes)) {
       throw new SourceRewoundError({
         message: `the source sent revision ${entry.revision} twice, with different content`,
-        remedy: 'Was a member restored from a backup while the cluster ran? See `tidemark explain`.',
+        remedy: 'Was a member restored from a backup while the cluster ran?',
       });
     }
   }

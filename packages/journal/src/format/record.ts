@@ -47,14 +47,18 @@ export function encodeRecord(record: JournalRecord): Buffer {
   writeInteger(writer, 4, record.previous);
   writeInteger(writer, 5, record.revision);
   writeInteger(writer, 6, record.time);
-  if (record.anchor !== null) {
-    writer.uint32(tag(7, WIRE_BYTES)).fork();
-    writeInteger(writer, 1, record.anchor.revision);
-    writeBytes(writer, 2, record.anchor.digest);
-    writer.ldelim();
-  }
+  writeAnchor(writer, record.anchor);
   writeBody(writer, record);
   return writer.finish() as Buffer;
+}
+
+function writeAnchor(writer: protobuf.Writer, { revision, digest, clusterId, raftTerm }: Anchor): void {
+  writer.uint32(tag(7, WIRE_BYTES)).fork();
+  writeInteger(writer, 1, revision);
+  if (digest !== null) writeBytes(writer, 2, digest);
+  writeString(writer, 3, clusterId);
+  writeInteger(writer, 4, raftTerm);
+  writer.ldelim();
 }
 
 function writeBody(writer: protobuf.Writer, record: JournalRecord): void {
@@ -73,7 +77,6 @@ function writeBody(writer: protobuf.Writer, record: JournalRecord): void {
       writer.uint32(tag(10, WIRE_BYTES)).fork();
       writeString(writer, 1, record.reason);
       writeString(writer, 2, record.evidence);
-      writeString(writer, 3, record.clusterId);
       writer.ldelim();
       writeSnapshotRef(writer, record.snapshot);
       return;
@@ -122,7 +125,7 @@ interface Fields {
   anchor: Anchor | null;
   node: string;
   entries: Entry[];
-  reset: { reason: string; evidence: string; clusterId: string } | null;
+  reset: { reason: string; evidence: string } | null;
   snapshot: SnapshotRef | null;
 }
 
@@ -170,25 +173,26 @@ function readBytesField(reader: protobuf.Reader, number: number, fields: Fields)
 
 function readAnchor(reader: protobuf.Reader): Anchor {
   const end = readEnd(reader);
-  let revision = 0;
-  let digest: Buffer = Buffer.alloc(0);
+  let [revision, raftTerm, clusterId] = [0, 0, ''];
+  let digest: Buffer | null = null;
   while (reader.pos < end) {
     const field = readInteger(reader);
     if (field === tag(1, WIRE_VARINT)) revision = readInteger(reader);
     else if (field === tag(2, WIRE_BYTES)) digest = readBytes(reader);
+    else if (field === tag(3, WIRE_BYTES)) clusterId = readString(reader);
+    else if (field === tag(4, WIRE_VARINT)) raftTerm = readInteger(reader);
     else skipField(reader, field);
   }
-  return { revision, digest };
+  return { revision, digest, clusterId, raftTerm };
 }
 
 function readReset(reader: protobuf.Reader): NonNullable<Fields['reset']> {
   const end = readEnd(reader);
-  const reset = { reason: '', evidence: '', clusterId: '' };
+  const reset = { reason: '', evidence: '' };
   while (reader.pos < end) {
     const field = readInteger(reader);
     if (field === tag(1, WIRE_BYTES)) reset.reason = readString(reader);
     else if (field === tag(2, WIRE_BYTES)) reset.evidence = readString(reader);
-    else if (field === tag(3, WIRE_BYTES)) reset.clusterId = readString(reader);
     else skipField(reader, field);
   }
   return reset;
@@ -211,8 +215,10 @@ function readSnapshotRef(reader: protobuf.Reader): SnapshotRef {
 
 function assemble(fields: Fields): JournalRecord {
   const { generation, term, previous, revision, time, anchor } = fields;
-  const base = { generation, term, previous, revision, time, anchor };
   const kind = KINDS[fields.kind];
+  if (kind === undefined || kind === 'unspecified') throw corrupt(`kind ${fields.kind} is not known to this version`);
+  if (anchor === null) throw corrupt('it has no anchor');
+  const base = { generation, term, previous, revision, time, anchor };
   switch (kind) {
     case 'term':
       return { kind, ...base, node: fields.node };
@@ -221,17 +227,14 @@ function assemble(fields: Fields): JournalRecord {
     case 'progress':
       return { kind, ...base };
     case 'reset': {
-      const { reason, evidence, clusterId } = fields.reset ?? { reason: '', evidence: '', clusterId: '' };
+      const { reason, evidence } = fields.reset ?? { reason: '', evidence: '' };
       const known = RESET_REASONS.find((candidate) => candidate === reason);
       if (known === undefined || fields.snapshot === null) throw corrupt('a reset has no known reason or no snapshot');
-      return { kind, ...base, reason: known, evidence, clusterId, snapshot: fields.snapshot };
+      return { kind, ...base, reason: known, evidence, snapshot: fields.snapshot };
     }
     case 'snapshot':
       if (fields.snapshot === null) throw corrupt('a snapshot record names no snapshot');
       return { kind, ...base, snapshot: fields.snapshot };
-    case 'unspecified':
-    case undefined:
-      throw corrupt(`kind ${fields.kind} is not known to this version`);
     default:
       return kind satisfies never;
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Entry, Journal, KeyValue, Position, ReadFrom, RecordDraft, StoredRecord } from '@tidemark/core';
+import { someAnchor } from '../some-anchor.js';
 
 /** The storage of one journal, as several nodes see it. */
 export interface JournalUnderTest {
@@ -32,12 +33,12 @@ export function entry(revision: number, valueBytes = 8): Entry {
 /** The entries `from` to `to`. */
 export function batch(from: number, to = from, valueBytes = 8): RecordDraft {
   const entries = Array.from({ length: to - from + 1 }, (_, index) => entry(from + index, valueBytes));
-  return { kind: 'batch', generation: GENERATION, revision: to, anchor: null, entries };
+  return { kind: 'batch', generation: GENERATION, revision: to, anchor: someAnchor, entries };
 }
 
 export function reset(revision: number, generation = GENERATION): RecordDraft {
   const snapshot = { id: `s${revision}`, position: { generation, revision }, keys: 1, bytes: 2, createdAt: 3 };
-  const why = { reason: 'first_start', evidence: 'a test', clusterId: '42' } as const;
+  const why = { reason: 'first_start', evidence: 'a test', anchor: someAnchor } as const;
   return { kind: 'reset', generation, revision, ...why, snapshot };
 }
 

@@ -1,0 +1,33 @@
+import { type HistoryLostError, SourceForeignError, type SourceIdentity, SourceRewoundError } from '@tidemark/core';
+import type { Journaled } from './overlap.js';
+
+const REMEDY =
+  'Check whether the source was restored from a backup, or whether source.endpoints name another cluster. Destinations hold until approved.';
+
+/**
+ * Identity before position: a source that is another cluster, or whose history was rewound, is recognised before its
+ * revision numbers are believed. Any one sign is enough, because each can be absent: a restored cluster usually keeps its
+ * cluster id (it is derived from member names, URLs and token); its raft term begins anew but may have been as low
+ * before; its revision may have been overtaken again. What none of the three shows is left to the overlap, which compares
+ * the content of the last journaled revision.
+ *
+ * @returns the error that describes what was seen, null when the source may be the one that was journaled
+ */
+export function historyBreak(journaled: Journaled, now: SourceIdentity): HistoryLostError | null {
+  const { anchor, revision } = journaled;
+  if (now.clusterId !== anchor.clusterId) {
+    const message = `The journal holds cluster ${anchor.clusterId}, the source is cluster ${now.clusterId}.`;
+    return new SourceForeignError({ message, remedy: REMEDY });
+  }
+  // 0: a member that has applied nothing since its restart does not know the term yet.
+  if (now.raftTerm > 0 && now.raftTerm < anchor.raftTerm) {
+    const message = `The source's raft term is ${now.raftTerm}, it was ${anchor.raftTerm} at revision ${anchor.revision}: the cluster was restored.`;
+    return new SourceRewoundError({ message, remedy: REMEDY });
+  }
+  if (now.revision < revision) {
+    // A watch at a revision that the source has not reached yet would wait silently until other content gets its number.
+    const message = `The source stands at revision ${now.revision}, the journal at ${revision}: its history was rewound.`;
+    return new SourceRewoundError({ message, remedy: REMEDY });
+  }
+  return null;
+}

@@ -1,0 +1,285 @@
+import {
+  type ApplyRequest,
+  type Checkpoint,
+  type Destination,
+  type KeyRange,
+  prefixRange,
+  TidemarkError,
+  type Write,
+} from '@tidemark/core';
+import { describe, expect, it } from 'vitest';
+
+/** One destination's storage, as several workers see it. */
+export interface DestinationUnderTest {
+  /** Another client of the same storage, without data and checkpoint at first. */
+  client(): Promise<Destination>;
+  /** Puts something that is not a checkpoint where the checkpoint belongs. */
+  garbleCheckpoint(): Promise<void>;
+}
+
+/** Makes an empty destination; the provider removes it when its tests are over. */
+export type OpenDestination = () => Promise<DestinationUnderTest>;
+
+/** What every implementation of the Destination contract has to do. */
+export function destinationConformance(name: string, open: OpenDestination): void {
+  describe(`${name} as a destination`, () => {
+    describe('comparing the checkpoint', () => comparing(open));
+    describe('writing', () => writing(open));
+    describe('reading', () => reading(open));
+  });
+}
+
+const unhurried = new AbortController().signal;
+const EVERYTHING_BELOW_K = prefixRange(Buffer.from('k'));
+
+function at(revision: number): Checkpoint {
+  return { journal: 'j', position: { generation: 1, revision }, resync: null, partial: null };
+}
+
+function put(key: string, value: string): Write {
+  return { kind: 'put', key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') };
+}
+
+function remove(key: string): Write {
+  return { kind: 'delete', key: Buffer.from(key, 'latin1') };
+}
+
+/** Moves the checkpoint from one revision (null: none) to the next one given. */
+function move(from: number | null, to: number, writes: readonly Write[] = []): ApplyRequest {
+  return { writes, expected: from === null ? null : at(from), next: at(to) };
+}
+
+async function contentOf(destination: Destination, range: KeyRange = EVERYTHING_BELOW_K): Promise<[string, string][]> {
+  const view = await destination.view(unhurried);
+  const content: [string, string][] = [];
+  for await (const page of view.range(range, unhurried)) {
+    for (const { key, value } of page) content.push([key.toString('latin1'), value.toString('latin1')]);
+  }
+  return content;
+}
+
+function comparing(open: OpenDestination): void {
+  it('writes the first checkpoint only where there is none', async () => {
+    const destination = await (await open()).client();
+    expect(await destination.checkpoint(unhurried)).toBeNull();
+    const early = await destination.apply(move(1, 2, [put('k', 'early')]), unhurried);
+    expect(early).toEqual({ outcome: 'superseded', found: null });
+    expect(await destination.apply(move(null, 1), unhurried)).toEqual({ outcome: 'applied' });
+    expect(await destination.checkpoint(unhurried)).toEqual(at(1));
+    const again = await destination.apply(move(null, 7, [put('k', 'late')]), unhurried);
+    expect(again).toEqual({ outcome: 'superseded', found: at(1) });
+    expect(await contentOf(destination)).toEqual([]);
+  });
+
+  it('lets one of two racers win and tells the other what it found', async () => {
+    const shared = await open();
+    const [one, two] = [await shared.client(), await shared.client()];
+    await one.apply(move(null, 1), unhurried);
+    const results = await Promise.all([
+      one.apply(move(1, 2, [put('k', 'one')]), unhurried),
+      two.apply(move(1, 3, [put('k', 'two')]), unhurried),
+    ]);
+    const won = results.findIndex(({ outcome }) => outcome === 'applied');
+    expect(results[1 - won]).toEqual({ outcome: 'superseded', found: at(2 + won) });
+    expect(await contentOf(two)).toEqual([['k', won === 0 ? 'one' : 'two']]);
+  });
+
+  it('answers a repeat with "already" and writes nothing again', async () => {
+    const destination = await (await open()).client();
+    await destination.apply(move(null, 1), unhurried);
+    const request = move(1, 2, [put('k', 'a')]);
+    expect(await destination.apply(request, unhurried)).toEqual({ outcome: 'applied' });
+    // Were the repeat to write, its value would stand there: a twin that ends at the same checkpoint.
+    const repeat = move(1, 2, [put('k', 'b')]);
+    expect(await destination.apply(repeat, unhurried)).toEqual({ outcome: 'already' });
+    expect(await contentOf(destination)).toEqual([['k', 'a']]);
+  });
+
+  it('writes nothing when superseded', async () => {
+    const destination = await (await open()).client();
+    await destination.apply(move(null, 5, [put('k1', 'a'), put('k2', 'b')]), unhurried);
+    const stale = move(4, 6, [put('k1', 'stale'), remove('k2'), put('k3', 'stale')]);
+    expect(await destination.apply(stale, unhurried)).toEqual({ outcome: 'superseded', found: at(5) });
+    expect(await contentOf(destination)).toEqual([
+      ['k1', 'a'],
+      ['k2', 'b'],
+    ]);
+    expect(await destination.checkpoint(unhurried)).toEqual(at(5));
+  });
+
+  it('tells checkpoints apart by journal, generation, resync and part, not by revision alone', async () => {
+    const destination = await (await open()).client();
+    const target = { generation: 1, revision: 5 };
+    const partial: Checkpoint = { ...at(5), partial: { revision: 6, writes: 3 } };
+    await destination.apply({ writes: [], expected: null, next: partial }, unhurried);
+    expect(await destination.checkpoint(unhurried)).toEqual(partial);
+    const others: Checkpoint[] = [
+      at(5),
+      { ...partial, journal: 'other' },
+      { ...partial, position: { generation: 2, revision: 5 } },
+      { ...partial, resync: { snapshot: 's', target, attempt: 1 } },
+      { ...partial, partial: { revision: 6, writes: 4 } },
+    ];
+    for (const expected of others) {
+      const result = await destination.apply({ writes: [put('k', 'x')], expected, next: at(9) }, unhurried);
+      expect(result).toEqual({ outcome: 'superseded', found: partial });
+    }
+    const resync: Checkpoint = { ...at(5), resync: { snapshot: 's', target, attempt: 1 } };
+    await destination.apply({ writes: [], expected: partial, next: resync }, unhurried);
+    // A resync's writes keep the mark.
+    const kept = await destination.apply({ writes: [put('k', 'y')], expected: resync, next: resync }, unhurried);
+    expect(kept).toEqual({ outcome: 'applied' });
+    expect(await destination.checkpoint(unhurried)).toEqual(resync);
+    expect(await contentOf(destination)).toEqual([['k', 'y']]);
+  });
+
+  it('refuses an unreadable checkpoint and does not overwrite it', async () => {
+    const shared = await open();
+    const destination = await shared.client();
+    await shared.garbleCheckpoint();
+    await expect(destination.checkpoint(unhurried)).rejects.toThrow(TidemarkError);
+    await expect(destination.view(unhurried)).rejects.toThrow(TidemarkError);
+    await expect(destination.apply(move(null, 1, [put('k', 'a')]), unhurried)).rejects.toThrow(TidemarkError);
+    await expect(destination.apply(move(1, 2, [put('k', 'a')]), unhurried)).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNREADABLE',
+    });
+    await expect(destination.checkpoint(unhurried)).rejects.toThrow(TidemarkError);
+  });
+}
+
+function writing(open: OpenDestination): void {
+  it('puts, deletes, and takes the delete of an absent key', async () => {
+    const destination = await (await open()).client();
+    await destination.apply(move(null, 1, [put('k1', 'a'), put('k2', 'b'), remove('k9')]), unhurried);
+    await destination.apply(move(1, 2, [put('k1', 'c'), remove('k2'), put('k3', '')]), unhurried);
+    expect(await contentOf(destination)).toEqual([
+      ['k1', 'c'],
+      ['k3', ''],
+    ]);
+  });
+
+  it('moves the checkpoint without any write', async () => {
+    const destination = await (await open()).client();
+    await destination.apply(move(null, 1, [put('k', 'a')]), unhurried);
+    expect(await destination.apply(move(1, 100), unhurried)).toEqual({ outcome: 'applied' });
+    expect(await destination.checkpoint(unhurried)).toEqual(at(100));
+  });
+
+  it('takes keys and values of any bytes', async () => {
+    const destination = await (await open()).client();
+    const bytes = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join('');
+    const keys = ['k\x00', 'k\x00\x00', 'k\xff', 'k\xff\xff', 'k__proto__', 'k/constructor', 'k\xc3\x28', `k${bytes}`];
+    await destination.apply(
+      move(
+        null,
+        1,
+        keys.map((key) => put(key, bytes)),
+      ),
+      unhurried,
+    );
+    const found = await contentOf(destination);
+    expect(new Map(found)).toEqual(new Map(keys.map((key) => [key, bytes])));
+    await destination.apply(move(1, 2, keys.map(remove)), unhurried);
+    expect(await contentOf(destination)).toEqual([]);
+  });
+
+  it('takes the first and the last of all keys, and __proto__', async () => {
+    const destination = await (await open()).client();
+    const keys = ['\x00', '\xff\xff', '__proto__'];
+    await destination.apply({ ...move(null, 1), writes: keys.map((key) => put(key, `of ${key}`)) }, unhurried);
+    for (const key of keys) {
+      expect(await contentOf(destination, prefixRange(Buffer.from(key, 'latin1')))).toEqual([[key, `of ${key}`]]);
+    }
+  });
+
+  it('shows as many writes as it allows in one state', async () => {
+    const destination = await (await open()).client();
+    const count = Math.min(4096, destination.limits.maxWrites);
+    expect(count).toBe(4096);
+    const key = (index: number) => `k${String(index).padStart(5, '0')}`;
+    const writes = Array.from({ length: count }, (_, index) => put(key(index), String(index)));
+    await destination.apply(move(null, 1), unhurried);
+    let done = false;
+    const applying = destination.apply(move(1, 2, writes), unhurried).finally(() => {
+      done = true;
+    });
+    const sizes = new Set<number>();
+    while (!done) sizes.add((await contentOf(destination)).length);
+    expect(await applying).toEqual({ outcome: 'applied' });
+    expect([...sizes].filter((size) => size !== 0 && size !== count)).toEqual([]);
+    expect((await contentOf(destination)).map(([name]) => name)).toEqual(writes.map((_, index) => key(index)));
+  });
+
+  it('takes a value of 1 MiB', async () => {
+    const destination = await (await open()).client();
+    const value = 'v'.repeat(1024 * 1024);
+    expect(await destination.apply(move(null, 1, [put('k', value)]), unhurried)).toEqual({ outcome: 'applied' });
+    const [found] = await contentOf(destination);
+    expect(found?.[1] === value).toBe(true);
+  });
+}
+
+function reading(open: OpenDestination): void {
+  it('shows data and checkpoint of one state, while writes go on', async () => {
+    const shared = await open();
+    const [writer, reader] = [await shared.client(), await shared.client()];
+    const values = (revision: number) => ['k1', 'k2', 'k3'].map((key) => put(key, String(revision)));
+    await writer.apply(move(null, 1, values(1)), unhurried);
+    let writtenTo = 1;
+    let stop = false;
+    const writes = (async () => {
+      for (; !stop; writtenTo++) await writer.apply(move(writtenTo, writtenTo + 1, values(writtenTo + 1)), unhurried);
+    })();
+    const seen = new Set<number>();
+    while (seen.size < 5) {
+      const view = await reader.view(unhurried);
+      const revision = view.checkpoint?.position.revision ?? 0;
+      // The view stays what it is while the destination moves on.
+      while (seen.size < 4 && writtenTo <= revision + 1) await new Promise(setImmediate);
+      const found: string[] = [];
+      for await (const page of view.range(EVERYTHING_BELOW_K, unhurried)) {
+        found.push(...page.map(({ value }) => value.toString()));
+      }
+      expect(found).toEqual(Array.from({ length: 3 }, () => String(revision)));
+      seen.add(revision);
+    }
+    stop = true;
+    await writes;
+  });
+
+  it('includes the start of a range, leaves out its end, and sorts by bytes', async () => {
+    const destination = await (await open()).client();
+    const keys = ['k', 'k\x00', 'k/a', 'k/a/', 'k/b', 'ka', 'k\x7f', 'k\x80', 'k\xff', 'l'];
+    await destination.apply(
+      move(
+        null,
+        1,
+        keys.toReversed().map((key) => put(key, 'v')),
+      ),
+      unhurried,
+    );
+    const range = async (start: string, end: string | null) => {
+      const bound = { start: Buffer.from(start, 'latin1'), end: end === null ? null : Buffer.from(end, 'latin1') };
+      return (await contentOf(destination, bound)).map(([key]) => key);
+    };
+    expect(await range('k', 'l')).toEqual(keys.slice(0, -1));
+    expect(await range('k/a', 'k/b')).toEqual(['k/a', 'k/a/']);
+    expect(await range('k\x80', null)).toEqual(['k\x80', 'k\xff', 'l']);
+    expect(await range('k0', 'k1')).toEqual([]);
+  });
+
+  it('reads across pages without a hole', async () => {
+    const destination = await (await open()).client();
+    const keys = Array.from({ length: 3000 }, (_, index) => `k${String(index).padStart(4, '0')}`);
+    const value = 'v'.repeat(300);
+    await destination.apply(
+      move(
+        null,
+        1,
+        keys.map((key) => put(key, value)),
+      ),
+      unhurried,
+    );
+    expect((await contentOf(destination)).map(([key]) => key)).toEqual(keys);
+  });
+}

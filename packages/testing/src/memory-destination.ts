@@ -1,0 +1,205 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  AmbiguousWriteError,
+  type ApplyLimits,
+  type ApplyRequest,
+  type ApplyResult,
+  type Checkpoint,
+  type Destination,
+  type DestinationView,
+  type KeyRange,
+  rangeContains,
+  TidemarkError,
+  UnavailableError,
+  type Write,
+} from '@tidemark/core';
+
+/**
+ * What goes wrong with one apply:
+ * - `refuse`: nothing happens, the destination cannot be reached.
+ * - `lose answer`: it takes effect, nobody answers, and the client sends it again, as the contract asks.
+ * - `ambiguous`: it takes effect, nobody answers, and nobody can be asked again.
+ */
+export type ApplyFault = 'refuse' | 'lose answer' | 'ambiguous';
+
+/** A transaction that took effect. */
+export type CommittedTransaction = ApplyRequest;
+
+/** A destination's whole content, as a backup holds it. */
+export interface DestinationBackup {
+  readonly checkpoint: Buffer | null;
+  readonly data: ReadonlyMap<string, Buffer>;
+}
+
+export interface MemoryDestinationOptions {
+  readonly limits?: ApplyLimits;
+  /** Keys per page of a view's range. */
+  readonly pageKeys?: number;
+}
+
+const DEFAULT_LIMITS: ApplyLimits = { maxWrites: 4096, maxBytes: 1024 * 1024 };
+
+/** What stands where the checkpoint belongs is not a checkpoint. */
+class UnreadableCheckpointError extends TidemarkError {
+  readonly code = 'CHECKPOINT_UNREADABLE';
+}
+
+/** A destination in memory, and the faults that tests need. Several workers may share one. */
+export class MemoryDestination implements Destination {
+  readonly limits: ApplyLimits;
+  /** Everything that took effect, in order; a restore does not shorten it. */
+  readonly log: CommittedTransaction[] = [];
+  /** Calls of `apply` so far; the first is number 1. */
+  applies = 0;
+  /** Asked before each apply, with its number. */
+  faultAt: (apply: number) => ApplyFault | null = () => null;
+  /** False: nothing can be read or written. */
+  available = true;
+  private readonly pageKeys: number;
+  private stored: Buffer | null = null;
+  private data = new Map<string, Buffer>();
+  private readonly written = new Map<string, number>();
+
+  constructor(options: MemoryDestinationOptions = {}) {
+    this.limits = options.limits ?? DEFAULT_LIMITS;
+    this.pageKeys = options.pageKeys ?? 100;
+  }
+
+  async checkpoint(signal: AbortSignal): Promise<Checkpoint | null> {
+    this.assertReachable(signal);
+    return decode(this.stored);
+  }
+
+  async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
+    // Requests travel: another worker's may arrive first.
+    await new Promise(setImmediate);
+    this.assertReachable(signal);
+    const fault = this.faultAt(++this.applies);
+    if (fault === 'refuse') throw unavailable();
+    const result = this.commit(request);
+    if (fault === 'ambiguous') {
+      throw new AmbiguousWriteError({ message: 'No answer came.', remedy: 'None needed: a test asked for this.' });
+    }
+    return fault === 'lose answer' ? this.commit(request) : result;
+  }
+
+  async view(signal: AbortSignal): Promise<DestinationView> {
+    this.assertReachable(signal);
+    const { data, pageKeys } = this;
+    const assertReachable = this.assertReachable.bind(this);
+    return {
+      checkpoint: decode(this.stored),
+      async *range(range, stop) {
+        const items = within(data, range);
+        for (let start = 0; start < items.length; start += pageKeys) {
+          await new Promise(setImmediate);
+          assertReachable(stop);
+          yield items.slice(start, start + pageKeys);
+        }
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    // Nothing to close.
+  }
+
+  /** How often a key was written, by puts and deletes. What etcd calls version counts since the last delete only. */
+  writesOf(key: string): number {
+    return this.written.get(key) ?? 0;
+  }
+
+  /** Live keys and values, a character for each byte. */
+  content(): Map<string, string> {
+    return new Map([...this.data].map(([key, value]) => [key, value.toString('latin1')]));
+  }
+
+  /** A write by somebody else, beside the checkpoint. */
+  write(key: string, value: string | null): void {
+    this.change([
+      value === null
+        ? { kind: 'delete', key: Buffer.from(key, 'latin1') }
+        : { kind: 'put', key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') },
+    ]);
+  }
+
+  /** Somebody writes his own things where the checkpoint belongs. */
+  garbleCheckpoint(): void {
+    this.stored = Buffer.from('not a checkpoint');
+  }
+
+  backup(): DestinationBackup {
+    return { checkpoint: this.stored, data: this.data };
+  }
+
+  restore(backup: DestinationBackup): void {
+    this.stored = backup.checkpoint;
+    this.data = new Map(backup.data);
+  }
+
+  private commit(request: ApplyRequest): ApplyResult {
+    const expected = encode(request.expected);
+    const next = encode(request.next);
+    if (!isDeepStrictEqual(this.stored, expected)) {
+      if (isDeepStrictEqual(this.stored, next)) return { outcome: 'already' };
+      return { outcome: 'superseded', found: decode(this.stored) };
+    }
+    this.change(request.writes);
+    for (const { key } of request.writes) {
+      const name = key.toString('latin1');
+      this.written.set(name, this.writesOf(name) + 1);
+    }
+    this.stored = next;
+    this.log.push(request);
+    return { outcome: 'applied' };
+  }
+
+  /** Views and backups keep the map they saw. */
+  private change(writes: readonly Write[]): void {
+    this.data = new Map(this.data);
+    for (const write of writes) {
+      const name = write.key.toString('latin1');
+      if (write.kind === 'put') this.data.set(name, Buffer.from(write.value));
+      else this.data.delete(name);
+    }
+  }
+
+  private assertReachable(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (!this.available) throw unavailable();
+  }
+}
+
+function within(data: ReadonlyMap<string, Buffer>, range: KeyRange): { key: Buffer; value: Buffer }[] {
+  return [...data]
+    .map(([name, value]) => ({ key: Buffer.from(name, 'latin1'), value }))
+    .filter(({ key }) => rangeContains(range, key))
+    .sort((a, b) => Buffer.compare(a.key, b.key));
+}
+
+function encode(checkpoint: Checkpoint | null): Buffer | null {
+  if (checkpoint === null) return null;
+  const { journal, position, resync, partial } = checkpoint;
+  return Buffer.from(JSON.stringify([journal, position.generation, position.revision, resync, partial]));
+}
+
+function decode(stored: Buffer | null): Checkpoint | null {
+  if (stored === null) return null;
+  try {
+    const [journal, generation, revision, resync, partial] = JSON.parse(stored.toString()) as [
+      string,
+      number,
+      number,
+      Checkpoint['resync'],
+      Checkpoint['partial'],
+    ];
+    return { journal, position: { generation, revision }, resync, partial };
+  } catch (cause) {
+    const message = 'What stands where the checkpoint belongs is not a checkpoint.';
+    throw new UnreadableCheckpointError({ message, remedy: 'None needed: a test asked for this.', cause });
+  }
+}
+
+function unavailable(): UnavailableError {
+  return new UnavailableError({ message: 'The destination is down.', remedy: 'None needed: a test asked for this.' });
+}

@@ -1,0 +1,228 @@
+import {
+  type Change,
+  type Entry,
+  type KeyRange,
+  type KeyValue,
+  NO_LEASE,
+  type PagedRead,
+  type Put,
+  rangeContains,
+  type Source,
+  SourceCompactedError,
+  SourceGapError,
+  type SourceIdentity,
+  UnavailableError,
+} from '@tidemark/core';
+
+/** A write to the source; a value of null deletes. */
+export interface SourceWrite {
+  readonly key: string;
+  readonly value: string | null;
+  readonly lease?: bigint;
+}
+
+export interface MemorySourceOptions {
+  readonly clusterId?: string;
+  /** Keys per page of a read. */
+  readonly pageKeys?: number;
+  /** Entries handed out together by a tail; asked each time. */
+  readonly burst?: () => number;
+}
+
+const REMEDY = 'None needed: a test asked for this.';
+
+/**
+ * An etcd cluster's history in memory, and the faults that tests need. Begins at revision 1, as an empty etcd does, so
+ * that its first write is revision 2.
+ */
+export class MemorySource implements Source {
+  /** False: identity and reads fail, tails break. Call `cut` to break those that wait. */
+  available = true;
+  /** A revision the source's watch loses, each time it is due. */
+  lost: number | null = null;
+  /** Awaited before a tail hands out what begins with this revision. */
+  beforeHandingOut: (revision: number) => Promise<void> | undefined = () => undefined;
+  /** Where tails were opened. */
+  readonly opened: number[] = [];
+  private entries: Entry[] = [];
+  private compacted = 0;
+  private cuts = 0;
+  private waiting = new Set<() => void>();
+
+  constructor(private readonly options: MemorySourceOptions = {}) {}
+
+  get revision(): number {
+    return 1 + this.entries.length;
+  }
+
+  put(key: string, value: string, lease = NO_LEASE): number {
+    return this.txn([{ key, value, lease }]);
+  }
+
+  delete(key: string): number {
+    return this.txn([{ key, value: null }]);
+  }
+
+  /** One transaction, one revision; each key at most once. Deletes of absent keys change nothing, as in etcd. */
+  txn(writes: readonly SourceWrite[]): number {
+    const live = this.live(this.revision);
+    const revision = this.revision + 1;
+    const changes = writes.flatMap((write) => toChange(write, live.get(write.key), revision));
+    if (changes.length > 0) this.entries.push({ revision, changes });
+    this.wake();
+    return this.revision;
+  }
+
+  /** Everything that happened from one revision to another, both inclusive. */
+  history(from = 2, to = this.revision): Entry[] {
+    return this.entries.slice(Math.max(0, from - 2), Math.max(0, to - 1));
+  }
+
+  /** Live keys and values at a revision, a character for each byte. */
+  content(revision = this.revision): Map<string, string> {
+    return new Map([...this.live(revision)].map(([key, { value }]) => [key, value.toString('latin1')]));
+  }
+
+  /** Forgets history before `revision`; deletes at `revision` itself go too, as in etcd before 3.5.20. */
+  compact(revision: number): void {
+    this.compacted = revision;
+  }
+
+  /** Comes back from a backup taken at `revision`: what happened since never happened, its numbers are given again. */
+  rewind(revision: number): void {
+    this.entries = this.entries.slice(0, revision - 1);
+    this.compacted = Math.min(this.compacted, revision);
+    this.cut();
+  }
+
+  /** Breaks every open tail. */
+  cut(): void {
+    this.cuts++;
+    this.wake();
+  }
+
+  async identity(signal: AbortSignal): Promise<SourceIdentity> {
+    this.assertReachable(signal);
+    return { clusterId: this.options.clusterId ?? '1', revision: this.revision, raftTerm: 2 };
+  }
+
+  async read(range: KeyRange, revision: number | undefined, signal: AbortSignal): Promise<PagedRead> {
+    this.assertReachable(signal);
+    const at = revision ?? this.revision;
+    if (at > this.revision) throw unavailable(`Revision ${at} is in the future.`);
+    return { revision: at, pages: this.pages(range, at, signal) };
+  }
+
+  async *tail(startRevision: number, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
+    this.opened.push(startRevision);
+    const cuts = this.cuts;
+    let next = startRevision;
+    while (!signal.aborted) {
+      await this.beforeHandingOut(next);
+      if (signal.aborted) return;
+      if (this.cuts !== cuts || !this.available) throw unavailable('The stream broke.');
+      if (next < this.compacted) throw compacted(next, this.compacted);
+      const due = this.due(next);
+      const last = due.at(-1);
+      if (last === undefined) {
+        await this.changed(signal);
+        continue;
+      }
+      next = last.revision + 1;
+      const kept = due.flatMap((entry) => this.kept(entry));
+      if (kept.length > 0) yield kept;
+    }
+  }
+
+  async close(): Promise<void> {
+    // Nothing to close.
+  }
+
+  /** What a tail hands out next; empty at the end of history. @throws SourceGapError */
+  private due(next: number): Entry[] {
+    const burst = this.options.burst?.() ?? this.revision;
+    const entries = this.history(next, Math.min(this.revision, next + burst - 1));
+    const lost = entries.findIndex(({ revision }) => revision === this.lost);
+    if (lost !== 0) return lost > 0 ? entries.slice(0, lost) : entries;
+    throw new SourceGapError({ message: `Revision ${this.lost} did not come.`, remedy: REMEDY });
+  }
+
+  /** What compaction leaves of a revision. */
+  private kept(entry: Entry): Entry[] {
+    if (entry.revision > this.compacted) return [entry];
+    const changes = entry.changes.filter(({ kind }) => kind === 'put');
+    return changes.length === 0 ? [] : [{ revision: entry.revision, changes }];
+  }
+
+  private async *pages(range: KeyRange, at: number, signal: AbortSignal): AsyncGenerator<readonly KeyValue[]> {
+    const size = this.options.pageKeys ?? 100;
+    const items = [...this.live(at).values()]
+      .filter(({ key }) => rangeContains(range, key))
+      .sort((a, b) => Buffer.compare(a.key, b.key));
+    for (let start = 0; start < items.length; start += size) {
+      this.assertReachable(signal);
+      if (at < this.compacted) throw compacted(at, this.compacted);
+      yield items.slice(start, start + size);
+    }
+  }
+
+  private live(revision: number): Map<string, KeyValue> {
+    const live = new Map<string, KeyValue>();
+    for (const { revision: modRevision, changes } of this.history(2, revision)) {
+      for (const change of changes) {
+        const name = change.key.toString('latin1');
+        if (change.kind === 'delete') live.delete(name);
+        else live.set(name, keyValue(change, modRevision));
+      }
+    }
+    return live;
+  }
+
+  private assertReachable(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (!this.available) throw unavailable('The source is down.');
+  }
+
+  private async changed(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  private wake(): void {
+    for (const resolve of [...this.waiting]) resolve();
+  }
+}
+
+function toChange({ key, value, lease }: SourceWrite, before: KeyValue | undefined, revision: number): Change[] {
+  const name = Buffer.from(key, 'latin1');
+  if (value === null) return before === undefined ? [] : [{ kind: 'delete', key: name }];
+  return [
+    {
+      kind: 'put',
+      key: name,
+      value: Buffer.from(value, 'latin1'),
+      createRevision: before?.createRevision ?? revision,
+      version: (before?.version ?? 0) + 1,
+      lease: lease ?? NO_LEASE,
+    },
+  ];
+}
+
+function keyValue({ key, value, createRevision, version, lease }: Put, modRevision: number): KeyValue {
+  return { key, value, createRevision, modRevision, version, lease };
+}
+
+function unavailable(message: string): UnavailableError {
+  return new UnavailableError({ message, remedy: REMEDY });
+}
+
+function compacted(revision: number, at: number): SourceCompactedError {
+  return new SourceCompactedError({ message: `Revision ${revision} is compacted, up to ${at}.`, remedy: REMEDY });
+}
