@@ -1,6 +1,7 @@
 import { ConfigError, configJsonSchema, TidemarkError } from '@tidemark/core';
 import { Command, CommanderError, Option } from 'commander';
 import { RequestFailedError } from './admin/client.js';
+import { approveCommand } from './commands/approve.js';
 import { CommandContext, type GlobalOptions } from './commands/context.js';
 import { type CatOptions, journalCatCommand, journalInfoCommand } from './commands/journal.js';
 import { type RunOptions, runCommand } from './commands/run.js';
@@ -53,6 +54,10 @@ function buildProgram(finish: (code: number) => void): Command {
     .command('verify <destination>')
     .description('compares a destination with the source at one position; exit code 1 when different')
     .action(action((context, destination: string) => verifyCommand(context, destination)));
+  program
+    .command('approve <destination>')
+    .description('lets go what a destination is held for: exactly what `status` shows')
+    .action(action((context, destination: string) => approveCommand(context, destination)));
   const journal = program.command('journal').description('looks into the journal');
   journal
     .command('info')

@@ -36,6 +36,7 @@ export type {
   Write,
 } from './contracts/destination.js';
 export type { Elector, Leadership } from './contracts/election.js';
+export type { SharedFacts } from './contracts/facts.js';
 export type {
   Anchor,
   BatchRecord,
@@ -49,6 +50,7 @@ export type {
   RecordDraft,
   ResetReason,
   ResetRecord,
+  Rewind,
   SnapshotRecord,
   SnapshotRef,
   SnapshotStore,

@@ -54,6 +54,7 @@ export function createMetrics(pipeline: string) {
     }),
     resets: counter('resets_total', 'Times that history had to begin anew.', ['reason']),
     fenced: counter('fenced_total', 'Writes that were refused because another writer was there first.', ['role']),
+    brakeHolds: counter('brake_holds_total', 'Times a destination was held.', ['destination', 'brake']),
     buildInfo: gauge('build_info', 'Always 1; the version is in the label.', ['version']),
   };
 }

@@ -28,6 +28,13 @@ const snapshotRef: fc.Arbitrary<SnapshotRef> = fc.record({
   position: fc.record({ generation: revision, revision }),
   keys: revision,
   bytes: revision,
+  rewind: fc.option(
+    fc.record({
+      generation: revision,
+      reason: fc.constantFrom('rewound' as const, 'foreign_source' as const),
+      evidence: text,
+    }),
+  ),
   createdAt: revision,
 });
 

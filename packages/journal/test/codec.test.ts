@@ -112,8 +112,11 @@ function entryAsPublished(entry: Batch['entries'][number]): Record<string, unkno
 }
 
 function snapshotAsPublished(snapshot: Snapshot): Record<string, unknown> {
-  const { id, position, keys, bytes, createdAt } = snapshot;
-  return { ...filled({ id }), ...decimal({ ...position, keys, bytes, createdUnixMs: createdAt }) };
+  const { id, position, keys, bytes, createdAt, rewind } = snapshot;
+  const common = { ...filled({ id }), ...decimal({ ...position, keys, bytes, createdUnixMs: createdAt }) };
+  if (rewind === null) return common;
+  const { generation, reason, evidence } = rewind;
+  return { ...common, rewind: { ...decimal({ generation }), ...filled({ reason, evidence }) } };
 }
 
 /** proto3 leaves defaults out of the wire, and a generic reader leaves them out of the object. */

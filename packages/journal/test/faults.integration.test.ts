@@ -28,7 +28,7 @@ function underTest(url: string): NatsUnderTest {
 
 function reset(): RecordDraft {
   const position = { generation: 1, revision: 0 };
-  const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0 };
+  const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0, rewind: null };
   return { kind: 'reset', ...position, reason: 'first_start', evidence: '', anchor: someAnchor, snapshot };
 }
 

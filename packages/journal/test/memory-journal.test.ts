@@ -18,7 +18,14 @@ describe('MemoryJournal', () => {
     const never = new AbortController().signal;
     const batch = (revision: number) =>
       ({ kind: 'batch', generation: 1, revision, anchor: someAnchor, entries: [{ revision, changes: [] }] }) as const;
-    const snapshot = { id: 's', position: { generation: 1, revision: 1 }, keys: 0, bytes: 0, createdAt: 0 };
+    const snapshot = {
+      id: 's',
+      position: { generation: 1, revision: 1 },
+      keys: 0,
+      bytes: 0,
+      createdAt: 0,
+      rewind: null,
+    };
     const first = await journal.takeOver(await journal.head(never), 1, 'a', never);
     const why = { reason: 'first_start', evidence: '', anchor: someAnchor } as const;
     await first.append({ kind: 'reset', generation: 1, revision: 1, ...why, snapshot });

@@ -4,6 +4,8 @@ import {
   type JournalWriter,
   type Logger,
   type ResetReason,
+  type Rewind,
+  type SnapshotRef,
   type Source,
 } from '@tidemark/core';
 import type { Journaled } from './overlap.js';
@@ -26,20 +28,26 @@ export interface ResetCause {
  * Begins a new generation: a complete snapshot of the source, then the reset record that names it. In this order: a crash
  * in between leaves a snapshot nobody names, the other order would leave a reset without content.
  *
+ * @param known the highest generation that is known from elsewhere; the new one is above it
  * @returns where the journal stands now
  */
 export async function beginGeneration(
   options: BaseOptions,
   writer: JournalWriter,
-  cause: ResetCause,
+  { cause, known }: { cause: ResetCause; known: number },
   signal: AbortSignal,
 ): Promise<Journaled> {
   const { source, journal, reserved, logger } = options;
-  const generation = (await lastGeneration(journal, writer, signal)) + 1;
+  const snapshots = await journal.snapshots.list(signal);
+  // A journal whose records have all aged out does not remember its generation; its snapshots do.
+  const generations = snapshots.map(({ position }) => position.generation);
+  const generation = Math.max(known, writer.position?.generation ?? 0, ...generations) + 1;
+  const rewind = rewindOf(cause, generation) ?? lastRewind(snapshots);
+
   const { clusterId, raftTerm } = await source.identity(signal);
   const read = await source.read(FULL_KEYSPACE, undefined, signal);
   const position = { generation, revision: read.revision };
-  const snapshot = await journal.snapshots.put(position, reserved.stripPages(read.pages), signal);
+  const snapshot = await journal.snapshots.put({ position, rewind }, reserved.stripPages(read.pages), signal);
   const anchor = { clusterId, raftTerm, revision: read.revision, digest: null };
   await writer.append({ kind: 'reset', ...position, ...cause, anchor, snapshot });
   logger.info(
@@ -47,12 +55,6 @@ export async function beginGeneration(
     'history begins with a new snapshot',
   );
   return { revision: read.revision, anchor };
-}
-
-/** A journal whose records have all aged out does not remember its generation; its snapshots do. */
-async function lastGeneration(journal: Journal, writer: JournalWriter, signal: AbortSignal): Promise<number> {
-  const snapshots = await journal.snapshots.list(signal);
-  return Math.max(writer.position?.generation ?? 0, ...snapshots.map(({ position }) => position.generation));
 }
 
 /**
@@ -63,8 +65,9 @@ export async function takeSnapshot(options: BaseOptions, writer: JournalWriter, 
   const { source, journal, reserved, logger } = options;
   const at = writer.position;
   if (at === null) return;
+  const rewind = lastRewind(await journal.snapshots.list(signal));
   const read = await source.read(FULL_KEYSPACE, at.revision, signal);
-  const snapshot = await journal.snapshots.put(at, reserved.stripPages(read.pages), signal);
+  const snapshot = await journal.snapshots.put({ position: at, rewind }, reserved.stripPages(read.pages), signal);
   const now = writer.position;
   if (now === null || now.generation !== at.generation) return;
   await writer.append({ kind: 'snapshot', ...now, snapshot });
@@ -72,15 +75,23 @@ export async function takeSnapshot(options: BaseOptions, writer: JournalWriter, 
   await removeUnreachable(journal, signal);
 }
 
+function rewindOf({ reason, evidence }: ResetCause, generation: number): Rewind | null {
+  return reason === 'rewound' || reason === 'foreign_source' ? { generation, reason, evidence } : null;
+}
+
+function lastRewind(snapshots: readonly SnapshotRef[]): Rewind | null {
+  const rewinds = snapshots.flatMap(({ rewind }) => rewind ?? []);
+  return rewinds.toSorted((a, b) => a.generation - b.generation).at(-1) ?? null;
+}
+
 async function removeUnreachable(journal: Journal, signal: AbortSignal): Promise<void> {
   const { first } = await journal.info(signal);
+  if (first === null) return;
   const snapshots = await journal.snapshots.list(signal);
-  const older = snapshots.slice(0, -1);
-  for (const { id, position } of older) {
+  for (const { id, position } of snapshots.slice(0, -1)) {
+    const { generation } = first.position;
     const reachable =
-      first === null ||
-      position.generation > first.position.generation ||
-      (position.generation === first.position.generation && position.revision >= first.previous);
+      position.generation > generation || (position.generation === generation && position.revision >= first.previous);
     if (!reachable) await journal.snapshots.remove(id, signal);
   }
 }

@@ -4,6 +4,7 @@ import {
   type Elector,
   FencedError,
   HistoryLostError,
+  InvariantError,
   type Journal,
   type JournalHead,
   type JournalWriter,
@@ -11,9 +12,11 @@ import {
   LeadershipLostError,
   type Logger,
   type Position,
+  type SharedFacts,
   type Source,
 } from '@tidemark/core';
 import { beginGeneration, type ResetCause } from './base.js';
+import { JournalHints, journalLoss } from './hint.js';
 import { historyBreak } from './identity.js';
 import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
@@ -27,6 +30,7 @@ export interface LeaderOptions {
   readonly source: Source;
   readonly journal: Journal;
   readonly elector: Elector;
+  readonly facts: SharedFacts;
   readonly reserved: ReservedKeys;
   /** Milliseconds between scheduled snapshots. */
   readonly snapshotEveryMs: number;
@@ -41,10 +45,20 @@ export async function runLeader(options: LeaderOptions, signal: AbortSignal): Pr
   await options.elector.lead((leadership) => new Term(options, leadership).run(), signal);
 }
 
+/** The journal while one writer holds it. */
+interface Tenure {
+  /** Identity of the journal. */
+  readonly journal: string;
+  readonly writer: JournalWriter;
+  /** The highest generation known from the hint; 0 without one. */
+  readonly known: number;
+}
+
 /** One leadership, from election to loss. Every fault inside it leads to the same place: take over again from the journal's head. */
 class Term {
   private readonly backoff = new Backoff({ initialMs: 100, maxMs: 5_000 });
   private readonly signal: AbortSignal;
+  private readonly hints: JournalHints;
   /** What the last attempt failed with, so that a lasting fault is logged once. */
   private trouble: string | null = null;
 
@@ -53,6 +67,7 @@ class Term {
     private readonly leadership: Leadership,
   ) {
     this.signal = leadership.signal;
+    this.hints = new JournalHints(options.facts);
   }
 
   async run(): Promise<void> {
@@ -84,40 +99,43 @@ class Term {
   private async journalSource(): Promise<void> {
     const { journal, node, observer } = this.options;
     await journal.open(this.signal);
+    const { id } = await journal.info(this.signal);
     const head = await journal.head(this.signal);
+    const hint = await this.hints.read(this.signal);
     await this.leadership.prove();
     const term = termFor(this.leadership.token, head);
     const writer = await journal.takeOver(head, term, node, this.signal);
     observer.tookOver(term);
-    let journaled = await this.startingPoint(head, writer);
+    const tenure: Tenure = { journal: id, writer, known: hint?.position.generation ?? 0 };
+    let journaled = await this.startingPoint(tenure, head, journalLoss(head, id, hint));
     while (!this.signal.aborted) {
       this.recovered(journaled);
       try {
-        await this.follow(writer, journaled);
+        await this.follow(tenure, journaled);
         return;
       } catch (error) {
         if (!(error instanceof HistoryLostError)) throw error;
-        journaled = await this.reset(writer, { reason: error.reason, evidence: error.message });
+        journaled = await this.reset(tenure, { reason: error.reason, evidence: error.message });
       }
     }
   }
 
-  private async startingPoint(head: JournalHead, writer: JournalWriter): Promise<Journaled> {
-    if (head.last === null) {
-      return await this.reset(writer, { reason: 'first_start', evidence: 'The journal was empty.' });
-    }
+  private async startingPoint(tenure: Tenure, head: JournalHead, loss: ResetCause | null): Promise<Journaled> {
+    if (loss !== null) return await this.reset(tenure, loss);
+    if (head.last === null) throw new InvariantError('a journal without a head can only begin with a reset');
     this.options.observer.journaled(head.last.position);
     return { revision: head.last.position.revision, anchor: head.last.anchor };
   }
 
-  private async follow(writer: JournalWriter, journaled: Journaled): Promise<void> {
+  private async follow({ journal, writer }: Tenure, journaled: Journaled): Promise<void> {
     const { source, reserved, observer } = this.options;
     const identity = await source.identity(this.signal);
     const broken = historyBreak(journaled, identity);
     if (broken !== null) throw broken;
     observer.received(identity.revision);
     const keeping = new AbortController();
-    const keeper = keepJournal(this.options, writer, AbortSignal.any([this.signal, keeping.signal]));
+    const care = { ...this.options, hints: this.hints, journalId: journal };
+    const keeper = keepJournal(care, writer, AbortSignal.any([this.signal, keeping.signal]));
     try {
       await pump({
         tail: (stop) =>
@@ -135,14 +153,16 @@ class Term {
     }
   }
 
-  private async reset(writer: JournalWriter, cause: ResetCause): Promise<Journaled> {
+  private async reset({ journal, writer, known }: Tenure, cause: ResetCause): Promise<Journaled> {
     const { logger, observer } = this.options;
     this.leadership.assertHeld();
     // Once per trouble: an attempt that fails and comes here again has been reported.
     if (this.trouble === null) logger.warn({ ...cause }, 'history begins anew, taking a snapshot of the source');
-    const journaled = await beginGeneration(this.options, writer, cause, this.signal);
+    const journaled = await beginGeneration(this.options, writer, { cause, known }, this.signal);
+    const position = positionOf(writer);
     observer.reset(cause.reason);
-    observer.journaled(positionOf(writer));
+    observer.journaled(position);
+    await this.hints.write({ journal, position }, this.signal);
     return journaled;
   }
 

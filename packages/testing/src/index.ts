@@ -25,10 +25,22 @@ export { MemorySource, type MemorySourceOptions, type SourceWrite } from './memo
 export { FaultProxy, type ProxyCounters } from './proxy.js';
 export { Random } from './random.js';
 export { type RawMessage, readRawJournal } from './raw-journal.js';
+export { RawNats } from './raw-nats.js';
+export type {
+  EtcdCluster,
+  EtcdClusterOptions,
+  NatsCluster,
+  NatsClusterOptions,
+  PeerFaults,
+} from './servers/cluster-contract.js';
 export { containerServers } from './servers/container/provider.js';
 export type {
+  EtcdAuth,
   EtcdOptions,
+  EtcdPermission,
   EtcdServer,
+  EtcdUser,
+  NatsDataCopy,
   NatsOptions,
   NatsServer,
   RedisOptions,

@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { aborted, sleep } from '@tidemark/core';
-import type { ProxyState } from './proxy.js';
-
-type Direction = 'toServer' | 'toClient';
+import type { Direction, ProxyState } from './proxy.js';
 
 interface Endpoints {
   readonly client: Socket;
@@ -51,7 +49,7 @@ export class ProxiedConnection {
 
   private async pump(from: Socket, to: Socket, direction: Direction): Promise<void> {
     for await (const piece of from as AsyncIterable<Buffer>) {
-      await this.hold();
+      await this.hold(direction);
       if (this.state.delayMs > 0) await sleep(this.state.delayMs, this.closing.signal);
       if (direction === 'toServer') this.watchRequest(piece);
       else if (this.losesReply()) continue;
@@ -59,15 +57,17 @@ export class ProxiedConnection {
       this.state.counters[direction === 'toServer' ? 'bytesToServer' : 'bytesToClient'] += piece.length;
       if (!to.write(piece)) await once(to, 'drain', { signal: this.closing.signal });
     }
-    await this.hold();
+    await this.hold(direction);
     to.end();
   }
 
   /** Waits while the proxy is a black hole. */
-  private async hold(): Promise<void> {
-    if (this.state.blackHole !== undefined) this.state.counters.held += 1;
-    while (this.state.blackHole !== undefined && !this.closing.signal.aborted) {
-      await aborted(AbortSignal.any([this.state.blackHole.signal, this.closing.signal]));
+  private async hold(direction: Direction): Promise<void> {
+    if (this.state.blackHoles[direction] !== undefined) this.state.counters.held += 1;
+    for (;;) {
+      const hole = this.state.blackHoles[direction];
+      if (hole === undefined || this.closing.signal.aborted) return;
+      await aborted(AbortSignal.any([hole.signal, this.closing.signal]));
     }
   }
 

@@ -19,13 +19,17 @@ export interface ProxyCounters {
   held: number;
 }
 
+export type Direction = 'toServer' | 'toClient';
+
+const BOTH: readonly Direction[] = ['toServer', 'toClient'];
+
 /** What all connections of one proxy share. */
 export interface ProxyState {
   readonly counters: ProxyCounters;
   /** Milliseconds that every piece waits, in either direction. */
   delayMs: number;
-  /** While set nothing passes; aborted when it does again. */
-  blackHole: AbortController | undefined;
+  /** While one is set nothing passes in its direction; aborted when it does again. */
+  readonly blackHoles: { toServer?: AbortController | undefined; toClient?: AbortController | undefined };
   /** Replies to drop: counts down at each piece, 1 is the next one. 0: none. */
   dropReplyIn: number;
   /** A request that contains these bytes silences the replies of its connection. */
@@ -47,7 +51,7 @@ export class FaultProxy implements AsyncDisposable {
       held: 0,
     },
     delayMs: 0,
-    blackHole: undefined,
+    blackHoles: {},
     dropReplyIn: 0,
     loseReplyTo: undefined,
   };
@@ -84,8 +88,10 @@ export class FaultProxy implements AsyncDisposable {
   forward(): void {
     this.refusing = false;
     Object.assign(this.state, { delayMs: 0, dropReplyIn: 0, loseReplyTo: undefined });
-    this.state.blackHole?.abort();
-    this.state.blackHole = undefined;
+    for (const direction of BOTH) {
+      this.state.blackHoles[direction]?.abort();
+      this.state.blackHoles[direction] = undefined;
+    }
   }
 
   /** Breaks all connections at once (RST). New ones are passed on. Returns how many there were. */
@@ -96,9 +102,11 @@ export class FaultProxy implements AsyncDisposable {
     return count;
   }
 
-  /** Nothing passes and nothing is closed, also on new connections, until `forward`. */
-  blackHole(): void {
-    this.state.blackHole ??= new AbortController();
+  /** Nothing passes and nothing is closed, also on new connections, until `forward`: both ways, or only one. */
+  blackHole(...directions: readonly Direction[]): void {
+    for (const direction of directions.length === 0 ? BOTH : directions) {
+      this.state.blackHoles[direction] ??= new AbortController();
+    }
   }
 
   /** Breaks all connections and turns new ones away, until `forward`. */
@@ -132,7 +140,8 @@ export class FaultProxy implements AsyncDisposable {
     if (this.server.listening) await once(this.server, 'close');
   }
 
-  private accept(client: Socket): void {
+  /** Takes a connection that somebody else accepted. */
+  accept(client: Socket): void {
     if (this.refusing) {
       this.state.counters.refused += 1;
       client.resetAndDestroy();

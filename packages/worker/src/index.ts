@@ -1,4 +1,5 @@
 export { EtcdDestination } from './destinations/etcd/destination.js';
+export { type Approval, type Hold, Holds } from './hold.js';
 export type { WorkerObserver } from './observer.js';
 export { countDifferences, type DifferenceCount, routeDifference, type SourceCopy } from './reconcile.js';
 export { Route } from './routes.js';

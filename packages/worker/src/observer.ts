@@ -1,9 +1,12 @@
 import type { DestinationState, Position } from '@tidemark/core';
+import type { Hold } from './hold.js';
 
 /** What a destination's worker tells about itself, for status and metrics. Calls are cheap and never throw. */
 export interface WorkerObserver {
   /** The state changed; `reason` is a sentence, null when the state explains itself. */
   state(state: DestinationState, reason: string | null): void;
+  /** The state became `held`, or still is. Ends with the next call of `state`. */
+  held(hold: Hold, reason: string): void;
   /** One transaction was committed. */
   applied(transaction: { readonly puts: number; readonly deletes: number; readonly seconds: number }): void;
   /** Everything up to here is applied; `time` is when its newest part was journaled (milliseconds since the epoch). */

@@ -7,7 +7,7 @@ import { Watcher } from '../measure/watcher.js';
 import type { Bench } from '../options.js';
 
 /** Milliseconds from the sending of a put to its arrival in a watch. */
-export interface Latency {
+interface Latency {
   readonly puts: number;
   readonly p50Ms: number;
   readonly p99Ms: number;

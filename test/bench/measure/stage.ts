@@ -5,7 +5,7 @@ import { CpuMeter, childWith } from './proc.js';
 
 export type PeerName = 'tidemark' | 'make-mirror';
 
-export const REPLICATED_PREFIX = '/conftool/';
+const REPLICATED_PREFIX = '/conftool/';
 
 interface StageParts {
   readonly servers: AsyncDisposable;

@@ -38,6 +38,8 @@ export async function fetchNodeStatus(
 
 export interface RequestOptions {
   readonly method?: 'GET' | 'POST';
+  /** Sent as JSON. */
+  readonly body?: object;
   readonly timeoutMs: number;
   readonly token?: string | undefined;
 }
@@ -49,12 +51,17 @@ export interface RequestOptions {
  */
 export async function requestNode(listen: string, path: string, options: RequestOptions): Promise<Response> {
   const url = `http://${listen}${path}`;
-  const headers = options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+  const headers = {
+    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+    ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const body = options.body === undefined ? null : JSON.stringify(options.body);
   let response: Response;
   try {
     response = await fetch(url, {
       method: options.method ?? 'GET',
       headers,
+      body,
       signal: AbortSignal.timeout(options.timeoutMs),
     });
   } catch (error) {

@@ -5,7 +5,7 @@ import { type Config, hasPrefix, type Logger, TidemarkError } from '@tidemark/co
 import { CannotCompareError } from '@tidemark/worker';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
-import { type Node, UnknownDestinationError } from '../daemon/node.js';
+import { type Node, NothingHeldError, UnknownDestinationError } from '../daemon/node.js';
 import { ListenError } from '../errors.js';
 import type { Problem } from './client.js';
 import { requestNode } from './client.js';
@@ -77,6 +77,13 @@ export class AdminServer {
     app.get('/v1/journal', async (c) => c.json(await view.journalInfo(c.req.raw.signal)));
     app.get('/v1/journal/records', (c) => this.streamRecords(c));
     app.post('/v1/destinations/:name/verify', async (c) => c.json(await this.verify(c)));
+    app.get('/v1/destinations/:name/hold', async (c) =>
+      c.json({ hold: await view.hold(c.req.param('name'), c.req.raw.signal) }),
+    );
+    app.post('/v1/destinations/:name/approve', async (c) => {
+      this.authorize(c);
+      return c.json({ approved: await view.approve(c.req.param('name'), await approvalOf(c), c.req.raw.signal) });
+    });
     app.post('/v1/step-down', async (c) => {
       this.authorize(c);
       return c.json(await this.stepDown(c));
@@ -147,6 +154,17 @@ export class AdminServer {
   }
 }
 
+/** What was shown, and who approves it. */
+async function approvalOf(c: Context): Promise<{ id: string; by: string }> {
+  const { id, by } = (await c.req.json()) as { id?: unknown; by?: unknown };
+  if (typeof id === 'string' && typeof by === 'string') return { id, by };
+  throw new BadRequestError({ message: 'id and by are missing.', remedy: 'Send {"id": "...", "by": "user@host"}.' });
+}
+
+class BadRequestError extends TidemarkError {
+  readonly code = 'BAD_REQUEST';
+}
+
 /** No node leads, so none can step down. */
 class NotLeadingError extends TidemarkError {
   readonly code = 'NO_LEADER';
@@ -156,10 +174,12 @@ class ForbiddenError extends TidemarkError {
   readonly code = 'FORBIDDEN';
 }
 
-function statusOf(error: TidemarkError): 403 | 404 | 409 | 503 {
+function statusOf(error: TidemarkError): 400 | 403 | 404 | 409 | 503 {
+  if (error instanceof BadRequestError) return 400;
   if (error instanceof ForbiddenError) return 403;
   if (error instanceof UnknownDestinationError) return 404;
-  if (error instanceof CannotCompareError || error instanceof NotLeadingError) return 409;
+  if (error instanceof CannotCompareError || error instanceof NotLeadingError || error instanceof NothingHeldError)
+    return 409;
   return 503;
 }
 

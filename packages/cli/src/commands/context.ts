@@ -38,7 +38,7 @@ export class CommandContext {
   }
 
   /** One request to the node that the configuration names. */
-  async request(path: string, options: Pick<RequestOptions, 'method'> = {}): Promise<Response> {
+  async request(path: string, options: Pick<RequestOptions, 'method' | 'body'> = {}): Promise<Response> {
     const { node } = this.config;
     const token = node.tokenFile === undefined ? undefined : readFileSync(node.tokenFile, 'utf8').trim();
     return await requestNode(node.listen, path, { ...options, timeoutMs: this.timeoutMs, token });

@@ -8,9 +8,10 @@ import {
   loadConfig,
   type Metrics,
   prefixRange,
+  type SharedFacts,
   type Source,
 } from '@tidemark/core';
-import { CoordinationSession, EtcdElector, NodeRegistry } from '@tidemark/etcd';
+import { CoordinationSession, EtcdElector, EtcdFacts, NodeRegistry } from '@tidemark/etcd';
 import { ReservedKeys, runLeader } from '@tidemark/leader';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
@@ -51,6 +52,7 @@ class Daemon {
   private readonly journal: Journal;
   private readonly session: CoordinationSession;
   private readonly registry: NodeRegistry;
+  private readonly facts: SharedFacts;
   private readonly destinations: Destinations;
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
@@ -68,7 +70,9 @@ class Daemon {
     metrics.buildInfo.set({ version: VERSION }, 1);
     this.source = openSource(config);
     this.journal = openJournal(config, logger);
-    this.session = new CoordinationSession(openCoordination(config), { leaseTtlMs: coordination.leaseTtl, logger });
+    const client = openCoordination(config);
+    this.facts = new EtcdFacts(client, prefix);
+    this.session = new CoordinationSession(client, { leaseTtlMs: coordination.leaseTtl, logger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
     const elector = (key: string) =>
       new EtcdElector(this.session, { prefix: `${prefix}${key}`, candidate: node.id, logger });
@@ -79,6 +83,7 @@ class Daemon {
     this.destinations = new Destinations({
       config,
       journal: this.journal,
+      facts: this.facts,
       elector,
       journalEnd: () => this.journalWatch.end,
       metrics,
@@ -136,6 +141,7 @@ class Daemon {
         source,
         journal,
         elector: this.leaderElector,
+        facts: this.facts,
         reserved: new ReservedKeys([prefixRange(Buffer.from(config.coordination.prefix))]),
         snapshotEveryMs: config.journal.snapshotEvery,
         progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
@@ -147,27 +153,11 @@ class Daemon {
   }
 
   private parts() {
-    const {
-      config,
-      source,
-      journal,
-      destinations,
-      leaderElector,
-      leaderStatus,
-      journalWatch,
-      sourceMonitor,
-      registry,
-    } = this;
+    const { config, source, journal, facts, registry, destinations } = this;
+    const { leaderElector, leaderStatus, journalWatch, sourceMonitor } = this;
     return {
-      config,
-      source,
-      journal,
-      destinations,
-      leaderElector,
-      leaderStatus,
-      journalWatch,
-      sourceMonitor,
-      registry,
+      ...{ config, source, journal, facts, registry, destinations },
+      ...{ leaderElector, leaderStatus, journalWatch, sourceMonitor },
     };
   }
 }

@@ -1,5 +1,5 @@
 import { DESTINATION_STATES, type DestinationState, type Metrics, type Position } from '@tidemark/core';
-import type { WorkerObserver } from '@tidemark/worker';
+import type { Hold, WorkerObserver } from '@tidemark/worker';
 
 /** One destination as its owner sees it; the JSON of `tidemark status`. */
 export interface DestinationReport {
@@ -14,7 +14,8 @@ export interface DestinationReport {
   /** RFC 3339: since when it is in this state. */
   readonly since: string;
   readonly reason: string | null;
-  readonly hold: null;
+  /** What it waits for approval of; null unless held. */
+  readonly hold: Hold | null;
   readonly appliedTransactions: number;
   readonly appliedChanges: number;
 }
@@ -30,6 +31,7 @@ export interface JournalEnd {
 export class DestinationStatus implements WorkerObserver {
   private state_: DestinationState = 'starting';
   private reason: string | null = null;
+  private hold: Hold | null = null;
   private since = new Date().toISOString();
   private position: Position = { generation: 0, revision: 0 };
   /** When the oldest change that is not applied was journaled; null when there is none. */
@@ -47,9 +49,16 @@ export class DestinationStatus implements WorkerObserver {
     if (state !== this.state_) this.since = new Date().toISOString();
     this.state_ = state;
     this.reason = reason;
+    if (state !== 'held') this.hold = null;
     const destination = this.identity.name;
     for (const each of DESTINATION_STATES)
       this.metrics.destinationState.set({ destination, state: each }, each === state ? 1 : 0);
+  }
+
+  held(hold: Hold, reason: string): void {
+    if (this.hold?.id !== hold.id) this.metrics.brakeHolds.inc({ destination: this.identity.name, brake: hold.brake });
+    this.hold = hold;
+    this.state('held', reason);
   }
 
   applied({ puts, deletes, seconds }: { puts: number; deletes: number; seconds: number }): void {
@@ -89,7 +98,7 @@ export class DestinationStatus implements WorkerObserver {
       ...lag,
       since: this.since,
       reason: this.reason,
-      hold: null,
+      hold: this.hold,
       appliedTransactions: this.transactions,
       appliedChanges: this.changes,
     };

@@ -5,11 +5,12 @@ import {
   type JournalRecord,
   type Metrics,
   type ReadFrom,
+  type SharedFacts,
   type Source,
   TidemarkError,
 } from '@tidemark/core';
 import type { NodeRegistry } from '@tidemark/etcd';
-import { type VerifyReport, verify } from '@tidemark/worker';
+import { type Hold, Holds, type VerifyReport, verify } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
 import { VERSION } from '../version.js';
@@ -17,6 +18,7 @@ import type { Destinations } from './destinations.js';
 import type { HopHealth, HopMonitor } from './hop-monitor.js';
 import type { JournalWatch } from './journal-watch.js';
 import type { LeaderStatus } from './leader-status.js';
+import type { OwnedDestination } from './owned-destination.js';
 import type { StepDownElector } from './step-down.js';
 
 /** Milliseconds another node gets to tell its status. */
@@ -26,6 +28,7 @@ export interface NodeParts {
   readonly config: Config;
   readonly source: Source;
   readonly journal: Journal;
+  readonly facts: SharedFacts;
   readonly destinations: Destinations;
   readonly leaderElector: StepDownElector;
   readonly leaderStatus: LeaderStatus;
@@ -38,6 +41,11 @@ export interface NodeParts {
 /** A destination name that the configuration does not have. */
 export class UnknownDestinationError extends TidemarkError {
   readonly code = 'UNKNOWN_DESTINATION';
+}
+
+/** What was to be approved is not, or no longer, what is held. */
+export class NothingHeldError extends TidemarkError {
+  readonly code = 'NOTHING_HELD';
 }
 
 /** The running node as the admin address sees it: status, and the verbs. */
@@ -95,14 +103,30 @@ export class Node {
   }
 
   async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
-    const owned = this.parts.destinations.find(name);
-    if (owned === null) {
-      throw new UnknownDestinationError({
-        message: `There is no destination "${name}".`,
-        remedy: `Use one of: ${this.parts.config.destinations.map((destination) => destination.name).join(', ')}.`,
+    const { destination, routes } = this.find(name);
+    return await verify(this.parts.source, destination, routes, signal);
+  }
+
+  /** What a destination waits for approval of; null when nothing. */
+  async hold(name: string, signal: AbortSignal): Promise<Hold | null> {
+    return await this.holds(name).current(signal);
+  }
+
+  /**
+   * Lets go exactly the hold that was shown.
+   * @throws NothingHeldError when there is none, or another one by now
+   */
+  async approve(name: string, approved: { id: string; by: string }, signal: AbortSignal): Promise<Hold> {
+    const holds = this.holds(name);
+    const hold = await holds.current(signal);
+    if (hold === null || hold.id !== approved.id) {
+      throw new NothingHeldError({
+        message: hold === null ? `${name} is not held.` : `${name} is held for another reason by now.`,
+        remedy: 'See `tidemark status`, and approve what it shows.',
       });
     }
-    return await verify(this.parts.source, owned.destination, owned.routes, signal);
+    await holds.approve({ ...approved, at: new Date().toISOString() }, signal);
+    return hold;
   }
 
   /** Address of the node that leads, null when none does. */
@@ -132,6 +156,19 @@ export class Node {
       yield record;
       if (sequence >= lastSequence) return;
     }
+  }
+
+  private holds(name: string): Holds {
+    return new Holds(this.parts.facts, this.find(name).config.name);
+  }
+
+  private find(name: string): OwnedDestination {
+    const owned = this.parts.destinations.find(name);
+    if (owned !== null) return owned;
+    throw new UnknownDestinationError({
+      message: `There is no destination "${name}".`,
+      remedy: `Use one of: ${this.parts.config.destinations.map((destination) => destination.name).join(', ')}.`,
+    });
   }
 
   private async peers(

@@ -8,6 +8,7 @@ import {
   type Logger,
   type Metrics,
   prefixRange,
+  type SharedFacts,
 } from '@tidemark/core';
 import { Route, runWorker } from '@tidemark/worker';
 import { openDestination } from './backends.js';
@@ -17,6 +18,7 @@ import { type HopHealth, HopMonitor } from './hop-monitor.js';
 export interface DestinationContext {
   readonly config: Config;
   readonly journal: Journal;
+  readonly facts: SharedFacts;
   readonly elector: (key: string) => Elector;
   readonly journalEnd: () => JournalEnd | null;
   readonly metrics: Metrics;
@@ -79,10 +81,11 @@ export class OwnedDestination {
     const identity = { name: config.name, kind: config.kind, owner: context.config.node.id };
     const status = new DestinationStatus(identity, context.metrics, context.journalEnd);
     this.status = status;
+    const parts = { name: config.name, journal: context.journal, facts: context.facts };
     logger.info('owning this destination');
     try {
       await Promise.all([
-        runWorker({ journal: context.journal, destination, routes, observer: status, logger }, signal),
+        runWorker({ ...parts, destination, routes, observer: status, logger }, signal),
         this.monitor.run(signal),
       ]);
     } finally {

@@ -12,6 +12,15 @@ export type ResetReason =
   | 'journal_lost'
   | 'snapshot_missing';
 
+/** History that was taken back: a source restored from a backup, or another cluster in its place. */
+export interface Rewind {
+  /** The generation that began with it. */
+  readonly generation: number;
+  readonly reason: Extract<ResetReason, 'rewound' | 'foreign_source'>;
+  /** What was seen, for the operator; no keys' values. */
+  readonly evidence: string;
+}
+
 /** A complete copy of the source at one position, kept beside the journal. */
 export interface SnapshotRef {
   readonly id: string;
@@ -21,6 +30,11 @@ export interface SnapshotRef {
   readonly bytes: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /**
+   * The last rewind before `position`, null when there was none. A destination from before it must not follow without
+   * approval; told here because the reset record may have aged out of the journal by then.
+   */
+  readonly rewind: Rewind | null;
 }
 
 /** What lets a reconnecting leader prove that the source still has the history that was journaled. */
@@ -175,7 +189,11 @@ export interface Journal {
 
 export interface SnapshotStore {
   /** Stores sorted pages under a new id; visible to `list` and `open` only when complete. */
-  put(position: Position, pages: AsyncIterable<readonly KeyValue[]>, signal: AbortSignal): Promise<SnapshotRef>;
+  put(
+    about: Pick<SnapshotRef, 'position' | 'rewind'>,
+    pages: AsyncIterable<readonly KeyValue[]>,
+    signal: AbortSignal,
+  ): Promise<SnapshotRef>;
   /** The keys of `range`, sorted, digest-checked. @throws SnapshotMissingError */
   open(id: string, range: KeyRange, signal: AbortSignal): AsyncIterable<readonly KeyValue[]>;
   /** Complete snapshots, oldest first. */

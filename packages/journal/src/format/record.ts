@@ -4,6 +4,7 @@ import {
   JournalCorruptError,
   type JournalRecord,
   type ResetReason,
+  type Rewind,
   type SnapshotRef,
 } from '@tidemark/core';
 import protobuf from 'protobufjs/minimal.js';
@@ -98,6 +99,13 @@ function writeSnapshotRef(writer: protobuf.Writer, ref: SnapshotRef): void {
   writeInteger(writer, 4, ref.keys);
   writeInteger(writer, 5, ref.bytes);
   writeInteger(writer, 6, ref.createdAt);
+  if (ref.rewind !== null) {
+    writer.uint32(tag(7, WIRE_BYTES)).fork();
+    writeInteger(writer, 1, ref.rewind.generation);
+    writeString(writer, 2, ref.rewind.reason);
+    writeString(writer, 3, ref.rewind.evidence);
+    writer.ldelim();
+  }
   writer.ldelim();
 }
 
@@ -201,16 +209,32 @@ function readReset(reader: protobuf.Reader): NonNullable<Fields['reset']> {
 function readSnapshotRef(reader: protobuf.Reader): SnapshotRef {
   const end = readEnd(reader);
   let id = '';
+  let rewind: Rewind | null = null;
   const numbers = [0, 0, 0, 0, 0, 0, 0];
   while (reader.pos < end) {
     const field = readInteger(reader);
     const number = field >>> 3;
     if (field === tag(1, WIRE_BYTES)) id = readString(reader);
+    else if (field === tag(7, WIRE_BYTES)) rewind = readRewind(reader);
     else if ((field & 7) === WIRE_VARINT && number < numbers.length) numbers[number] = readInteger(reader);
     else skipField(reader, field);
   }
   const [, , generation = 0, revision = 0, keys = 0, bytes = 0, createdAt = 0] = numbers;
-  return { id, position: { generation, revision }, keys, bytes, createdAt };
+  return { id, position: { generation, revision }, keys, bytes, createdAt, rewind };
+}
+
+function readRewind(reader: protobuf.Reader): Rewind {
+  const end = readEnd(reader);
+  let [generation, reason, evidence] = [0, '', ''];
+  while (reader.pos < end) {
+    const field = readInteger(reader);
+    if (field === tag(1, WIRE_VARINT)) generation = readInteger(reader);
+    else if (field === tag(2, WIRE_BYTES)) reason = readString(reader);
+    else if (field === tag(3, WIRE_BYTES)) evidence = readString(reader);
+    else skipField(reader, field);
+  }
+  if (reason !== 'rewound' && reason !== 'foreign_source') throw corrupt('a rewind has no known reason');
+  return { generation, reason, evidence };
 }
 
 function assemble(fields: Fields): JournalRecord {

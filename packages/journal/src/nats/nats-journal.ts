@@ -59,7 +59,7 @@ export class NatsJournal implements Journal {
   constructor(private readonly options: NatsJournalOptions) {
     this.log = (options.log ?? silentLogger).child({ part: 'journal' });
     this.snapshots = {
-      put: (position, pages, signal) => this.opened().snapshots.put(position, pages, signal),
+      put: (about, pages, signal) => this.opened().snapshots.put(about, pages, signal),
       open: (id, range, signal) => this.opened().snapshots.open(id, range, signal),
       list: (signal) => this.opened().snapshots.list(signal),
       remove: (id, signal) => this.opened().snapshots.remove(id, signal),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { JournalCorruptError, type KeyRange, rangesOverlap, type SnapshotRef } from '@tidemark/core';
+import { JournalCorruptError, type KeyRange, type Rewind, rangesOverlap, type SnapshotRef } from '@tidemark/core';
 
 /** One part object of a snapshot. It holds the keys from `first` to the `first` of the next part. */
 export interface PartRef {
@@ -42,6 +42,7 @@ interface ManifestJson {
   readonly keys?: unknown;
   readonly bytes?: unknown;
   readonly createdAt?: unknown;
+  readonly rewind?: { readonly generation?: unknown; readonly reason?: unknown; readonly evidence?: unknown } | null;
   readonly parts?: readonly { readonly first?: unknown; readonly keys?: unknown; readonly sha256?: unknown }[];
 }
 
@@ -57,10 +58,20 @@ export function decodeManifest(payload: Buffer): Manifest {
       keys: integer(part.keys),
       sha256: text(part.sha256),
     }));
-    return { ref: { id: text(json.id), position, ...sizes }, parts };
+    return { ref: { id: text(json.id), position, ...sizes, rewind: rewind(json.rewind) }, parts };
   } catch (error) {
     throw corrupt('The manifest of a snapshot cannot be read', error);
   }
+}
+
+function rewind(json: ManifestJson['rewind']): Rewind | null {
+  if (json === null || json === undefined) return null;
+  return { generation: integer(json.generation), reason: rewindReason(json.reason), evidence: text(json.evidence) };
+}
+
+function rewindReason(value: unknown): Rewind['reason'] {
+  if (value === 'rewound' || value === 'foreign_source') return value;
+  throw new TypeError('the reason of a rewind is missing');
 }
 
 function integer(value: unknown): number {

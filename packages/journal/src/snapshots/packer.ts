@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { InvariantError, type KeyValue, type Position } from '@tidemark/core';
+import { InvariantError, type KeyValue, type SnapshotRef } from '@tidemark/core';
 import { encodeSnapshotPart } from '../format/snapshot-part.js';
 import { type Manifest, type PartRef, sha256 } from './manifest.js';
 
@@ -27,7 +27,8 @@ export class SnapshotPacker {
   private keys = 0;
   private bytes = 0;
 
-  constructor(private readonly position: Position) {
+  constructor(private readonly about: Pick<SnapshotRef, 'position' | 'rewind'>) {
+    const { position } = about;
     this.id = `${position.generation}-${position.revision}-${randomBytes(4).toString('hex')}`;
   }
 
@@ -52,8 +53,8 @@ export class SnapshotPacker {
   }
 
   manifest(createdAt: number): Manifest {
-    const { id, position, keys, bytes, parts } = this;
-    return { ref: { id, position, keys, bytes, createdAt }, parts };
+    const { id, about, keys, bytes, parts } = this;
+    return { ref: { id, position: about.position, keys, bytes, createdAt, rewind: about.rewind }, parts };
   }
 
   private cut(): Part {

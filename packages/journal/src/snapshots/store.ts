@@ -1,7 +1,6 @@
 import {
   type KeyRange,
   type KeyValue,
-  type Position,
   rangeContains,
   SnapshotMissingError,
   type SnapshotRef,
@@ -25,9 +24,13 @@ export class BucketSnapshotStore implements SnapshotStore {
     private readonly orphanAgeMs = ORPHAN_AGE_MS,
   ) {}
 
-  async put(position: Position, pages: AsyncIterable<readonly KeyValue[]>, signal: AbortSignal): Promise<SnapshotRef> {
+  async put(
+    about: Pick<SnapshotRef, 'position' | 'rewind'>,
+    pages: AsyncIterable<readonly KeyValue[]>,
+    signal: AbortSignal,
+  ): Promise<SnapshotRef> {
     await this.sweep(signal);
-    const packer = new SnapshotPacker(position);
+    const packer = new SnapshotPacker(about);
     const storing = new OneAhead<void>();
     for await (const part of packed(packer, pages)) {
       signal.throwIfAborted();

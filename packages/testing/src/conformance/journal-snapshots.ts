@@ -19,7 +19,7 @@ export function snapshotConformance(open: OpenJournal): void {
     const shared = await open();
     const { snapshots } = await shared.node();
     const all = keyValues(KEYS, VALUE_BYTES);
-    const ref = await snapshots.put(at(7), pages(all), unhurried);
+    const ref = await snapshots.put({ position: at(7), rewind: null }, pages(all), unhurried);
     expect(ref).toMatchObject({ position: at(7), keys: KEYS, bytes: KEYS * (VALUE_BYTES + 11) });
     const other = (await shared.node()).snapshots;
     expect(await other.list(unhurried)).toEqual([ref]);
@@ -31,15 +31,15 @@ export function snapshotConformance(open: OpenJournal): void {
 
   it('stores an empty keyspace', async () => {
     const { snapshots } = await (await open()).node();
-    const ref = await snapshots.put(at(7), pages([]), unhurried);
+    const ref = await snapshots.put({ position: at(7), rewind: null }, pages([]), unhurried);
     expect(ref).toMatchObject({ keys: 0, bytes: 0 });
     expect(await read(snapshots, ref.id, FULL_KEYSPACE)).toEqual([]);
   });
 
   it('lists the oldest first, and forgets what is removed', async () => {
     const { snapshots } = await (await open()).node();
-    const older = await snapshots.put(at(7), pages(keyValues(10, 10)), unhurried);
-    const younger = await snapshots.put(at(9), pages(keyValues(10, 10)), unhurried);
+    const older = await snapshots.put({ position: at(7), rewind: null }, pages(keyValues(10, 10)), unhurried);
+    const younger = await snapshots.put({ position: at(9), rewind: null }, pages(keyValues(10, 10)), unhurried);
     expect(await snapshots.list(unhurried)).toEqual([older, younger]);
     await snapshots.remove(older.id, unhurried);
     await snapshots.remove('never-was', unhurried);
@@ -54,13 +54,13 @@ export function snapshotConformance(open: OpenJournal): void {
       yield keyValues(2000, VALUE_BYTES);
       throw new Error('the source went away');
     }
-    await expect(snapshots.put(at(7), broken(), unhurried)).rejects.toThrow('the source went away');
+    await expect(snapshots.put({ position: at(7), rewind: null }, broken(), unhurried)).rejects.toThrow('the source went away');
     expect(await snapshots.list(unhurried)).toEqual([]);
   });
 
   it('refuses keys that are not in order', async () => {
     const { snapshots } = await (await open()).node();
-    await expect(snapshots.put(at(7), pages(keyValues(5, 5).reverse()), unhurried)).rejects.toThrow(InvariantError);
+    await expect(snapshots.put({ position: at(7), rewind: null }, pages(keyValues(5, 5).reverse()), unhurried)).rejects.toThrow(InvariantError);
   });
 }
 

@@ -1,3 +1,5 @@
+import type { EtcdCluster, EtcdClusterOptions, NatsCluster, NatsClusterOptions } from './cluster-contract.js';
+
 /**
  * Real servers for tests, from one interface with two providers: local processes, and containers. A test that only
  * needs "an etcd" asks for one and does not know where it runs.
@@ -28,8 +30,42 @@ export interface EtcdOptions {
 export interface EtcdServer extends Server {
   /** `http://host:port`, as `endpoints` of a configuration wants it. */
   readonly url: string;
-  /** Runs etcdctl (v3 API) against this server and returns its standard output. Independent of the code under test. */
+  /**
+   * Runs etcdctl (v3 API) against this server and returns its standard output. Independent of the code under test. Once
+   * `enableAuth` was called it runs as root.
+   */
   etcdctl(args: readonly string[], input?: string | Buffer): Promise<Buffer>;
+  /** Creates the users and turns authentication on, for the whole cluster. */
+  enableAuth(auth: EtcdAuth): Promise<void>;
+  /** Writes a snapshot of this server's store into a file of this machine. */
+  snapshotSave(file: string): Promise<void>;
+  /**
+   * What operators do after a disaster: stops the server, restores the snapshot into a new data directory under the same
+   * name, cluster token and URLs, and starts it again. The cluster id stays, revisions and the raft term go back.
+   *
+   * @param flags more flags of `snapshot restore`, which win over our own, e.g. `['--initial-cluster-token=other']`, or
+   *   `['--bump-revision=1000', '--mark-compacted']` on etcd >= 3.4.27.
+   * @throws TestServerError for a member of a cluster, which can only be restored as a whole, and in a container.
+   */
+  restoreFrom(file: string, flags?: readonly string[]): Promise<void>;
+}
+
+export interface EtcdAuth {
+  readonly rootPassword: string;
+  readonly users?: readonly EtcdUser[];
+}
+
+/** A user with a role of the same name. */
+export interface EtcdUser {
+  readonly name: string;
+  readonly password: string;
+  readonly permissions: readonly EtcdPermission[];
+}
+
+export interface EtcdPermission {
+  readonly right: 'read' | 'write' | 'readwrite';
+  /** The empty prefix is the whole keyspace. */
+  readonly prefix: string;
 }
 
 export interface NatsOptions {
@@ -44,6 +80,19 @@ export interface NatsServer extends Server {
   readonly monitorUrl: string;
   /** Replaces the additional configuration lines; they count from the next start. */
   configure(configuration: readonly string[]): Promise<void>;
+  /**
+   * Copies the JetStream data as a kill -9 at one moment would leave them: a running server is frozen meanwhile.
+   *
+   * @throws TestServerError in a container.
+   */
+  copyData(): Promise<NatsDataCopy>;
+  /** Kills the server, puts an earlier copy in the place of its data, and starts it again. A copy can be used often. */
+  restoreData(copy: NatsDataCopy): Promise<void>;
+}
+
+/** What a nats-server had stored at one moment. It is removed together with the server. */
+export interface NatsDataCopy {
+  readonly directory: string;
 }
 
 export interface RedisOptions {
@@ -61,4 +110,8 @@ export interface Servers extends AsyncDisposable {
   etcd(options?: EtcdOptions): Promise<EtcdServer>;
   nats(options?: NatsOptions): Promise<NatsServer>;
   redis(options?: RedisOptions): Promise<RedisServer>;
+  /** A cluster with a leader. Containers cannot: TestServerError. */
+  etcdCluster(options?: EtcdClusterOptions): Promise<EtcdCluster>;
+  /** A cluster whose JetStream takes streams with as many replicas as it has servers. Containers cannot: TestServerError. */
+  natsCluster(options?: NatsClusterOptions): Promise<NatsCluster>;
 }

@@ -1,15 +1,38 @@
 import type { EtcdServer, NatsServer, RedisServer, Server } from './contract.js';
+import { turnAuthOn } from './etcd-auth.js';
 import { runEtcdctl } from './etcdctl.js';
 
 /** What a provider does to one server, wherever it runs. */
 export type Lifecycle = Omit<Server, 'address'>;
 
-export function etcdHandle(port: number, life: Lifecycle): EtcdServer {
+/** The members of one cluster share it: authentication is a matter of the whole cluster. */
+export interface EtcdAccess {
+  rootPassword: string | undefined;
+}
+
+export interface EtcdParts {
+  readonly life: Lifecycle;
+  readonly restoreFrom: EtcdServer['restoreFrom'];
+  readonly access?: EtcdAccess;
+}
+
+export function etcdHandle(port: number, parts: EtcdParts): EtcdServer {
+  const { life, restoreFrom, access = { rootPassword: undefined } } = parts;
   const url = `http://127.0.0.1:${port}`;
+  const etcdctl = (args: readonly string[], input?: string | Buffer): Promise<Buffer> =>
+    runEtcdctl({ endpoint: url, args, input, rootPassword: access.rootPassword });
   return {
     ...handle(port, life),
     url,
-    etcdctl: (args, input) => runEtcdctl({ endpoint: url, args, input }),
+    etcdctl,
+    restoreFrom,
+    enableAuth: async (auth) => {
+      await turnAuthOn(etcdctl, auth);
+      access.rootPassword = auth.rootPassword;
+    },
+    snapshotSave: async (file) => {
+      await etcdctl(['snapshot', 'save', file]);
+    },
   };
 }
 
@@ -18,16 +41,18 @@ export interface NatsPorts {
   readonly monitorPort: number;
 }
 
-export function natsHandle(
-  { port, monitorPort }: NatsPorts,
-  configure: NatsServer['configure'],
-  life: Lifecycle,
-): NatsServer {
+export interface NatsParts extends Pick<NatsServer, 'configure' | 'copyData' | 'restoreData'> {
+  readonly life: Lifecycle;
+}
+
+export function natsHandle({ port, monitorPort }: NatsPorts, parts: NatsParts): NatsServer {
   return {
-    ...handle(port, life),
+    ...handle(port, parts.life),
     url: `nats://127.0.0.1:${port}`,
     monitorUrl: `http://127.0.0.1:${monitorPort}`,
-    configure,
+    configure: (lines) => parts.configure(lines),
+    copyData: () => parts.copyData(),
+    restoreData: (copy) => parts.restoreData(copy),
   };
 }
 

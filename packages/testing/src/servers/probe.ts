@@ -40,6 +40,12 @@ export async function etcdAnswers(port: number): Promise<boolean> {
   return (await httpBody(`http://127.0.0.1:${port}/health`))?.includes('"health":"true"') ?? false;
 }
 
+/** A server of a cluster serves clients, whether or not its JetStream has a leader. */
+export async function natsListens(port: number, monitorPort: number): Promise<boolean> {
+  const serving = (await httpBody(`http://127.0.0.1:${monitorPort}/varz`)) !== undefined;
+  return serving && ((await tcpAnswer(port))?.startsWith('INFO ') ?? false);
+}
+
 /** `/healthz` speaks for JetStream, and may answer before the client port is open. */
 export async function natsAnswers(port: number, monitorPort: number): Promise<boolean> {
   const healthy = (await httpBody(`http://127.0.0.1:${monitorPort}/healthz`))?.includes('ok') ?? false;

@@ -1,5 +1,6 @@
 import { type ContainerRuntimeClient, getContainerRuntimeClient } from 'testcontainers';
 import type { BinaryName } from '../binary.js';
+import type { EtcdCluster, NatsCluster } from '../cluster-contract.js';
 import type {
   EtcdOptions,
   EtcdServer,
@@ -9,6 +10,7 @@ import type {
   RedisServer,
   Servers,
 } from '../contract.js';
+import { TestServerError } from '../errors.js';
 import { etcdHandle, natsHandle, redisHandle } from '../handles.js';
 import { natsConfiguration } from '../nats-configuration.js';
 import { freePort } from '../ports.js';
@@ -42,7 +44,7 @@ class ContainerServers implements Servers {
       readyMessage: /ready to serve client requests/,
       answers: () => etcdAnswers(port),
     });
-    return etcdHandle(port, container);
+    return etcdHandle(port, { life: container, restoreFrom: () => refuse('restoring an etcd from a snapshot') });
   }
 
   async nats(options: NatsOptions = {}): Promise<NatsServer> {
@@ -57,7 +59,15 @@ class ContainerServers implements Servers {
     });
     const configure = (lines: readonly string[]): Promise<void> =>
       container.write(NATS_CONFIGURATION, natsConfiguration(listeners, lines));
-    return natsHandle({ port, monitorPort }, configure, container);
+    return natsHandle(
+      { port, monitorPort },
+      {
+        life: container,
+        configure,
+        copyData: () => refuse("copying a nats-server's data"),
+        restoreData: () => refuse("rolling a nats-server's data back"),
+      },
+    );
   }
 
   async redis(options: RedisOptions = {}): Promise<RedisServer> {
@@ -76,6 +86,14 @@ class ContainerServers implements Servers {
     return redisHandle(port, container);
   }
 
+  etcdCluster(): Promise<EtcdCluster> {
+    return refuse('an etcd cluster');
+  }
+
+  natsCluster(): Promise<NatsCluster> {
+    return refuse('a NATS cluster');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.started.map((container) => container.remove()));
   }
@@ -87,6 +105,14 @@ class ContainerServers implements Servers {
     this.started.push(container);
     return container;
   }
+}
+
+/** Faults between members and changes of data directories need processes and files of this machine. */
+async function refuse(what: string): Promise<never> {
+  throw new TestServerError({
+    message: `${what} is not possible with servers in containers`,
+    remedy: 'Use localServers() in this test.',
+  });
 }
 
 async function connect(): Promise<ContainerRuntimeClient> {

@@ -1,29 +1,34 @@
-import { join } from 'node:path';
-import { binary } from '../binary.js';
 import type { EtcdOptions, EtcdServer } from '../contract.js';
 import { etcdHandle } from '../handles.js';
 import { freePort } from '../ports.js';
 import { etcdAnswers } from '../probe.js';
-import { ServerProcess } from './server-process.js';
+import { DEFAULT_NAME, EtcdProcess } from './etcd-process.js';
+import type { Site } from './site.js';
 
-/** One single-member cluster. `directory` is its own and stays over restarts. */
-export async function startEtcd(directory: string, options: EtcdOptions): Promise<EtcdServer> {
-  const [port, peerPort] = [await freePort(), await freePort()];
-  const url = `http://127.0.0.1:${port}`;
+/** One single-member cluster. */
+export async function startEtcd({ directory, atEnd }: Site, options: EtcdOptions): Promise<EtcdServer> {
+  const [clientPort, peerPort] = [await freePort(), await freePort()];
   const peerUrl = `http://127.0.0.1:${peerPort}`;
-  const args = [
-    ...['--name', 'default', '--data-dir', join(directory, 'etcd')],
-    ...['--listen-client-urls', url, '--advertise-client-urls', url],
-    ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-    ...['--initial-cluster', `default=${peerUrl}`],
-    ...(options.flags ?? []),
-  ];
-  const process = new ServerProcess({
-    name: 'etcd',
-    command: binary('etcd'),
-    args: () => args,
-    ready: () => etcdAnswers(port),
+  const etcd = new EtcdProcess(
+    {
+      name: DEFAULT_NAME,
+      directory,
+      clientPort,
+      peerPort,
+      peerUrl,
+      initialCluster: `${DEFAULT_NAME}=${peerUrl}`,
+      flags: options.flags ?? [],
+    },
+    () => etcdAnswers(clientPort),
+  );
+  atEnd(() => etcd.server.kill());
+  await etcd.server.start();
+  return etcdHandle(clientPort, {
+    life: etcd.server,
+    restoreFrom: async (file, flags = []) => {
+      await etcd.server.stop();
+      await etcd.restore(file, flags);
+      await etcd.server.start();
+    },
   });
-  await process.start();
-  return etcdHandle(port, process);
 }

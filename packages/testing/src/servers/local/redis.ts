@@ -6,9 +6,10 @@ import { redisHandle } from '../handles.js';
 import { freePort } from '../ports.js';
 import { redisAnswers } from '../probe.js';
 import { ServerProcess } from './server-process.js';
+import type { Site } from './site.js';
 
 /** One Redis with an append-only file, so that a kill loses nothing that was acknowledged. */
-export async function startRedis(directory: string, options: RedisOptions): Promise<RedisServer> {
+export async function startRedis({ directory, atEnd }: Site, options: RedisOptions): Promise<RedisServer> {
   const port = await freePort();
   const data = join(directory, 'redis');
   await mkdir(data, { recursive: true });
@@ -24,6 +25,7 @@ export async function startRedis(directory: string, options: RedisOptions): Prom
     args: () => args,
     ready: () => redisAnswers(port),
   });
+  atEnd(() => process.kill());
   await process.start();
   return redisHandle(port, process);
 }

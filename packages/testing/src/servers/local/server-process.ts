@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@tidemark/core';
 import { tied } from '../../../../../scripts/lib/tied.mjs';
+import { until } from '../../wait.js';
 import { TestServerError } from '../errors.js';
 import type { Lifecycle } from '../handles.js';
 import { OutputRing } from '../output.js';
@@ -30,6 +32,7 @@ export class PortTakenError extends TestServerError {}
 /** One server as a child process that can be killed, stopped, frozen and started again. */
 export class ServerProcess implements Lifecycle {
   private child: ChildProcess | undefined;
+  private paused = false;
   private outputClosed: Promise<void> = Promise.resolve();
   private readonly output = new OutputRing();
 
@@ -40,6 +43,7 @@ export class ServerProcess implements Lifecycle {
     this.output.clear();
     const child = this.spawn();
     this.child = child;
+    this.paused = false;
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!(await this.what.ready()) || hasEnded(child)) {
       if (hasEnded(child)) {
@@ -64,10 +68,25 @@ export class ServerProcess implements Lifecycle {
 
   async pause(): Promise<void> {
     this.signal('SIGSTOP');
+    this.paused = true;
   }
 
   async resume(): Promise<void> {
     this.signal('SIGCONT');
+    this.paused = false;
+  }
+
+  /** Does some work while the process, if there is one, does nothing; afterwards it is as it was before. */
+  async whileStill<T>(work: () => Promise<T>): Promise<T> {
+    const { pid } = this;
+    if (pid === undefined || this.paused) return await work();
+    this.signal('SIGSTOP');
+    try {
+      await until(() => isStopped(pid), { everyMs: 1, describe: `${this.what.name} to be frozen` });
+      return await work();
+    } finally {
+      this.signal('SIGCONT');
+    }
   }
 
   /** Process id, undefined while it is not running. */
@@ -123,6 +142,11 @@ export class ServerProcess implements Lifecycle {
 
 function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+/** A signal is on its way for a moment. The state is the first letter after the name in parentheses. */
+async function isStopped(pid: number): Promise<boolean> {
+  return (await readFile(`/proc/${pid}/stat`, 'latin1')).includes(') T ');
 }
 
 function endedHow(child: ChildProcess): string {

@@ -1,0 +1,12 @@
+/**
+ * Small facts that the nodes of a pipeline share and that outlive each of them. Names are paths such as
+ * `destinations/codfw/hold`; a fact is a JSON text of at most a few KiB.
+ */
+export interface SharedFacts {
+  /** Null when there is no such fact. @throws UnavailableError */
+  read(name: string, signal: AbortSignal): Promise<string | null>;
+  /** @throws UnavailableError */
+  write(name: string, fact: string, signal: AbortSignal): Promise<void>;
+  /** @throws UnavailableError */
+  remove(name: string, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import type { SharedFacts } from '@tidemark/core';
+import type { EtcdClient } from '../client/client.js';
+import { RANGE, TXN } from '../client/methods.js';
+
+/**
+ * Facts as keys of the coordination etcd, without a lease. Written rarely: where coordination lives in the source, every
+ * write comes back through the tail.
+ */
+export class EtcdFacts implements SharedFacts {
+  /** `prefix` ends with "/". */
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly prefix: string,
+  ) {}
+
+  async read(name: string, signal: AbortSignal): Promise<string | null> {
+    const { kvs } = await this.client.call(RANGE, { key: this.key(name) }, { kind: 'read', signal });
+    return kvs[0]?.value.toString('utf8') ?? null;
+  }
+
+  async write(name: string, fact: string, signal: AbortSignal): Promise<void> {
+    const put = { key: this.key(name), value: Buffer.from(fact) };
+    await this.client.call(TXN, { success: [{ request_put: put }] }, { kind: 'write', repeatable: true, signal });
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const request = { success: [{ request_delete_range: { key: this.key(name) } }] };
+    await this.client.call(TXN, request, { kind: 'write', repeatable: true, signal });
+  }
+
+  private key(name: string): Buffer {
+    return Buffer.from(this.prefix + name);
+  }
+}

@@ -1,0 +1,130 @@
+import { until } from '../../wait.js';
+import type { NatsCluster, NatsClusterOptions } from '../cluster-contract.js';
+import type { NatsServer } from '../contract.js';
+import { freePort } from '../ports.js';
+import { httpBody, natsAnswers, natsListens } from '../probe.js';
+import { NatsProcess } from './nats-process.js';
+import { PeerNetwork, peerFaults } from './peer-network.js';
+import type { Site } from './site.js';
+
+const DEFAULT_SERVERS = 3;
+/** Elections take 4 to 9 s in nats-server, and the first ones run while servers still join. */
+const LEADER_TIMEOUT_MS = 60_000;
+
+interface Ports {
+  readonly port: number;
+  readonly monitorPort: number;
+  readonly routePort: number;
+}
+
+/** Servers whose routes go through a PeerNetwork. */
+export async function startNatsCluster(site: Site, options: NatsClusterOptions): Promise<NatsCluster> {
+  const ports: Ports[] = [];
+  for (let count = options.servers ?? DEFAULT_SERVERS; count > 0; count -= 1) {
+    ports.push({ port: await freePort(), monitorPort: await freePort(), routePort: await freePort() });
+  }
+  const processes: NatsProcess[] = [];
+  const network = await PeerNetwork.start(
+    ports.map(({ routePort }, index) => ({ port: routePort, pid: () => processes[index]?.server.pid })),
+  );
+  site.atEnd(() => network[Symbol.asyncDispose]());
+  processes.push(...createProcesses(site, ports, network));
+  for (const process of processes) await process.configure(options.configuration ?? []);
+  await Promise.all(processes.map(({ server }) => server.start()));
+  const cluster = handleOf(processes, network);
+  await untilReplicated(cluster, ports);
+  return cluster;
+}
+
+function createProcesses({ directory, atEnd }: Site, ports: readonly Ports[], network: PeerNetwork): NatsProcess[] {
+  return ports.map(({ port, monitorPort, routePort }, index) => {
+    const name = serverName(index);
+    const routes = network.addresses
+      .filter((_address, other) => other !== index)
+      .map((other) => `"nats-route://${other}"`);
+    const fixed = [
+      `server_name: ${name}`,
+      // Servers tell each other where to find a third one: that must be its proxy as well.
+      `cluster: { name: test, listen: "127.0.0.1:${routePort}", advertise: "${network.addresses[index] ?? ''}"`,
+      `  routes: [${routes.join(', ')}] }`,
+    ];
+    const process = new NatsProcess({ name, directory, port, monitorPort, fixed }, () =>
+      natsListens(port, monitorPort),
+    );
+    atEnd(() => process.server.kill());
+    return process;
+  });
+}
+
+function serverName(index: number): string {
+  return `server${index + 1}`;
+}
+
+function handleOf(processes: readonly NatsProcess[], network: PeerNetwork): NatsCluster {
+  const servers = processes.map((process) => process.handle());
+  const agreed = (what: string, believedLeader: (server: NatsServer) => Promise<string | undefined>) =>
+    agreedLeader({ servers, network, what, believedLeader });
+  return {
+    ...peerFaults(servers, network),
+    servers,
+    urls: servers.map(({ url }) => url),
+    leader: () => agreed('the meta group', async (server) => (await jetStream(server))?.meta_cluster?.leader),
+    streamLeader: (stream) => agreed(`stream ${stream}`, (server) => believedStreamLeader(server, stream)),
+  };
+}
+
+/** Streams with replicas can be made once the meta leader knows all servers and every server knows it. */
+async function untilReplicated(cluster: NatsCluster, ports: readonly Ports[]): Promise<void> {
+  await cluster.leader();
+  await until(
+    async () => {
+      const ready = ports.map(({ port, monitorPort }) => natsAnswers(port, monitorPort));
+      const sizes = cluster.servers.map(async (server) => (await jetStream(server))?.meta_cluster?.cluster_size);
+      return (
+        (await Promise.all(ready)).every(Boolean) && (await Promise.all(sizes)).every((size) => size === ports.length)
+      );
+    },
+    { timeoutMs: LEADER_TIMEOUT_MS, describe: `JetStream on all of ${ports.length} servers` },
+  );
+}
+
+interface JetStreamView {
+  readonly meta_cluster?: { readonly leader?: string; readonly cluster_size?: number };
+  readonly account_details?: readonly {
+    readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
+  }[];
+}
+
+async function jetStream(server: NatsServer, query = ''): Promise<JetStreamView | undefined> {
+  const body = await httpBody(`${server.monitorUrl}/jsz${query}`);
+  return body === undefined ? undefined : (JSON.parse(body) as JetStreamView);
+}
+
+async function believedStreamLeader(server: NatsServer, stream: string): Promise<string | undefined> {
+  const view = await jetStream(server, '?accounts=true&streams=true');
+  const streams = (view?.account_details ?? []).flatMap(({ stream_detail = [] }) => stream_detail);
+  return streams.find(({ name }) => name === stream)?.cluster?.leader;
+}
+
+interface Vote {
+  readonly servers: readonly NatsServer[];
+  readonly network: PeerNetwork;
+  readonly what: string;
+  readonly believedLeader: (server: NatsServer) => Promise<string | undefined>;
+}
+
+/** The one that most servers, itself among them, take for the leader. */
+async function agreedLeader({ servers, network, what, believedLeader }: Vote): Promise<NatsServer> {
+  let beliefs: (string | undefined)[] = [];
+  return await until(
+    async () => {
+      beliefs = await Promise.all(servers.map(believedLeader));
+      return servers.find((_server, index) => {
+        const name = serverName(index);
+        const votes = beliefs.filter((belief) => belief === name).length;
+        return beliefs[index] === name && votes > servers.length / 2 && !network.isIsolated(index);
+      });
+    },
+    { timeoutMs: LEADER_TIMEOUT_MS, describe: () => `a leader of ${what}; servers believe in ${beliefs.join(', ')}` },
+  );
+}
