@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, StepError } from './run.mjs';
 
@@ -9,15 +9,18 @@ const NEVER_UNPACKED = new Set(['libc6', 'libc-bin', 'libc6-dev']);
 
 /**
  * apt with its own lists and cache below `work`, so that an ordinary user can use it and the machine's state stays as it
- * is. Sources, keys and proxies are the machine's own, and so is the list of what is installed.
+ * is. Keys and proxies are the machine's own, and so are the list of what is installed and, unless others are given as
+ * `{ name, content }`, the sources.
  */
 export class AptState {
-  constructor(work, remedy) {
+  constructor(work, remedy, sources) {
     this.work = work;
     this.remedy = remedy;
-    for (const directory of ['state/lists/partial', 'cache/archives/partial', 'archives']) {
+    this.sources = sources;
+    for (const directory of ['state/lists/partial', 'cache/archives/partial', 'sources']) {
       mkdirSync(join(work, directory), { recursive: true });
     }
+    for (const { name, content } of sources ?? []) writeFileSync(join(work, 'sources', name), content);
   }
 
   /** Reads the configured sources. A broken third-party source does not matter here: what is missing shows later. */
@@ -35,11 +38,18 @@ export class AptState {
 
   /** Paths of the downloaded packages. */
   async download(packages) {
-    const directory = join(this.work, 'archives');
+    const directory = mkdtempSync(join(this.work, 'archives-'));
     await this.must(['download', ...packages], { cwd: directory });
     return readdirSync(directory)
       .filter((file) => file.endsWith('.deb'))
       .map((file) => join(directory, file));
+  }
+
+  /** Versions of a package that the sources offer; [] when they do not know it. */
+  async versions(name) {
+    const { output } = await this.apt(['madison', name], { program: 'apt-cache' });
+    const lines = output.split('\n').map((line) => line.split('|').map((column) => column.trim()));
+    return [...new Set(lines.filter(([found]) => found === name).map(([, version]) => version))];
   }
 
   async must(args, options) {
@@ -49,11 +59,14 @@ export class AptState {
     throw new StepError(`apt-get ${args.join(' ')} ended with code ${code}\n${update}${output.trimEnd()}`, this.remedy);
   }
 
-  apt(args, options = {}) {
+  apt(args, { program = 'apt-get', ...options } = {}) {
     const settings = {
       'Dir::State': join(this.work, 'state'),
       'Dir::State::status': DPKG_STATUS,
       'Dir::Cache': join(this.work, 'cache'),
+      ...(this.sources === undefined
+        ? {}
+        : { 'Dir::Etc::sourcelist': '/dev/null', 'Dir::Etc::sourceparts': join(this.work, 'sources') }),
       'Acquire::Languages': 'none',
       'Acquire::Retries': '3',
       'Debug::NoLocking': 'true',
@@ -62,6 +75,6 @@ export class AptState {
     };
     const flags = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
     const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
-    return run('apt-get', ['-q', ...flags, ...args], { env, limitMs: 10 * 60_000, ...options });
+    return run(program, ['-q', ...flags, ...args], { env, limitMs: 10 * 60_000, ...options });
   }
 }

@@ -7,7 +7,7 @@ import { mustRun, run, StepError } from './run.mjs';
 import { unpackedLibraries, unpackedProgram, unpackedRoot } from './unpacked.mjs';
 
 /** The distribution's package of each binary, and how to ask the binary for its version. */
-const PACKAGES = {
+export const PACKAGES = {
   etcd: { package: 'etcd-server', version: ['--version'] },
   etcdctl: { package: 'etcd-client', version: ['version'] },
   'nats-server': { package: 'nats-server', version: ['--version'] },

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { ROOT } from './checkout.mjs';
+
+export const NO_TESTS = Object.freeze({ passed: 0, failed: 0, skipped: 0 });
 
 /** Counts of one tier from vitest's JSON report; a run that left none, or ended badly, counts as one failure. */
 export function tierTotals(reportFile, code) {
   const report = readReport(reportFile);
-  const totals = { passed: 0, failed: 0, skipped: 0 };
+  const totals = { ...NO_TESTS };
   if (report !== undefined) {
     totals.passed = report.numPassedTests;
     totals.skipped = report.numPendingTests + report.numTodoTests;
@@ -24,6 +28,17 @@ export function addTotals(left, right) {
 
 export function formatTotals({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/** Full names of the tests that failed, and paths of the files that failed as a whole. */
+export function failedNames(reportFile) {
+  const files = readReport(reportFile)?.testResults ?? [];
+  return files.flatMap(({ name, status, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    const where = relative(ROOT, name);
+    if (failed.length > 0) return failed.map(({ fullName }) => `${where}: ${fullName}`);
+    return status === 'failed' ? [where] : [];
+  });
 }
 
 /** Files that failed as a whole: they do not import, or a hook threw. Their tests are not among the failed ones. */

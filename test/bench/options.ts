@@ -29,7 +29,7 @@ export interface Options {
 }
 
 export const USAGE = `npm run bench -- [--quick] [--case NAME] [--profile]
-  --quick      a tenth of every size; results are printed and not kept
+  --quick      a tenth of every size, no targets; results are printed and not kept
   --case NAME  one case: ${CASES.join(', ')}; may be given several times
   --profile    runs the Tidemark node under V8's profiler and prints where its time goes; results are not kept`;
 

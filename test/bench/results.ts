@@ -27,6 +27,19 @@ export interface Results extends Figures {
   readonly targets: readonly Target[];
 }
 
+/** Share of the processor time used during the measurements that went to programs which have no part in them. */
+export function disturbance({ baseSync, liveBurst, rawLimit }: Figures): number {
+  const runs = [baseSync?.tidemark, baseSync?.makeMirror, liveBurst?.tidemark, liveBurst?.makeMirror, rawLimit];
+  let [all, elsewhere] = [0, 0];
+  for (const run of runs) {
+    for (const [user, seconds] of Object.entries(run?.cpuSeconds ?? {})) {
+      all += seconds;
+      if (user === 'elsewhere') elsewhere += seconds;
+    }
+  }
+  return all === 0 ? 0 : elsewhere / all;
+}
+
 /** What Tidemark promises of its speed. Missing one is reported and fails nothing: machines differ. */
 export interface Target {
   readonly target: string;

@@ -5,6 +5,7 @@ import { approveCommand } from './commands/approve.js';
 import { CommandContext, type GlobalOptions } from './commands/context.js';
 import { type CatOptions, journalCatCommand, journalInfoCommand } from './commands/journal.js';
 import { type RunOptions, runCommand } from './commands/run.js';
+import { snapshotCreateCommand, snapshotListCommand } from './commands/snapshot.js';
 import { statusCommand } from './commands/status.js';
 import { stepDownCommand } from './commands/step-down.js';
 import { verifyCommand } from './commands/verify.js';
@@ -70,6 +71,12 @@ function buildProgram(finish: (code: number) => void): Command {
     .option('--to <revision>', 'last source revision')
     .option('--prefix <prefix>', 'only changes of keys with this prefix')
     .action(action((context, options: CatOptions) => journalCatCommand(context, options)));
+  const snapshot = program.command('snapshot').description('complete copies of the source, kept beside the journal');
+  snapshot.command('list').description('all that are stored, oldest first').action(action(snapshotListCommand));
+  snapshot
+    .command('create')
+    .description('makes the leader take one now; allow it time with --timeout')
+    .action(action(snapshotCreateCommand));
   program.command('step-down').description('makes the leader hand over').action(action(stepDownCommand));
   return program;
 }

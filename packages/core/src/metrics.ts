@@ -30,6 +30,15 @@ export function createMetrics(pipeline: string) {
     term: gauge('term', 'Fencing token of the leader, as this node last saw it in the journal.'),
     sourceRevision: gauge('source_revision', 'Newest revision of the source that the leader has seen.'),
     journalRevision: gauge('journal_revision', 'Source revision of the last journal record.'),
+    sourceHeadroom: gauge(
+      'source_headroom_revisions',
+      'Revisions between the newest journaled one and the newest compacted one at the source.',
+    ),
+    journalHeadroom: gauge(
+      'journal_headroom_seconds',
+      'Time until retention of the journal would remove what the destination needs next.',
+      ['destination'],
+    ),
     journalBytes: gauge('journal_bytes', 'Bytes the journal occupies.'),
     destinationRevision: gauge('destination_revision', 'Source revision a destination has reached.', ['destination']),
     destinationLagRevisions: gauge('destination_lag_revisions', 'Journal revision minus destination revision.', [

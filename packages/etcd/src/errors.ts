@@ -55,10 +55,7 @@ const TOKEN = verdict(
  */
 const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ['required revision has been compacted', verdict(SourceCompactedError, 'Nothing to do: a new base is taken.')],
-  [
-    'required revision is a future revision',
-    verdict(SourceRewoundError, 'Was this cluster restored from a backup?'),
-  ],
+  ['required revision is a future revision', verdict(SourceRewoundError, 'Was this cluster restored from a backup?')],
   [
     'database space exceeded',
     verdict(DestinationFullError, 'Compact and defragment this cluster, then disarm its NOSPACE alarm.'),

@@ -1,8 +1,8 @@
 import { InvariantError, type KeyRange, type KeyValue, keyAfter, type PagedRead } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
-import { RANGE } from './client/methods.js';
+import { RANGE_PAGE } from './client/methods.js';
 import { TO_THE_END } from './watch/watch.js';
-import type { RangeResponse } from './wire/responses.js';
+import type { RangePage } from './wire/range-page.js';
 
 /** etcd builds a page in memory, and so do we; a few of these are affordable on both sides. */
 const AIM_PAGE_BYTES = 4 * 1024 * 1024;
@@ -12,8 +12,6 @@ const FIRST_PAGE_KEYS = 1_000;
  * 400,000 keys of 200 bytes took 6.4 s in pages of 10,000, and 3.8 s in pages of 20,000.
  */
 const MAX_PAGE_KEYS = 20_000;
-/** Besides key and value: revisions, version, lease, tags. */
-const KEY_OVERHEAD_BYTES = 32;
 /** Pages are larger than other answers, and an old server may walk a million keys first. */
 const PAGE_TIMEOUT_MS = 30_000;
 
@@ -35,7 +33,7 @@ export async function readPages(client: EtcdClient, options: PagesOptions, signa
 }
 
 interface PagesFrom {
-  readonly first: RangeResponse;
+  readonly first: RangePage;
   readonly range: KeyRange;
   readonly revision: number;
 }
@@ -54,7 +52,7 @@ async function* pagesFrom(
       const next = followUp(client, { page, range, revision }, readAhead.signal);
       // Its error belongs to the pull that waits for it, which may come much later or never.
       next?.catch(() => undefined);
-      if (page.kvs.length > 0) yield page.kvs;
+      yield* page.slices();
       if (next === null) return;
       page = await next;
     }
@@ -69,27 +67,24 @@ async function* pagesFrom(
 /** Starts reading the page behind `page`; null when that was the last one. */
 function followUp(
   client: EtcdClient,
-  { page, range, revision }: { page: RangeResponse; range: KeyRange; revision: number },
+  { page, range, revision }: { page: RangePage; range: KeyRange; revision: number },
   signal: AbortSignal,
-): Promise<RangeResponse> | null {
-  const last = page.kvs.at(-1);
+): Promise<RangePage> | null {
+  const { lastKey } = page;
   if (!page.more) return null;
-  if (last === undefined) throw new InvariantError('etcd sent an empty page and says that more keys follow');
-  return readPage(client, { range, revision, start: keyAfter(last.key), limit: keysForNextPage(page.kvs) }, signal);
+  if (lastKey === null) throw new InvariantError('etcd sent an empty page and says that more keys follow');
+  return readPage(client, { range, revision, start: keyAfter(lastKey), limit: keysForNextPage(page) }, signal);
 }
 
-function keysForNextPage(kvs: readonly KeyValue[]): number {
-  let bytes = 0;
-  for (const kv of kvs) bytes += KEY_OVERHEAD_BYTES + kv.key.length + kv.value.length;
-  const keys = Math.floor((AIM_PAGE_BYTES * kvs.length) / bytes);
-  return Math.min(Math.max(keys, 1), MAX_PAGE_KEYS);
+function keysForNextPage({ keys, bytes }: RangePage): number {
+  return Math.min(Math.max(Math.floor((AIM_PAGE_BYTES * keys) / bytes), 1), MAX_PAGE_KEYS);
 }
 
 function readPage(
   client: EtcdClient,
   { range, revision, start, limit }: PagesOptions & { start: Buffer; limit: number },
   signal: AbortSignal,
-): Promise<RangeResponse> {
+): Promise<RangePage> {
   const request = {
     key: start,
     range_end: range.end ?? TO_THE_END,
@@ -99,5 +94,5 @@ function readPage(
     sort_target: 'Key',
     sort_order: 'Ascend',
   } as const;
-  return client.call(RANGE, request, { kind: 'read', timeoutMs: PAGE_TIMEOUT_MS, signal });
+  return client.call(RANGE_PAGE, request, { kind: 'read', timeoutMs: PAGE_TIMEOUT_MS, signal });
 }

@@ -5,12 +5,12 @@ import {
   type PagedRead,
   type Source,
   type SourceIdentity,
-  UnavailableError,
 } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { RANGE } from './client/methods.js';
+import { compactedRevision } from './compacted.js';
 import { readPages } from './pages.js';
-import { RevisionAssembler } from './watch/revisions.js';
+import { follow } from './watch/follow.js';
 import { watch } from './watch/watch.js';
 
 /** An etcd cluster as a source of history. Reads only; reconnecting a broken tail is the caller's job. */
@@ -28,20 +28,15 @@ export class EtcdSource implements Source {
     return readPages(this.client, { range, revision }, signal);
   }
 
-  async *tail(startRevision: number, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
-    const assembler = new RevisionAssembler(startRevision);
-    for await (const responses of watch(this.client, { range: FULL_KEYSPACE, startRevision }, signal)) {
-      const entries: Entry[] = [];
-      try {
-        for (const response of responses) assembler.accept(response, entries);
-      } catch (error) {
-        if (error instanceof UnavailableError) this.client.avoid();
-        // What came before the fault is whole and in order.
-        if (entries.length > 0) yield entries;
-        throw error;
-      }
-      if (entries.length > 0) yield entries;
-    }
+  tail(startRevision: number, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+    const { client } = this;
+    const open = (from: number, stop: AbortSignal) =>
+      watch(client, { range: FULL_KEYSPACE, startRevision: from }, stop);
+    return follow({ open, startRevision, distrust: () => client.avoid() }, signal);
+  }
+
+  compactedRevision(signal: AbortSignal): Promise<number> {
+    return compactedRevision(this.client, signal);
   }
 
   async close(): Promise<void> {

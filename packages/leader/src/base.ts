@@ -1,5 +1,6 @@
 import {
   FULL_KEYSPACE,
+  InvariantError,
   type Journal,
   type JournalWriter,
   type Logger,
@@ -60,19 +61,25 @@ export async function beginGeneration(
 /**
  * Stores a snapshot of the journal's present position and announces it, then removes snapshots that the journal can no
  * longer extend. The newest one always stays.
+ * @throws InvariantError when the journal has not begun, or begins anew meanwhile
  */
-export async function takeSnapshot(options: BaseOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
+export async function takeSnapshot(
+  options: BaseOptions,
+  writer: JournalWriter,
+  signal: AbortSignal,
+): Promise<SnapshotRef> {
   const { source, journal, reserved, logger } = options;
   const at = writer.position;
-  if (at === null) return;
+  if (at === null) throw new InvariantError('a journal that has not begun has nothing to take a snapshot of');
   const rewind = lastRewind(await journal.snapshots.list(signal));
   const read = await source.read(FULL_KEYSPACE, at.revision, signal);
   const snapshot = await journal.snapshots.put({ position: at, rewind }, reserved.stripPages(read.pages), signal);
   const now = writer.position;
-  if (now === null || now.generation !== at.generation) return;
+  if (now?.generation !== at.generation) throw new InvariantError('a new generation began while a snapshot was taken');
   await writer.append({ kind: 'snapshot', ...now, snapshot });
   logger.info({ ...at, keys: snapshot.keys, bytes: snapshot.bytes }, 'snapshot stored');
   await removeUnreachable(journal, signal);
+  return snapshot;
 }
 
 function rewindOf({ reason, evidence }: ResetCause, generation: number): Rewind | null {

@@ -1,6 +1,8 @@
 import { type Clock, describeError, type JournalWriter, sleep, systemClock } from '@tidemark/core';
 import { type BaseOptions, takeSnapshot } from './base.js';
 import type { JournalHints } from './hint.js';
+import type { LeaderObserver } from './observer.js';
+import type { SnapshotDesk } from './snapshot-desk.js';
 
 /** How often it is checked whether a snapshot is due, milliseconds: a store that lost its snapshots gets one soon. */
 const SNAPSHOT_CHECK_MS = 60_000;
@@ -8,11 +10,15 @@ const SNAPSHOT_CHECK_MS = 60_000;
 const HINT_EVERY_MS = 60_000;
 /** and only after so many revisions: the note itself, and other keys of ours, come back through the tail. */
 const HINT_AFTER_REVISIONS = 100;
+/** How often the source is asked how far it is compacted, milliseconds. */
+const HEADROOM_EVERY_MS = 30_000;
 
 export interface KeeperOptions extends BaseOptions {
   readonly hints: JournalHints;
   /** Identity of the journal. */
   readonly journalId: string;
+  readonly snapshotDesk: SnapshotDesk;
+  readonly observer: Pick<LeaderObserver, 'reset' | 'compacted'>;
   readonly snapshotEveryMs: number;
   readonly progressEveryMs: number;
   readonly clock?: Clock;
@@ -28,23 +34,43 @@ export async function keepJournal(options: KeeperOptions, writer: JournalWriter,
     keepSnapshots(options, writer, signal),
     keepFresh(options, writer, signal),
     keepHint(options, writer, signal),
+    keepHeadroom(options, signal),
   ]);
 }
 
 async function keepSnapshots(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
-  const clock = options.clock ?? systemClock;
-  const { snapshotEveryMs, journal } = options;
-  while (!signal.aborted) {
-    try {
-      const newest = (await journal.snapshots.list(signal)).at(-1);
-      const age = newest === undefined ? Number.POSITIVE_INFINITY : clock.wall() - newest.createdAt;
-      if (age >= snapshotEveryMs) await takeSnapshot(options, writer, signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      options.logger.warn({ reason: describeError(error) }, 'the scheduled snapshot failed, the next turn tries again');
+  const { snapshotEveryMs, snapshotDesk } = options;
+  const close = snapshotDesk.serve();
+  try {
+    while (!signal.aborted) {
+      await snapshotIfDue(options, writer, signal);
+      await waitForTurn(snapshotDesk, Math.min(SNAPSHOT_CHECK_MS, snapshotEveryMs), signal);
     }
-    await sleep(Math.min(SNAPSHOT_CHECK_MS, snapshotEveryMs), signal);
+  } finally {
+    close();
   }
+}
+
+async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
+  const { snapshotEveryMs, snapshotDesk, journal, observer, logger } = options;
+  const clock = options.clock ?? systemClock;
+  try {
+    const newest = (await journal.snapshots.list(signal)).at(-1);
+    // A journal with records but without a snapshot has lost it: new destinations would have nothing to begin with.
+    if (newest === undefined && writer.position !== null) observer.reset('snapshot_missing');
+    const due = newest === undefined || clock.wall() - newest.createdAt >= snapshotEveryMs;
+    if (due || snapshotDesk.ordered) snapshotDesk.deliver(await takeSnapshot(options, writer, signal));
+  } catch (error) {
+    snapshotDesk.refuse(error);
+    if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'no snapshot, the next turn tries again');
+  }
+}
+
+async function waitForTurn(desk: SnapshotDesk, ms: number, signal: AbortSignal): Promise<void> {
+  const turn = new AbortController();
+  const either = AbortSignal.any([signal, turn.signal]);
+  await Promise.race([sleep(ms, either), desk.whenOrdered(either)]);
+  turn.abort();
 }
 
 async function keepFresh(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
@@ -54,7 +80,7 @@ async function keepFresh(options: KeeperOptions, writer: JournalWriter, signal: 
     const position = writer.position;
     if (signal.aborted || position === null) return;
     if (position.revision === seen) {
-      // A failed append needs no handling here: it fails the pump's next append as well.
+      // A failed append needs no handling here: it ends the attempt, see SharedWriter.
       await writer.append({ kind: 'progress', ...position }).catch((error: unknown) => {
         options.logger.debug({ reason: describeError(error) }, 'progress record not written');
       });
@@ -77,5 +103,17 @@ async function keepHint(options: KeeperOptions, writer: JournalWriter, signal: A
       }
     }
     await sleep(HINT_EVERY_MS, signal);
+  }
+}
+
+async function keepHeadroom(options: KeeperOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      options.observer.compacted(await options.source.compactedRevision(signal));
+    } catch (error) {
+      if (signal.aborted) return;
+      options.logger.debug({ reason: describeError(error) }, 'the source did not tell how far it is compacted');
+    }
+    await sleep(HEADROOM_EVERY_MS, signal);
   }
 }

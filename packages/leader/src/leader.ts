@@ -20,9 +20,11 @@ import { JournalHints, journalLoss } from './hint.js';
 import { historyBreak } from './identity.js';
 import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
-import { behindOverlap, type Journaled } from './overlap.js';
+import { type Journaled, tailBehind } from './overlap.js';
 import { pump } from './pump.js';
 import type { ReservedKeys } from './reserved.js';
+import { SharedWriter } from './shared-writer.js';
+import type { SnapshotDesk } from './snapshot-desk.js';
 import { termFor } from './term.js';
 
 export interface LeaderOptions {
@@ -31,6 +33,7 @@ export interface LeaderOptions {
   readonly journal: Journal;
   readonly elector: Elector;
   readonly facts: SharedFacts;
+  readonly snapshotDesk: SnapshotDesk;
   readonly reserved: ReservedKeys;
   /** Milliseconds between scheduled snapshots. */
   readonly snapshotEveryMs: number;
@@ -133,14 +136,15 @@ class Term {
     const broken = historyBreak(journaled, identity);
     if (broken !== null) throw broken;
     observer.received(identity.revision);
+    const shared = new SharedWriter(writer);
+    const over = AbortSignal.any([this.signal, shared.failed]);
     const keeping = new AbortController();
     const care = { ...this.options, hints: this.hints, journalId: journal };
-    const keeper = keepJournal(care, writer, AbortSignal.any([this.signal, keeping.signal]));
+    const keeper = keepJournal(care, shared, AbortSignal.any([over, keeping.signal]));
     try {
       await pump({
-        tail: (stop) =>
-          behindOverlap(source.tail(Math.max(1, journaled.revision), AbortSignal.any([stop, this.signal])), journaled),
-        writer,
+        tail: (stop) => tailBehind(source, journaled, AbortSignal.any([stop, over])),
+        writer: shared,
         generation: positionOf(writer).generation,
         identity: { clusterId: identity.clusterId, raftTerm: Math.max(identity.raftTerm, journaled.anchor.raftTerm) },
         reserved,
@@ -151,6 +155,7 @@ class Term {
       keeping.abort();
       await keeper;
     }
+    if (shared.failed.aborted) throw shared.failed.reason;
   }
 
   private async reset({ journal, writer, known }: Tenure, cause: ResetCause): Promise<Journaled> {

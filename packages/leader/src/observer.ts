@@ -8,6 +8,8 @@ export interface LeaderObserver {
   received(revision: number): void;
   /** The journal holds everything up to here. */
   journaled(position: Position): void;
+  /** The source no longer has history before this revision; 0 when it has all of it. */
+  compacted(revision: number): void;
   reset(reason: ResetReason): void;
   fenced(): void;
   steppedDown(): void;

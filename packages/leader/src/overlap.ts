@@ -1,4 +1,13 @@
-import { type Anchor, type Entry, entryDigest, SourceGapError, SourceRewoundError } from '@tidemark/core';
+import {
+  type Anchor,
+  type Entry,
+  entryDigest,
+  type HistoryLostError,
+  type Source,
+  SourceCompactedError,
+  SourceGapError,
+  SourceRewoundError,
+} from '@tidemark/core';
 
 /** The last revision in the journal, and what is known of the source as it was then. */
 export interface Journaled {
@@ -7,19 +16,21 @@ export interface Journaled {
 }
 
 /**
- * Joins a tail that was opened AT the last journaled revision N to the journal's end. The source has to deliver N again
- * with the content that was journaled, or N+1 when compaction has already taken N. Starting at N+1 instead would accept
- * any history that happens to be longer than N: a source restored from a backup reuses the revision numbers.
+ * Opens the source's tail AT the last journaled revision N and joins it to the journal's end. The source has to deliver N
+ * again with the content that was journaled, or N+1 when compaction has already taken N. Starting at N+1 instead would
+ * accept any history that happens to be longer than N: a source restored from a backup reuses the revision numbers.
  *
  * @throws SourceRewoundError when N has other content now
+ * @throws SourceCompactedError when N has other content because compaction at N took its deletes
  * @throws SourceGapError when the tail begins after N+1
  */
-export async function* behindOverlap(
-  tail: AsyncIterable<readonly Entry[]>,
+export async function* tailBehind(
+  source: Pick<Source, 'tail' | 'compactedRevision'>,
   journaled: Journaled,
+  signal: AbortSignal,
 ): AsyncGenerator<readonly Entry[]> {
   let joined = false;
-  for await (const entries of tail) {
+  for await (const entries of source.tail(Math.max(1, journaled.revision), signal)) {
     const first = entries[0];
     if (joined || first === undefined) {
       yield entries;
@@ -27,7 +38,7 @@ export async function* behindOverlap(
     }
     joined = true;
     if (first.revision === journaled.revision) {
-      assertSameContent(first, journaled.anchor);
+      if (!hasContent(first, journaled.anchor)) throw otherContent(first, await source.compactedRevision(signal));
       if (entries.length > 1) yield entries.slice(1);
     } else if (first.revision === journaled.revision + 1) {
       yield entries;
@@ -40,12 +51,25 @@ export async function* behindOverlap(
   }
 }
 
-function assertSameContent(entry: Entry, anchor: Anchor): void {
+function hasContent(entry: Entry, anchor: Anchor): boolean {
   // Without a digest the revision came with a snapshot.
-  if (anchor.digest === null || anchor.revision !== entry.revision) return;
-  if (anchor.digest.equals(entryDigest(entry))) return;
-  throw new SourceRewoundError({
-    message: `Revision ${entry.revision} of the source has other content than what was journaled: its history was rewound.`,
+  if (anchor.digest === null || anchor.revision !== entry.revision) return true;
+  return anchor.digest.equals(entryDigest(entry));
+}
+
+/**
+ * Compaction at N removes the tombstones of N, so that a transaction with puts and deletes comes back without its deletes
+ * (etcd #18089, #19179; before 3.4.36 and 3.5.18). That is lost history, not another history.
+ */
+function otherContent({ revision }: Entry, compacted: number): HistoryLostError {
+  if (compacted >= revision) {
+    return new SourceCompactedError({
+      message: `The source is compacted at revision ${compacted}, and delivers ${revision} incompletely.`,
+      remedy: 'None needed: a new snapshot is taken and the destinations are brought up by difference.',
+    });
+  }
+  return new SourceRewoundError({
+    message: `Revision ${revision} of the source has other content than what was journaled: its history was rewound.`,
     remedy: 'Check whether the source was restored from a backup, or whether source.endpoints name another cluster.',
   });
 }

@@ -6,7 +6,7 @@ import type { EtcdServer } from './servers/contract.js';
  */
 
 export interface AuditedRange {
-  readonly server: EtcdServer;
+  readonly server: Pick<EtcdServer, 'etcdctl'>;
   readonly prefix: string;
   /** Reads at this revision instead of the newest one. */
   readonly revision?: number;

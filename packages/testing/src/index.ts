@@ -21,6 +21,7 @@ export {
   MemoryDestination,
   type MemoryDestinationOptions,
 } from './memory-destination.js';
+export { MemoryFacts } from './memory-facts.js';
 export { MemorySource, type MemorySourceOptions, type SourceWrite } from './memory-source.js';
 export { FaultProxy, type ProxyCounters } from './proxy.js';
 export { Random } from './random.js';
@@ -50,6 +51,7 @@ export type {
 } from './servers/contract.js';
 export { TestServerError } from './servers/errors.js';
 export { localServers } from './servers/local/provider.js';
+export { shortWaits } from './short-waits.js';
 export { someAnchor } from './some-anchor.js';
 export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
 export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';

@@ -66,14 +66,12 @@ export class MemoryDestination implements Destination {
   }
 
   async checkpoint(signal: AbortSignal): Promise<Checkpoint | null> {
-    this.assertReachable(signal);
+    await this.reach(signal);
     return decode(this.stored);
   }
 
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
-    // Requests travel: another worker's may arrive first.
-    await new Promise(setImmediate);
-    this.assertReachable(signal);
+    await this.reach(signal);
     const fault = this.faultAt(++this.applies);
     if (fault === 'refuse') throw unavailable();
     const result = this.commit(request);
@@ -84,16 +82,15 @@ export class MemoryDestination implements Destination {
   }
 
   async view(signal: AbortSignal): Promise<DestinationView> {
-    this.assertReachable(signal);
+    await this.reach(signal);
     const { data, pageKeys } = this;
-    const assertReachable = this.assertReachable.bind(this);
+    const reach = this.reach.bind(this);
     return {
       checkpoint: decode(this.stored),
       async *range(range, stop) {
         const items = within(data, range);
         for (let start = 0; start < items.length; start += pageKeys) {
-          await new Promise(setImmediate);
-          assertReachable(stop);
+          await reach(stop);
           yield items.slice(start, start + pageKeys);
         }
       },
@@ -164,7 +161,9 @@ export class MemoryDestination implements Destination {
     }
   }
 
-  private assertReachable(signal: AbortSignal): void {
+  /** Requests travel: another worker's may arrive first. */
+  private async reach(signal: AbortSignal): Promise<void> {
+    await new Promise(setImmediate);
     signal.throwIfAborted();
     if (!this.available) throw unavailable();
   }

@@ -22,20 +22,20 @@ export interface SourceWrite {
 }
 
 export interface MemorySourceOptions {
-  readonly clusterId?: string;
   /** Keys per page of a read. */
   readonly pageKeys?: number;
   /** Entries handed out together by a tail; asked each time. */
   readonly burst?: () => number;
 }
 
+/** An empty etcd stands at revision 1. */
+const FIRST_WRITE = 2;
 const REMEDY = 'None needed: a test asked for this.';
 
-/**
- * An etcd cluster's history in memory, and the faults that tests need. Begins at revision 1, as an empty etcd does, so
- * that its first write is revision 2.
- */
+/** An etcd cluster's history in memory, and the faults that tests need. */
 export class MemorySource implements Source {
+  clusterId = '1';
+  raftTerm = 2;
   /** False: identity and reads fail, tails break. Call `cut` to break those that wait. */
   available = true;
   /** A revision the source's watch loses, each time it is due. */
@@ -74,8 +74,8 @@ export class MemorySource implements Source {
   }
 
   /** Everything that happened from one revision to another, both inclusive. */
-  history(from = 2, to = this.revision): Entry[] {
-    return this.entries.slice(Math.max(0, from - 2), Math.max(0, to - 1));
+  history(from = FIRST_WRITE, to = this.revision): Entry[] {
+    return this.entries.slice(Math.max(0, from - FIRST_WRITE), Math.max(0, to - FIRST_WRITE + 1));
   }
 
   /** Live keys and values at a revision, a character for each byte. */
@@ -103,7 +103,12 @@ export class MemorySource implements Source {
 
   async identity(signal: AbortSignal): Promise<SourceIdentity> {
     this.assertReachable(signal);
-    return { clusterId: this.options.clusterId ?? '1', revision: this.revision, raftTerm: 2 };
+    return { clusterId: this.clusterId, revision: this.revision, raftTerm: this.raftTerm };
+  }
+
+  async compactedRevision(signal: AbortSignal): Promise<number> {
+    this.assertReachable(signal);
+    return this.compacted;
   }
 
   async read(range: KeyRange, revision: number | undefined, signal: AbortSignal): Promise<PagedRead> {
@@ -116,7 +121,7 @@ export class MemorySource implements Source {
   async *tail(startRevision: number, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
     this.opened.push(startRevision);
     const cuts = this.cuts;
-    let next = startRevision;
+    let next = Math.max(FIRST_WRITE, startRevision);
     while (!signal.aborted) {
       await this.beforeHandingOut(next);
       if (signal.aborted) return;
@@ -168,7 +173,7 @@ export class MemorySource implements Source {
 
   private live(revision: number): Map<string, KeyValue> {
     const live = new Map<string, KeyValue>();
-    for (const { revision: modRevision, changes } of this.history(2, revision)) {
+    for (const { revision: modRevision, changes } of this.history(FIRST_WRITE, revision)) {
       for (const change of changes) {
         const name = change.key.toString('latin1');
         if (change.kind === 'delete') live.delete(name);

@@ -28,10 +28,10 @@ export class RawNats {
     return connection;
   }
 
-  /** The JSON answer to a JSON request, e.g. of `$JS.API.STREAM.CREATE.NAME`. At most 30 s. */
-  async request(subject: string, body: string): Promise<unknown> {
+  /** The JSON answer to a JSON request, e.g. to `$JS.API.STREAM.CREATE.NAME`, or to a message for a stream. */
+  async request(subject: string, body: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
     this.socket.write(`PUB ${subject} inbox ${Buffer.byteLength(body)}${CRLF}${body}${CRLF}`);
-    const deadline = performance.now() + TIMEOUT_MS;
+    const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
       const message = this.takeMessage();
       if (message !== null) return JSON.parse(message);

@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { audit, type EtcdServer } from '../src/index.js';
+import { type AuditedRange, audit } from '../src/index.js';
 
 /** An etcd of which only `etcdctl get -w json` exists. */
-function serverWith(keys: Readonly<Record<string, string>>): EtcdServer {
+function serverWith(keys: Readonly<Record<string, string>>): AuditedRange['server'] {
   const kvs = Object.entries(keys).map(([key, value]) => ({
     key: Buffer.from(key).toString('base64'),
     ...(value === '' ? {} : { value: Buffer.from(value).toString('base64') }),
   }));
-  const unused = (): Promise<void> => Promise.reject(new Error('not part of this test'));
-  return {
-    address: 'nowhere:0',
-    url: 'http://nowhere:0',
-    etcdctl: async () => Buffer.from(JSON.stringify({ kvs })),
-    ...{ kill: unused, stop: unused, start: unused, pause: unused, resume: unused, log: () => '' },
-  };
+  return { etcdctl: async () => Buffer.from(JSON.stringify({ kvs })) };
 }
 
 describe('audit', () => {

@@ -1,5 +1,5 @@
 import type { CpuSeconds } from '../measure/proc.js';
-import type { Results } from '../results.js';
+import { disturbance, type Results } from '../results.js';
 import { barPanel, stackPanel } from './panels.js';
 import { element, text } from './svg.js';
 
@@ -46,8 +46,10 @@ export function plot(results: Results): string {
   )}\n`;
 }
 
-function heading({ machine, commit, date }: Results): string[] {
-  const where = `${machine.cores} cores of ${machine.cpu} for everything · Linux ${machine.kernel.replace(/-.*/, '')} · fsync ${machine.fsyncMs.toFixed(2)} ms`;
+function heading(results: Results): string[] {
+  const { machine, commit, date } = results;
+  const disturbed = `${(100 * disturbance(results)).toFixed(0)}% of the processor time went to other programs`;
+  const where = `${machine.cores} cores of ${machine.cpu} for everything · Linux ${machine.kernel.replace(/-.*/, '')} · fsync ${machine.fsyncMs.toFixed(2)} ms · ${disturbed}`;
   const what = `etcd ${machine.etcd} · nats-server ${machine.nats} · Node ${machine.node} · default settings · ${commit} of ${date.slice(0, 10)}`;
   return [
     text('Tidemark and etcdctl make-mirror', { x: MARGIN, y: 40, size: 20, weight: 600 }),
@@ -88,7 +90,8 @@ function liveBurst({ liveBurst: found }: Results): string {
   });
   const behind = tidemark.lastPutToEqualSeconds;
   const ratio = makeMirror.lastPutToEqualSeconds / Math.max(behind, MEASURABLE_SECONDS);
-  const sooner = `${behind < MEASURABLE_SECONDS ? 'over ' : ''}${ratio.toFixed(0)}× sooner`;
+  const sooner =
+    behind < MEASURABLE_SECONDS ? `over ${10 * Math.floor(ratio / 10)}× sooner` : `${ratio.toFixed(0)}× sooner`;
   return barPanel({
     ...PANEL,
     title: 'Live burst',

@@ -1,6 +1,6 @@
 import type { BaseSync } from '../cases/base-sync.js';
 import type { CpuSeconds } from '../measure/proc.js';
-import type { Results } from '../results.js';
+import { disturbance, type Results } from '../results.js';
 
 /** The results as a person reads them in a terminal. */
 export function formatResults(results: Results): string {
@@ -10,6 +10,7 @@ export function formatResults(results: Results): string {
       `Tidemark ${results.commit}, ${results.date}`,
       `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, fsync ${machine.fsyncMs.toFixed(2)} ms, load before ${machine.loadBefore.toFixed(1)}`,
       `node ${machine.node}, etcd ${machine.etcd}, nats-server ${machine.nats}; all of it on this one machine, default settings`,
+      `${percent(disturbance(results))} of the processor time went to programs that have no part in this`,
     ],
     formatBaseSync(results),
     formatLiveBurst(results),

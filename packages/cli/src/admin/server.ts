@@ -2,18 +2,19 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import { type Config, hasPrefix, type Logger, TidemarkError } from '@tidemark/core';
+import { NotLeadingError } from '@tidemark/leader';
 import { CannotCompareError } from '@tidemark/worker';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import { type Node, NothingHeldError, UnknownDestinationError } from '../daemon/node.js';
 import { ListenError } from '../errors.js';
 import type { Problem } from './client.js';
-import { requestNode } from './client.js';
+import { RequestFailedError, requestNode } from './client.js';
 import { renderPage } from './page.js';
 import { bytesToJson, recordToJson } from './records.js';
 
 /** Milliseconds a verb gets that another node carries out. */
-const FORWARD_TIMEOUT_MS = 10_000;
+const FORWARD_TIMEOUT_MS = 60_000;
 
 /** The admin HTTP of a node. */
 export class AdminServer {
@@ -84,6 +85,11 @@ export class AdminServer {
       this.authorize(c);
       return c.json({ approved: await view.approve(c.req.param('name'), await approvalOf(c), c.req.raw.signal) });
     });
+    app.get('/v1/snapshots', async (c) => c.json(await view.snapshots(c.req.raw.signal)));
+    app.post('/v1/snapshots', async (c) => {
+      this.authorize(c);
+      return c.json(await this.createSnapshot(c));
+    });
     app.post('/v1/step-down', async (c) => {
       this.authorize(c);
       return c.json(await this.stepDown(c));
@@ -100,15 +106,28 @@ export class AdminServer {
     return { ...report, keys: report.keys.map(({ kind, key }) => ({ kind, key: bytesToJson(key) })) };
   }
 
+  private async createSnapshot(c: Context): Promise<object> {
+    try {
+      return await this.view.createSnapshot();
+    } catch (error) {
+      if (!(error instanceof NotLeadingError)) throw error;
+      return await this.forwardToLeader('/v1/snapshots', c);
+    }
+  }
+
   private async stepDown(c: Context): Promise<object> {
     if (this.view.stepDown()) return { steppedDown: true };
-    const leader = await this.view.leaderAddress(c.req.raw.signal);
-    if (leader === null)
+    return await this.forwardToLeader('/v1/step-down', c);
+  }
+
+  private async forwardToLeader(path: string, c: Context): Promise<object> {
+    // Asked by another node because this one led: it has just stepped down, and the caller asks again.
+    const leader = c.req.query('forwarded') === undefined ? await this.view.leaderAddress(c.req.raw.signal) : null;
+    if (leader === null) {
       throw new NotLeadingError({ message: 'No node leads at the moment.', remedy: 'See `tidemark status`.' });
-    const token = this.token ?? undefined;
-    return (await (
-      await requestNode(leader, '/v1/step-down', { method: 'POST', timeoutMs: FORWARD_TIMEOUT_MS, token })
-    ).json()) as object;
+    }
+    const options = { method: 'POST', timeoutMs: FORWARD_TIMEOUT_MS, token: this.token ?? undefined } as const;
+    return (await (await requestNode(leader, `${path}?forwarded=yes`, options)).json()) as object;
   }
 
   private streamRecords(c: Context): Response {
@@ -149,6 +168,7 @@ export class AdminServer {
   private fail(error: Error, c: Context): Response {
     if (error instanceof TidemarkError)
       return c.json(problem(error.code, error.message, error.remedy), statusOf(error));
+    if (error instanceof RequestFailedError) return c.json(error.problem, 503);
     this.logger.error({ err: error, path: c.req.path }, 'request failed');
     return c.json(problem('INTERNAL', 'The request failed.', 'See the log of this node.'), 500);
   }
@@ -163,11 +183,6 @@ async function approvalOf(c: Context): Promise<{ id: string; by: string }> {
 
 class BadRequestError extends TidemarkError {
   readonly code = 'BAD_REQUEST';
-}
-
-/** No node leads, so none can step down. */
-class NotLeadingError extends TidemarkError {
-  readonly code = 'NO_LEADER';
 }
 
 class ForbiddenError extends TidemarkError {

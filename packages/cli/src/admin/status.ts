@@ -44,7 +44,7 @@ export interface PipelineStatus {
   readonly pipeline: string;
   readonly leader: { readonly node: string; readonly term: number; readonly since: string } | null;
   readonly nodes: readonly NodeSummary[];
-  readonly source: { readonly revision: number | null };
+  readonly source: { readonly revision: number | null; readonly headroomRevisions: number | null };
   readonly journal: JournalStatus | null;
   readonly destinations: readonly DestinationReport[];
 }
@@ -65,7 +65,10 @@ export function mergeStatus(
     pipeline,
     leader: leading?.leader ? { node: leading.id, term: leading.leader.term, since: leading.leader.since } : null,
     nodes: nodes.map(({ summary }) => summary),
-    source: { revision: revisions.length === 0 ? null : Math.max(...revisions) },
+    source: {
+      revision: revisions.length === 0 ? null : Math.max(...revisions),
+      headroomRevisions: leading?.leader?.headroomRevisions ?? null,
+    },
     journal: newestJournal(statuses),
     destinations: configured.map(
       ({ name, kind }) => owned.find((report) => report.name === name) ?? unowned(name, kind),
@@ -88,6 +91,7 @@ function unowned(name: string, kind: string): DestinationReport {
     revision: 0,
     lagRevisions: 0,
     lagSeconds: 0,
+    headroomSeconds: null,
     since: new Date().toISOString(),
     reason: 'No node owns this destination at the moment.',
     hold: null,

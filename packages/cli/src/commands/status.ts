@@ -14,7 +14,7 @@ function describe(status: PipelineStatus): string {
   const lines = [
     `pipeline  ${status.pipeline}`,
     `leader    ${leader ? `${leader.node}, term ${leader.term}, for ${formatAge(secondsSince(leader.since))}` : 'none: nodes are campaigning, or none has the role'}`,
-    `source    revision ${source.revision ?? 'unknown'}`,
+    `source    revision ${source.revision ?? 'unknown'}${source.headroomRevisions === null ? '' : `, headroom ${source.headroomRevisions} revisions`}`,
     `journal   ${journal ? `revision ${journal.revision ?? 'none'}, generation ${journal.generation ?? 'none'}, ${formatBytes(journal.bytes)}` : 'not reachable'}`,
     ...(journal?.deviations ?? []).map((deviation) => problem(`          ! ${deviation}`)),
     '',
@@ -25,7 +25,7 @@ function describe(status: PipelineStatus): string {
     ...status.nodes.flatMap((node) => node.problems.map((reason) => problem(`  ! ${node.id}: ${reason}`))),
     '',
     formatTable([
-      ['DESTINATION', 'KIND', 'STATE', 'OWNER', 'REVISION', 'LAG', 'SINCE'],
+      ['DESTINATION', 'KIND', 'STATE', 'OWNER', 'REVISION', 'LAG', 'HEADROOM', 'SINCE'],
       ...status.destinations.map((destination) => [
         destination.name,
         destination.kind,
@@ -33,6 +33,7 @@ function describe(status: PipelineStatus): string {
         destination.owner ?? '-',
         String(destination.revision),
         `${destination.lagRevisions} rev, ${formatAge(destination.lagSeconds)}`,
+        destination.headroomSeconds === null ? '-' : formatAge(destination.headroomSeconds),
         formatAge(secondsSince(destination.since)),
       ]),
     ]),

@@ -12,7 +12,7 @@ import {
   type Source,
 } from '@tidemark/core';
 import { CoordinationSession, EtcdElector, EtcdFacts, NodeRegistry } from '@tidemark/etcd';
-import { ReservedKeys, runLeader } from '@tidemark/leader';
+import { ReservedKeys, runLeader, SnapshotDesk } from '@tidemark/leader';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
 import { openCoordination, openJournal, openSource } from './backends.js';
@@ -56,6 +56,7 @@ class Daemon {
   private readonly destinations: Destinations;
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
+  private readonly snapshotDesk = new SnapshotDesk();
   private readonly journalWatch: JournalWatch;
   private readonly sourceMonitor: HopMonitor;
   private readonly admin: AdminServer;
@@ -78,14 +79,14 @@ class Daemon {
       new EtcdElector(this.session, { prefix: `${prefix}${key}`, candidate: node.id, logger });
     this.leaderElector = new StepDownElector(elector('leader/'));
     this.leaderStatus = new LeaderStatus(metrics);
-    this.journalWatch = new JournalWatch(this.journal, metrics, logger);
+    this.journalWatch = new JournalWatch(this.journal, config.journal, metrics, logger);
     this.sourceMonitor = new HopMonitor('source', (signal) => this.source.identity(signal), logger);
     this.destinations = new Destinations({
       config,
       journal: this.journal,
       facts: this.facts,
       elector,
-      journalEnd: () => this.journalWatch.end,
+      journalView: this.journalWatch,
       metrics,
       logger,
     });
@@ -142,6 +143,7 @@ class Daemon {
         journal,
         elector: this.leaderElector,
         facts: this.facts,
+        snapshotDesk: this.snapshotDesk,
         reserved: new ReservedKeys([prefixRange(Buffer.from(config.coordination.prefix))]),
         snapshotEveryMs: config.journal.snapshotEvery,
         progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
@@ -154,10 +156,10 @@ class Daemon {
 
   private parts() {
     const { config, source, journal, facts, registry, destinations } = this;
-    const { leaderElector, leaderStatus, journalWatch, sourceMonitor } = this;
+    const { leaderElector, leaderStatus, snapshotDesk, journalWatch, sourceMonitor } = this;
     return {
       ...{ config, source, journal, facts, registry, destinations },
-      ...{ leaderElector, leaderStatus, journalWatch, sourceMonitor },
+      ...{ leaderElector, leaderStatus, snapshotDesk, journalWatch, sourceMonitor },
     };
   }
 }

@@ -1,5 +1,6 @@
 import { DESTINATION_STATES, type DestinationState, type Metrics, type Position } from '@tidemark/core';
 import type { Hold, WorkerObserver } from '@tidemark/worker';
+import { journalHeadroomSeconds, type Retention } from './headroom.js';
 
 /** One destination as its owner sees it; the JSON of `tidemark status`. */
 export interface DestinationReport {
@@ -11,6 +12,8 @@ export interface DestinationReport {
   readonly revision: number;
   readonly lagRevisions: number;
   readonly lagSeconds: number;
+  /** Seconds until retention of the journal would remove what it needs next; null before the journal was seen. */
+  readonly headroomSeconds: number | null;
   /** RFC 3339: since when it is in this state. */
   readonly since: string;
   readonly reason: string | null;
@@ -25,6 +28,13 @@ export interface JournalEnd {
   readonly position: Position;
   /** Milliseconds since the epoch when its last record was written. */
   readonly time: number;
+}
+
+/** The journal as this node last saw it. */
+export interface JournalView {
+  readonly end: JournalEnd | null;
+  /** Null before the first look, or while it is empty. */
+  readonly retention: Retention | null;
 }
 
 /** Keeps what a destination's worker tells, for status and metrics. */
@@ -42,7 +52,7 @@ export class DestinationStatus implements WorkerObserver {
   constructor(
     private readonly identity: { readonly name: string; readonly kind: string; readonly owner: string },
     private readonly metrics: Metrics,
-    private readonly journalEnd: () => JournalEnd | null,
+    private readonly journal: JournalView,
   ) {}
 
   state(state: DestinationState, reason: string | null): void {
@@ -91,11 +101,14 @@ export class DestinationStatus implements WorkerObserver {
     this.metrics.destinationRevision.set({ destination }, this.position.revision);
     this.metrics.destinationLagRevisions.set({ destination }, lag.lagRevisions);
     this.metrics.destinationLagSeconds.set({ destination }, lag.lagSeconds);
+    const headroomSeconds = this.headroomSeconds(lag.lagSeconds);
+    if (headroomSeconds !== null) this.metrics.journalHeadroom.set({ destination }, headroomSeconds);
     return {
       ...this.identity,
       state: this.state_,
       ...this.position,
       ...lag,
+      headroomSeconds,
       since: this.since,
       reason: this.reason,
       hold: this.hold,
@@ -107,14 +120,19 @@ export class DestinationStatus implements WorkerObserver {
   /** Gauges of a destination that is no longer ours would lie: they are taken away. */
   forget(): void {
     const destination = this.identity.name;
-    const { destinationRevision, destinationLagRevisions, destinationLagSeconds, destinationState } = this.metrics;
-    for (const gauge of [destinationRevision, destinationLagRevisions, destinationLagSeconds])
+    const { destinationRevision, destinationLagRevisions, destinationLagSeconds, journalHeadroom } = this.metrics;
+    for (const gauge of [destinationRevision, destinationLagRevisions, destinationLagSeconds, journalHeadroom])
       gauge.remove({ destination });
-    for (const state of DESTINATION_STATES) destinationState.remove({ destination, state });
+    for (const state of DESTINATION_STATES) this.metrics.destinationState.remove({ destination, state });
+  }
+
+  private headroomSeconds(lagSeconds: number): number | null {
+    const { retention } = this.journal;
+    return retention && journalHeadroomSeconds(retention.now - lagSeconds * 1000, retention);
   }
 
   private lag(): { lagRevisions: number; lagSeconds: number } {
-    const end = this.journalEnd();
+    const { end } = this.journal;
     const behind =
       end !== null &&
       (end.position.generation > this.position.generation || end.position.revision > this.position.revision);

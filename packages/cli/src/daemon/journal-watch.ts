@@ -1,18 +1,20 @@
 import type { Logger } from '@tidemark/core';
-import { type Journal, type JournalInfo, type Metrics, sleep } from '@tidemark/core';
-import type { JournalEnd } from './destination-status.js';
+import { type Journal, type JournalConfig, type JournalInfo, type Metrics, sleep } from '@tidemark/core';
+import type { JournalEnd, JournalView } from './destination-status.js';
+import type { Retention } from './headroom.js';
 import { HopMonitor } from './hop-monitor.js';
 
 /** Milliseconds between two looks at the journal's end; lag in status and metrics is at most this old. */
 const LOOK_EVERY_MS = 500;
 
 /** Follows the journal's end for status and metrics, on every node, whoever leads. */
-export class JournalWatch {
+export class JournalWatch implements JournalView {
   private readonly monitor: HopMonitor;
   private info_: JournalInfo | null = null;
 
   constructor(
     private readonly journal: Journal,
+    private readonly limits: Pick<JournalConfig, 'maxAge' | 'maxBytes'>,
     private readonly metrics: Metrics,
     logger: Logger,
   ) {
@@ -30,6 +32,13 @@ export class JournalWatch {
 
   get end(): JournalEnd | null {
     return this.info_?.last ?? null;
+  }
+
+  get retention(): Retention | null {
+    const { info } = this;
+    if (info?.first == null) return null;
+    const { maxAge, maxBytes } = this.limits;
+    return { now: Date.now(), maxAgeMs: maxAge, maxBytes, bytes: info.bytes, oldestTime: info.first.time };
   }
 
   async run(signal: AbortSignal): Promise<void> {

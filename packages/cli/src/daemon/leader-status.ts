@@ -7,6 +7,8 @@ export interface LeaderReport {
   readonly since: string;
   readonly sourceRevision: number;
   readonly journal: Position | null;
+  /** Revisions between the newest journaled one and the newest compacted one at the source. */
+  readonly headroomRevisions: number;
 }
 
 /** Keeps what the leader tells, for status and metrics. */
@@ -14,15 +16,22 @@ export class LeaderStatus implements LeaderObserver {
   private leading: { term: number; since: string } | null = null;
   private sourceRevision = 0;
   private journal: Position | null = null;
+  private compactedRevision = 0;
 
   constructor(private readonly metrics: Metrics) {
-    metrics.leader.set(0);
+    this.forget();
   }
 
   /** Null while this node does not lead. */
   get report(): LeaderReport | null {
     if (this.leading === null) return null;
-    return { ...this.leading, sourceRevision: this.sourceRevision, journal: this.journal };
+    const { sourceRevision, journal, headroom } = this;
+    return { ...this.leading, sourceRevision, journal, headroomRevisions: headroom };
+  }
+
+  /** Revisions that the journal could fall behind before the source has forgotten what comes next. */
+  private get headroom(): number {
+    return Math.max(0, (this.journal?.revision ?? 0) - this.compactedRevision);
   }
 
   elected(token: number): void {
@@ -45,6 +54,11 @@ export class LeaderStatus implements LeaderObserver {
     this.metrics.journalRevision.set(position.revision);
   }
 
+  compacted(revision: number): void {
+    this.compactedRevision = revision;
+    this.metrics.sourceHeadroom.set(this.headroom);
+  }
+
   reset(reason: ResetReason): void {
     this.sourceRevision = 0;
     this.metrics.resets.inc({ reason });
@@ -56,6 +70,13 @@ export class LeaderStatus implements LeaderObserver {
 
   steppedDown(): void {
     this.leading = null;
+    this.forget();
+  }
+
+  /** What only a leader knows must not stand as 0, or as it was, on a node that does not lead: alerts compare it. */
+  private forget(): void {
     this.metrics.leader.set(0);
+    this.metrics.sourceRevision.remove();
+    this.metrics.sourceHeadroom.remove();
   }
 }

@@ -6,10 +6,12 @@ import {
   type Metrics,
   type ReadFrom,
   type SharedFacts,
+  type SnapshotRef,
   type Source,
   TidemarkError,
 } from '@tidemark/core';
 import type { NodeRegistry } from '@tidemark/etcd';
+import type { SnapshotDesk } from '@tidemark/leader';
 import { type Hold, Holds, type VerifyReport, verify } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
@@ -32,6 +34,7 @@ export interface NodeParts {
   readonly destinations: Destinations;
   readonly leaderElector: StepDownElector;
   readonly leaderStatus: LeaderStatus;
+  readonly snapshotDesk: SnapshotDesk;
   readonly journalWatch: JournalWatch;
   readonly sourceMonitor: HopMonitor;
   readonly registry: NodeRegistry;
@@ -138,6 +141,17 @@ export class Node {
   /** Ends this node's leadership; false when it does not lead. */
   stepDown(): boolean {
     return this.parts.leaderElector.stepDown();
+  }
+
+  /** Complete snapshots, oldest first. */
+  async snapshots(signal: AbortSignal): Promise<readonly SnapshotRef[]> {
+    await this.parts.journal.open(signal);
+    return await this.parts.journal.snapshots.list(signal);
+  }
+
+  /** Takes one now. @throws NotLeadingError: the leader does that */
+  async createSnapshot(): Promise<SnapshotRef> {
+    return await this.parts.snapshotDesk.order();
   }
 
   async journalInfo(signal: AbortSignal): Promise<JournalInfo> {

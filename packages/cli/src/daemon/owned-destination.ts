@@ -12,7 +12,7 @@ import {
 } from '@tidemark/core';
 import { Route, runWorker } from '@tidemark/worker';
 import { openDestination } from './backends.js';
-import { type DestinationReport, DestinationStatus, type JournalEnd } from './destination-status.js';
+import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
 
 export interface DestinationContext {
@@ -20,7 +20,7 @@ export interface DestinationContext {
   readonly journal: Journal;
   readonly facts: SharedFacts;
   readonly elector: (key: string) => Elector;
-  readonly journalEnd: () => JournalEnd | null;
+  readonly journalView: JournalView;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -79,7 +79,7 @@ export class OwnedDestination {
   private async own(signal: AbortSignal): Promise<void> {
     const { context, config, destination, routes, logger } = this;
     const identity = { name: config.name, kind: config.kind, owner: context.config.node.id };
-    const status = new DestinationStatus(identity, context.metrics, context.journalEnd);
+    const status = new DestinationStatus(identity, context.metrics, context.journalView);
     this.status = status;
     const parts = { name: config.name, journal: context.journal, facts: context.facts };
     logger.info('owning this destination');

@@ -36,5 +36,8 @@ export interface Source {
    */
   tail(startRevision: number, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
 
+  /** The revision up to which history is compacted, 0 when none is. Asked rarely: it costs the source a watcher. */
+  compactedRevision(signal: AbortSignal): Promise<number>;
+
   close(): Promise<void>;
 }

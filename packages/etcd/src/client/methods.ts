@@ -11,6 +11,7 @@ import type {
   ITxnRequest,
   IWatchRequest,
 } from 'etcd3';
+import { decodeRangePage, type RangePage } from '../wire/range-page.js';
 import {
   decodeRangeResponse,
   decodeTxnOutcome,
@@ -39,6 +40,9 @@ export const RANGE = method<IRangeRequest, RangeResponse>({
   name: 'Range',
   decode: decodeRangeResponse,
 });
+
+/** The same procedure for many keys. */
+export const RANGE_PAGE = method<IRangeRequest, RangePage>({ service: 'KV', name: 'Range', decode: decodeRangePage });
 
 export const TXN = method<ITxnRequest, TxnOutcome>({ service: 'KV', name: 'Txn', decode: decodeTxnOutcome });
 

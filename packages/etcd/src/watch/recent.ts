@@ -3,7 +3,7 @@ import { type Entry, entryBytes } from '@tidemark/core';
 const MAX_ENTRIES = 1_024;
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** The last entries of an unbroken sequence, to compare repeats with. Bounded by count and bytes. */
+/** The last entries of an unbroken sequence, to compare repeats with. Bounded by count and bytes; the newest is always there, whatever its size: each watcher begins with it. */
 export class RecentEntries {
   /** A ring: the entry of a revision stands at its remainder. */
   private readonly ring: (Entry | null)[] = new Array<Entry | null>(MAX_ENTRIES).fill(null);
@@ -20,7 +20,7 @@ export class RecentEntries {
     this.sizes[slot] = size;
     this.bytes += size;
     this.oldest = Math.max(this.oldest, entry.revision - MAX_ENTRIES + 1);
-    while (this.bytes > MAX_BYTES && this.oldest <= entry.revision) {
+    while (this.bytes > MAX_BYTES && this.oldest < entry.revision) {
       this.drop(this.oldest % MAX_ENTRIES);
       this.oldest++;
     }

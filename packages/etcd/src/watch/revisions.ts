@@ -3,7 +3,8 @@ import type { RevisionRun, WatchResponse } from '../wire/responses.js';
 import { RecentEntries } from './recent.js';
 
 /**
- * Makes whole revisions out of the watch responses of one stream over the full keyspace. Every revision of an etcd store
+ * Makes whole revisions out of the watch responses of one stream over the full keyspace, or of several, each of which
+ * begins at the last revision of the one before. Every revision of an etcd store
  * changes at least one key, and nothing else makes a revision, so what arrives must be consecutive integers: a hole is
  * a lost event, whoever lost it.
  *
@@ -12,11 +13,27 @@ import { RecentEntries } from './recent.js';
 export class RevisionAssembler {
   /** The newest revision that has begun to arrive; whole unless the response that brought it says otherwise. */
   private open: RevisionRun | null = null;
-  private last: number | null = null;
+  private lastWhole: number | null = null;
   private lastProgress = 0;
   private readonly recent = new RecentEntries();
 
   constructor(private readonly startRevision: number) {}
+
+  /** The last revision that was completed, null when there is none yet. */
+  get last(): number | null {
+    return this.lastWhole;
+  }
+
+  /** The responses from here on are another watcher's. What the one before left unfinished comes again, whole. */
+  nextWatcher(): void {
+    this.open = null;
+    this.lastProgress = 0;
+  }
+
+  /** The watcher that was to deliver everything up to `revision` has come to its end. @throws SourceGapError when it did not */
+  assertReached(revision: number): void {
+    if (this.last !== revision) throw gap(this.last ?? this.startRevision - 1, revision + 1);
+  }
 
   /**
    * Appends the revisions that this response completes to `entries`.
@@ -53,18 +70,21 @@ export class RevisionAssembler {
     // Before 3.4.38 and 3.5.22 a watch on a future revision is sent older events (etcd #19487); nobody asked for them.
     if (entry.revision < this.startRevision) return;
     if (last !== null && entry.revision !== last + 1) throw gap(last, entry.revision);
-    this.last = entry.revision;
+    this.lastWhole = entry.revision;
     this.recent.add(entry);
     entries.push(entry);
   }
 
-  /** A member that was caught up by a leader's snapshot sends old events again (etcd #15271, before 3.4.25 and 3.5.8). */
+  /**
+   * A new watcher begins with the last revision; and a member that was caught up by a leader's snapshot sends old events
+   * again (etcd #15271, before 3.4.25 and 3.5.8).
+   */
   private repeated(entry: Entry, last: number): void {
     const delivered = this.recent.get(entry.revision);
     if (delivered === null) {
       throw untrusted(`revision ${entry.revision} came again after ${last}, too late to compare it`);
     }
-    if (!sameChanges(delivered.changes, entry.changes)) {
+    if (!sameChanges(delivered.changes, entry.changes) && !sameChanges(puts(delivered), entry.changes)) {
       throw new SourceRewoundError({
         message: `the source sent revision ${entry.revision} twice, with different content`,
         remedy: 'Was a member restored from a backup while the cluster ran?',
@@ -86,6 +106,11 @@ export class RevisionAssembler {
       );
     }
   }
+}
+
+/** What is left of a revision when history is compacted up to and including it. */
+function puts(entry: Entry): readonly Change[] {
+  return entry.changes.filter(({ kind }) => kind === 'put');
 }
 
 function sameChanges(a: readonly Change[], b: readonly Change[]): boolean {

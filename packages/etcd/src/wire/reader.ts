@@ -28,6 +28,11 @@ export class WireReader {
     return this.position >= this.end;
   }
 
+  /** Where the next field begins. */
+  get offset(): number {
+    return this.position;
+  }
+
   /** The next field's tag: field number shifted left by three, or'ed with the wire type. */
   tag(): number {
     return this.uint();

@@ -18,7 +18,7 @@ const Watch = {
 } as const;
 const Event = { type: 8, kv: 18 } as const;
 const Kv = { key: 10, createRevision: 16, modRevision: 24, version: 32, value: 42, lease: 48 } as const;
-const Range = { header: 10, kvs: 18, more: 24, count: 32 } as const;
+export const RangeTag = { header: 10, kvs: 18, more: 24, count: 32 } as const;
 const Txn = { header: 10, succeeded: 16, responses: 26 } as const;
 const ResponseOp = { range: 10 } as const;
 
@@ -26,7 +26,7 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /** Event.EventType of etcd: PUT is 0, the default, and therefore not sent. */
 const DELETE = 1;
 
-interface ResponseHeader {
+export interface ResponseHeader {
   /** Decimal text: 64 bits, only ever compared. */
   readonly clusterId: string;
   readonly revision: number;
@@ -146,7 +146,7 @@ function toPut(kv: KeyValue): Change {
   };
 }
 
-function readKeyValue(reader: WireReader): KeyValue {
+export function readKeyValue(reader: WireReader): KeyValue {
   const outer = reader.enter();
   let key = EMPTY;
   let value = EMPTY;
@@ -180,7 +180,7 @@ function readHeaderRevision(reader: WireReader): number {
   return revision;
 }
 
-function readHeader(reader: WireReader): ResponseHeader {
+export function readHeader(reader: WireReader): ResponseHeader {
   const outer = reader.enter();
   let clusterId = 0n;
   let revision = 0;
@@ -196,7 +196,7 @@ function readHeader(reader: WireReader): ResponseHeader {
   return { clusterId: String(clusterId), revision, raftTerm };
 }
 
-const NO_HEADER: ResponseHeader = { clusterId: '0', revision: 0, raftTerm: 0 };
+export const NO_HEADER: ResponseHeader = { clusterId: '0', revision: 0, raftTerm: 0 };
 
 export function decodeRangeResponse(buffer: Buffer): RangeResponse {
   return readRange(new WireReader(buffer, 0, buffer.length));
@@ -209,10 +209,10 @@ function readRange(reader: WireReader): RangeResponse {
   let count = 0;
   while (!reader.done) {
     const tag = reader.tag();
-    if (tag === Range.kvs) kvs.push(readKeyValue(reader));
-    else if (tag === Range.header) header = readHeader(reader);
-    else if (tag === Range.more) more = reader.bool();
-    else if (tag === Range.count) count = reader.uint();
+    if (tag === RangeTag.kvs) kvs.push(readKeyValue(reader));
+    else if (tag === RangeTag.header) header = readHeader(reader);
+    else if (tag === RangeTag.more) more = reader.bool();
+    else if (tag === RangeTag.count) count = reader.uint();
     else reader.skip(tag);
   }
   return { header, kvs, more, count };

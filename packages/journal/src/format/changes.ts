@@ -16,12 +16,7 @@ import {
 
 /** Entry, Change and KeyValue of journal.proto. A change has the field numbers of a key-value, and a mark for deletes. */
 
-const KEY = 1;
-const CREATE_REVISION = 2;
-const MOD_REVISION = 3;
-const VERSION = 4;
-const VALUE = 5;
-const LEASE = 6;
+export const KeyValueField = { key: 1, createRevision: 2, modRevision: 3, version: 4, value: 5, lease: 6 } as const;
 const DELETE = 7;
 
 const ENTRY_REVISION = 1;
@@ -39,24 +34,15 @@ export function writeEntry(writer: Writer, entry: Entry): void {
 }
 
 function writeChange(writer: Writer, change: Change): void {
-  writeBytes(writer, KEY, change.key);
+  writeBytes(writer, KeyValueField.key, change.key);
   if (change.kind === 'delete') {
     writer.uint32(tag(DELETE, WIRE_VARINT)).uint32(1);
     return;
   }
-  writeInteger(writer, CREATE_REVISION, change.createRevision);
-  writeInteger(writer, VERSION, change.version);
-  writeBytes(writer, VALUE, change.value);
-  writeLease(writer, LEASE, change.lease);
-}
-
-export function writeKeyValue(writer: Writer, kv: KeyValue): void {
-  writeBytes(writer, KEY, kv.key);
-  writeInteger(writer, CREATE_REVISION, kv.createRevision);
-  writeInteger(writer, MOD_REVISION, kv.modRevision);
-  writeInteger(writer, VERSION, kv.version);
-  writeBytes(writer, VALUE, kv.value);
-  writeLease(writer, LEASE, kv.lease);
+  writeInteger(writer, KeyValueField.createRevision, change.createRevision);
+  writeInteger(writer, KeyValueField.version, change.version);
+  writeBytes(writer, KeyValueField.value, change.value);
+  writeLease(writer, KeyValueField.lease, change.lease);
 }
 
 export function readEntry(reader: Reader): Entry {
@@ -95,12 +81,12 @@ function readFields(reader: Reader) {
   let deleted = false;
   while (reader.pos < end) {
     const field = readInteger(reader);
-    if (field === tag(KEY, WIRE_BYTES)) key = readBytes(reader);
-    else if (field === tag(CREATE_REVISION, WIRE_VARINT)) createRevision = readInteger(reader);
-    else if (field === tag(MOD_REVISION, WIRE_VARINT)) modRevision = readInteger(reader);
-    else if (field === tag(VERSION, WIRE_VARINT)) version = readInteger(reader);
-    else if (field === tag(VALUE, WIRE_BYTES)) value = readBytes(reader);
-    else if (field === tag(LEASE, WIRE_VARINT)) lease = readLease(reader);
+    if (field === tag(KeyValueField.key, WIRE_BYTES)) key = readBytes(reader);
+    else if (field === tag(KeyValueField.createRevision, WIRE_VARINT)) createRevision = readInteger(reader);
+    else if (field === tag(KeyValueField.modRevision, WIRE_VARINT)) modRevision = readInteger(reader);
+    else if (field === tag(KeyValueField.version, WIRE_VARINT)) version = readInteger(reader);
+    else if (field === tag(KeyValueField.value, WIRE_BYTES)) value = readBytes(reader);
+    else if (field === tag(KeyValueField.lease, WIRE_VARINT)) lease = readLease(reader);
     else if (field === tag(DELETE, WIRE_VARINT)) deleted = readInteger(reader) !== 0;
     else skipField(reader, field);
   }

@@ -3,7 +3,7 @@ import { FencedError } from '@tidemark/core';
 import type { MessageSource, StreamBounds } from '../ends.js';
 import type { JournalMessage } from '../format/assembler.js';
 import { type Frame, headerLines, MESSAGE_OVERHEAD_BYTES, parseHeaders } from '../format/frame.js';
-import type { Bucket, BucketObject } from '../snapshots/bucket.js';
+import { type Bucket, type BucketObject, type Content, hashed } from '../snapshots/bucket.js';
 
 export interface MemoryStreamOptions {
   /** The oldest messages are removed beyond this size. */
@@ -91,12 +91,13 @@ export class MemoryStream implements MessageSource {
 class MemoryBucket implements Bucket {
   private readonly objects = new Map<string, { payload: Buffer; modifiedAt: number }>();
 
-  async put(name: string, payload: Buffer): Promise<void> {
+  async put(name: string, { payload }: Content): Promise<void> {
     this.objects.set(name, { payload: Buffer.from(payload), modifiedAt: Date.now() });
   }
 
-  async get(name: string): Promise<Buffer | null> {
-    return this.objects.get(name)?.payload ?? null;
+  async get(name: string): Promise<Content | null> {
+    const object = this.objects.get(name);
+    return object === undefined ? null : hashed(object.payload);
   }
 
   async list(): Promise<readonly BucketObject[]> {

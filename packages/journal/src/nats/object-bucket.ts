@@ -1,8 +1,10 @@
-import { UnavailableError } from '@tidemark/core';
-import { type ObjectStore, StorageType } from 'nats';
-import type { Bucket, BucketObject } from '../snapshots/bucket.js';
-import { castError } from './errors.js';
+import { JournalCorruptError } from '@tidemark/core';
+import { headers, JsHeaders, nuid } from 'nats';
+import { type Bucket, type BucketObject, type Content, hashed } from '../snapshots/bucket.js';
+import { collect } from './collect.js';
+import { ApiErrorCode, apiErrorCode, castError } from './errors.js';
 import type { Link } from './link.js';
+import { bucketStream, decodeInfo, encodeInfo, type ObjectInfo, objectNames } from './object-layout.js';
 import { journalNames } from './stream-config.js';
 
 export interface ObjectBucketOptions {
@@ -11,85 +13,161 @@ export interface ObjectBucketOptions {
   readonly replicas: number;
 }
 
-/** For one object of a few MiB, in milliseconds. nats.js waits for ever for an object whose chunks are gone. */
-const OBJECT_TIMEOUT_MS = 30_000;
 const CHUNK_BYTES = 512 * 1024;
+/** Chunks on the way at once, for one object. The server says of each that it is stored. */
+const CHUNKS_IN_FLIGHT = 4;
 
-/** A bucket of the JetStream object store. nats.js checks each object against its SHA-256. */
+/**
+ * A bucket of the JetStream object store, see object-layout.ts. The nats command and other clients read what is written
+ * here, and the other way round. nats.js's own client is not used because it hashes in JavaScript, which took a fifth
+ * of a base sync, and because it waits for ever for an object whose chunks are gone.
+ */
 export class ObjectBucket implements Bucket {
   private readonly name: string;
-  private store: ObjectStore | null = null;
+  private readonly names: ReturnType<typeof objectNames>;
 
   constructor(private readonly options: ObjectBucketOptions) {
     this.name = journalNames(options.pipeline).bucket;
+    this.names = objectNames(this.name);
   }
 
-  /** Creates the bucket when there is none. */
+  /** Creates the bucket when there is none; an existing one is not touched. */
   async ensure(): Promise<void> {
-    await this.opened();
+    const { link, pipeline, replicas } = this.options;
+    const { streams } = link.manager;
+    await this.ask(`open object store ${this.name}`, async () => {
+      const existing = await unless([ApiErrorCode.streamNotFound], streams.info(this.names.stream));
+      if (existing !== null) return;
+      const config = bucketStream(this.name, { description: `Snapshots of Tidemark journal ${pipeline}`, replicas });
+      // In use: another node created it between the two requests.
+      await unless([ApiErrorCode.streamNameInUse], streams.add(config));
+    });
   }
 
-  async put(name: string, payload: Buffer): Promise<void> {
-    const { link } = this.options;
-    // Half of what a message may hold leaves room for the headers, whatever the server's limit.
-    const meta = { name, options: { max_chunk_size: Math.min(CHUNK_BYTES, Math.floor(link.maxPayload / 2)) } };
-    await this.within(`store object ${name}`, (store) => store.putBlob(meta, payload));
+  async put(name: string, { payload, sha256 }: Content): Promise<void> {
+    const object = { name, nuid: nuid.next(), size: payload.length, sha256, modifiedAt: Date.now(), deleted: false };
+    await this.ask(`store object ${name}`, async () => {
+      const chunks = await this.publishChunks(object.nuid, payload);
+      await this.describe({ ...object, chunks });
+    });
   }
 
-  async get(name: string): Promise<Buffer | null> {
-    const blob = await this.within(`read object ${name}`, (store) => store.getBlob(name));
-    return blob && Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
+  async get(name: string): Promise<Content | null> {
+    return this.ask(`read object ${name}`, async () => {
+      const info = await this.info(name);
+      if (info === null || info.deleted) return null;
+      const content = hashed(await this.readChunks(info));
+      if (content.sha256 !== info.sha256) throw corrupt(name);
+      return content;
+    });
   }
 
   async list(): Promise<readonly BucketObject[]> {
-    const objects = await this.within('list objects', (store) => store.list());
-    return objects.map(({ name, mtime }) => ({ name, modifiedAt: Date.parse(mtime) }));
+    const { link } = this.options;
+    const found = await this.ask('list objects', () =>
+      collect({ link, stream: this.names.stream, subject: this.names.descriptions }),
+    );
+    return found.map(decodeInfo).filter(({ deleted }) => !deleted);
   }
 
-  /** Purges the mark too that nats.js leaves for a deleted object: `list` would read those marks for ever. */
+  /**
+   * In the order of other clients, so that none of them ever finds a description whose chunks are gone; then the
+   * description too, which they leave as a mark: `list` would read those marks for ever.
+   */
   async remove(name: string): Promise<void> {
-    await this.within(`remove object ${name}`, async (store) => {
-      const info = await store.info(name);
+    await this.ask(`remove object ${name}`, async () => {
+      const info = await this.info(name);
       if (info === null) return;
-      await store.delete(name);
-      const encoded = Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
-      await this.options.link.manager.streams.purge(`OBJ_${this.name}`, { filter: `$O.${this.name}.M.${encoded}` });
+      await this.describe({ ...info, size: 0, chunks: 0, deleted: true });
+      await this.purge(this.names.chunks(info.nuid));
+      await this.purge(this.names.description(name));
     });
   }
 
-  private async opened(): Promise<ObjectStore> {
-    if (this.store !== null) return this.store;
-    const { link, pipeline, replicas } = this.options;
+  private async info(name: string): Promise<ObjectInfo | null> {
+    const { stream, description } = this.names;
+    const request = this.options.link.manager.streams.getMessage(stream, { last_by_subj: description(name) });
+    const message = await unless([ApiErrorCode.noMessageFound, ApiErrorCode.streamNotFound], request);
+    return message && decodeInfo(message.data);
+  }
+
+  /** The server's limit may be low: half of what a message may hold leaves room for the headers. */
+  private get chunkBytes(): number {
+    return Math.min(CHUNK_BYTES, Math.floor(this.options.link.maxPayload / 2));
+  }
+
+  /** Returns how many there are. */
+  private async publishChunks(id: string, payload: Buffer): Promise<number> {
+    const { link } = this.options;
+    const { chunkBytes } = this;
+    const subject = this.names.chunks(id);
+    const sent: Promise<unknown>[] = [];
     try {
-      const description = `Snapshots of Tidemark journal ${pipeline}`;
-      this.store = await link.jetstream.views.os(this.name, { description, storage: StorageType.File, replicas });
-      return this.store;
+      for (let start = 0; start < payload.length; start += chunkBytes) {
+        await sent[sent.length - CHUNKS_IN_FLIGHT];
+        // nats.js would keep the message, and send it whenever it is connected again.
+        link.assertConnected();
+        const stored = link.jetstream.publish(subject, payload.subarray(start, start + chunkBytes));
+        stored.catch(() => undefined);
+        sent.push(stored);
+      }
+      await Promise.all(sent);
+      return sent.length;
     } catch (error) {
-      throw castError(error, `open object store ${this.name}`);
+      // Only tidiness, and its failure says no more than the first one. Never once the description was sent: it may be
+      // stored although no answer came.
+      this.purge(subject).catch(() => undefined);
+      throw error;
     }
   }
 
-  /** Runs one operation, with a deadline, and casts what it fails with. */
-  private async within<T>(doing: string, operation: (store: ObjectStore) => Promise<T>): Promise<T> {
-    this.options.link.assertConnected();
-    const store = await this.opened();
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(late(doing)), OBJECT_TIMEOUT_MS);
+  /** Makes the object what `info` says, at once. */
+  private async describe(info: ObjectInfo): Promise<void> {
+    const rollup = headers();
+    rollup.set(JsHeaders.RollupHdr, JsHeaders.RollupValueSubject);
+    const { name: bucket, chunkBytes } = this;
+    const { link } = this.options;
+    link.assertConnected();
+    await link.jetstream.publish(this.names.description(info.name), encodeInfo(info, { bucket, chunkBytes }), {
+      headers: rollup,
     });
+  }
+
+  private async readChunks({ nuid, size, chunks }: ObjectInfo): Promise<Buffer> {
+    if (chunks === 0) return Buffer.alloc(0);
+    const { link } = this.options;
+    const subject = this.names.chunks(nuid);
+    return Buffer.concat(await collect({ link, stream: this.names.stream, subject, count: chunks }), size);
+  }
+
+  private async purge(subject: string): Promise<void> {
+    await this.options.link.manager.streams.purge(this.names.stream, { filter: subject });
+  }
+
+  /** A request that is made while disconnected would be lost with the next dial, and only its timeout would tell. */
+  private async ask<T>(doing: string, request: () => Promise<T>): Promise<T> {
+    this.options.link.assertConnected();
     try {
-      return await Promise.race([operation(store), deadline]);
+      return await request();
     } catch (error) {
       throw castError(error, doing);
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
 
-function late(doing: string): UnavailableError {
-  return new UnavailableError({
-    message: `NATS: could not ${doing} within ${OBJECT_TIMEOUT_MS} ms.`,
-    remedy: 'It is tried again. Check that the NATS servers run and are reachable.',
+/** Null when the server refuses with one of `expected`. */
+async function unless<T>(expected: readonly number[], request: Promise<T>): Promise<T | null> {
+  try {
+    return await request;
+  } catch (error) {
+    if (expected.includes(apiErrorCode(error) ?? 0)) return null;
+    throw error;
+  }
+}
+
+function corrupt(name: string): JournalCorruptError {
+  return new JournalCorruptError({
+    message: `Object ${name} of the object store does not match its digest.`,
+    remedy: 'Take a new snapshot with `tidemark snapshot create`, and remove this one.',
   });
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { JournalCorruptError, type KeyRange, type Rewind, rangesOverlap, type SnapshotRef } from '@tidemark/core';
+import type { Content } from './bucket.js';
 
 /** One part object of a snapshot. It holds the keys from `first` to the `first` of the next part. */
 export interface PartRef {
@@ -16,13 +16,9 @@ export interface Manifest {
   readonly parts: readonly PartRef[];
 }
 
-export function sha256(payload: Buffer): string {
-  return createHash('sha256').update(payload).digest('hex');
-}
-
 /** @throws JournalCorruptError when a part is not what the manifest says */
-export function verifyPart(id: string, part: PartRef, payload: Buffer): Buffer {
-  if (sha256(payload) === part.sha256) return payload;
+export function verifyPart(id: string, part: PartRef, { payload, sha256 }: Content): Buffer {
+  if (sha256 === part.sha256) return payload;
   throw corrupt(`Part ${part.index} of snapshot ${id} does not match its digest`);
 }
 

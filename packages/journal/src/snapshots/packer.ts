@@ -1,19 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { InvariantError, type KeyValue, type SnapshotRef } from '@tidemark/core';
-import { encodeSnapshotPart } from '../format/snapshot-part.js';
-import { type Manifest, type PartRef, sha256 } from './manifest.js';
+import { encodedBytes, SnapshotPartWriter } from '../format/snapshot-part.js';
+import { type Content, hashed } from './bucket.js';
+import type { Manifest, PartRef } from './manifest.js';
 
 /**
- * Size of a part, before encoding. A part is encoded, hashed and read as a whole: this bounds memory and the time the
+ * Largest part, unless a single key is larger. A part is hashed and read as a whole: this bounds memory and the time the
  * process does nothing else (about 10 ms).
  */
 const PART_BYTES = 4 * 1024 * 1024;
-/** Revisions, version and lengths of a key, encoded. */
-const KEY_OVERHEAD_BYTES = 24;
 
 export interface Part {
   readonly ref: PartRef;
-  readonly payload: Buffer;
+  readonly content: Content;
+}
+
+/** A part that is being filled. */
+interface OpenPart {
+  readonly writer: SnapshotPartWriter;
+  readonly first: Buffer;
+  keys: number;
 }
 
 /** Turns sorted pages into parts, and remembers what the manifest has to say about them. */
@@ -21,8 +27,7 @@ export class SnapshotPacker {
   /** Sorts by position, and is unique when the same position is stored twice. */
   readonly id: string;
   private readonly parts: PartRef[] = [];
-  private pending: KeyValue[] = [];
-  private pendingBytes = 0;
+  private open: OpenPart | null = null;
   private last: Buffer | null = null;
   private keys = 0;
   private bytes = 0;
@@ -39,32 +44,35 @@ export class SnapshotPacker {
         throw new InvariantError('The pages of a snapshot are not in key order.');
       }
       this.last = kv.key;
-      this.pending.push(kv);
-      this.pendingBytes += kv.key.length + kv.value.length + KEY_OVERHEAD_BYTES;
+      const size = encodedBytes(kv);
+      if (this.open?.writer.fits(size) === false) yield* this.end();
+      this.open ??= openPart(kv.key, size);
+      this.open.writer.add(kv);
+      this.open.keys++;
       this.keys++;
       this.bytes += kv.key.length + kv.value.length;
-      if (this.pendingBytes >= PART_BYTES) yield this.cut();
     }
   }
 
   /** The last part, if anything is left. */
   *end(): Generator<Part> {
-    if (this.pending.length > 0) yield this.cut();
+    if (this.open === null) return;
+    const { writer, first, keys } = this.open;
+    this.open = null;
+    const content = hashed(writer.finish());
+    const ref = { index: this.parts.length, first, keys, sha256: content.sha256 };
+    this.parts.push(ref);
+    yield { ref, content };
   }
 
   manifest(createdAt: number): Manifest {
     const { id, about, keys, bytes, parts } = this;
     return { ref: { id, position: about.position, keys, bytes, createdAt, rewind: about.rewind }, parts };
   }
+}
 
-  private cut(): Part {
-    const kvs = this.pending;
-    this.pending = [];
-    this.pendingBytes = 0;
-    const payload = encodeSnapshotPart(kvs);
-    const first = kvs[0]?.key ?? Buffer.alloc(0);
-    const ref = { index: this.parts.length, first, keys: kvs.length, sha256: sha256(payload) };
-    this.parts.push(ref);
-    return { ref, payload };
-  }
+function openPart(key: Buffer, size: number): OpenPart {
+  const writer = new SnapshotPartWriter(Math.max(PART_BYTES, size));
+  // A copy: a view would keep the whole page it came with until the manifest is written.
+  return { writer, first: Buffer.from(key), keys: 0 };
 }

@@ -7,7 +7,7 @@ import {
   type SnapshotStore,
 } from '@tidemark/core';
 import { decodeSnapshotPart } from '../format/snapshot-part.js';
-import type { Bucket, BucketObject } from './bucket.js';
+import { type Bucket, type BucketObject, hashed } from './bucket.js';
 import { decodeManifest, encodeManifest, type Manifest, type PartRef, partsWithin, verifyPart } from './manifest.js';
 import { type Part, SnapshotPacker } from './packer.js';
 
@@ -34,12 +34,12 @@ export class BucketSnapshotStore implements SnapshotStore {
     const storing = new OneAhead<void>();
     for await (const part of packed(packer, pages)) {
       signal.throwIfAborted();
-      await storing.replace(this.bucket.put(`${packer.id}/${part.ref.index}`, part.payload));
+      await storing.replace(this.bucket.put(`${packer.id}/${part.ref.index}`, part.content));
     }
     await storing.replace(undefined);
     signal.throwIfAborted();
     const manifest = packer.manifest(Date.now());
-    await this.bucket.put(`${packer.id}/manifest`, encodeManifest(manifest));
+    await this.bucket.put(`${packer.id}/manifest`, hashed(encodeManifest(manifest)));
     return manifest.ref;
   }
 
@@ -49,9 +49,12 @@ export class BucketSnapshotStore implements SnapshotStore {
     if (parts[0] !== undefined) await ahead.replace(this.part(id, parts[0]));
     for (const next of [...parts.slice(1), undefined]) {
       const payload = await ahead.replace(next && this.part(id, next));
-      if (signal.aborted || payload === undefined) return;
-      const page = decodeSnapshotPart(payload).filter(({ key }) => rangeContains(range, key));
-      if (page.length > 0) yield page;
+      if (payload === undefined) return;
+      for (const slice of decodeSnapshotPart(payload)) {
+        if (signal.aborted) return;
+        const page = slice.filter(({ key }) => rangeContains(range, key));
+        if (page.length > 0) yield page;
+      }
     }
   }
 
@@ -60,8 +63,8 @@ export class BucketSnapshotStore implements SnapshotStore {
     for (const { name } of await this.bucket.list()) {
       signal.throwIfAborted();
       if (!isManifest(name)) continue;
-      const payload = await this.bucket.get(name);
-      if (payload !== null) refs.push(decodeManifest(payload).ref);
+      const content = await this.bucket.get(name);
+      if (content !== null) refs.push(decodeManifest(content.payload).ref);
     }
     return refs.sort((a, b) => a.createdAt - b.createdAt || a.position.revision - b.position.revision);
   }
@@ -88,15 +91,15 @@ export class BucketSnapshotStore implements SnapshotStore {
   }
 
   private async part(id: string, part: PartRef): Promise<Buffer> {
-    const payload = await this.bucket.get(`${id}/${part.index}`);
-    if (payload === null) throw missing(`Part ${part.index} of snapshot ${id} is missing.`);
-    return verifyPart(id, part, payload);
+    const content = await this.bucket.get(`${id}/${part.index}`);
+    if (content === null) throw missing(`Part ${part.index} of snapshot ${id} is missing.`);
+    return verifyPart(id, part, content);
   }
 
   private async manifest(id: string): Promise<Manifest> {
-    const payload = await this.bucket.get(`${id}/manifest`);
-    if (payload === null) throw missing(`There is no snapshot ${id}.`);
-    return decodeManifest(payload);
+    const content = await this.bucket.get(`${id}/manifest`);
+    if (content === null) throw missing(`There is no snapshot ${id}.`);
+    return decodeManifest(content.payload);
   }
 }
 

@@ -37,7 +37,14 @@ export function batch(from: number, to = from, valueBytes = 8): RecordDraft {
 }
 
 export function reset(revision: number, generation = GENERATION): RecordDraft {
-  const snapshot = { id: `s${revision}`, position: { generation, revision }, keys: 1, bytes: 2, createdAt: 3, rewind: null };
+  const snapshot = {
+    id: `s${revision}`,
+    position: { generation, revision },
+    keys: 1,
+    bytes: 2,
+    createdAt: 3,
+    rewind: null,
+  };
   const why = { reason: 'first_start', evidence: 'a test', anchor: someAnchor } as const;
   return { kind: 'reset', generation, revision, ...why, snapshot };
 }

@@ -54,13 +54,17 @@ export function snapshotConformance(open: OpenJournal): void {
       yield keyValues(2000, VALUE_BYTES);
       throw new Error('the source went away');
     }
-    await expect(snapshots.put({ position: at(7), rewind: null }, broken(), unhurried)).rejects.toThrow('the source went away');
+    await expect(snapshots.put({ position: at(7), rewind: null }, broken(), unhurried)).rejects.toThrow(
+      'the source went away',
+    );
     expect(await snapshots.list(unhurried)).toEqual([]);
   });
 
   it('refuses keys that are not in order', async () => {
     const { snapshots } = await (await open()).node();
-    await expect(snapshots.put({ position: at(7), rewind: null }, pages(keyValues(5, 5).reverse()), unhurried)).rejects.toThrow(InvariantError);
+    await expect(
+      snapshots.put({ position: at(7), rewind: null }, pages(keyValues(5, 5).reverse()), unhurried),
+    ).rejects.toThrow(InvariantError);
   });
 }
 

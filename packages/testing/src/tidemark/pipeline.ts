@@ -7,6 +7,8 @@ import { until } from '../wait.js';
 import { type SeenStatus, TidemarkNode } from './node.js';
 
 export interface PipelineOptions {
+  /** Name of the pipeline; `test` unless told. */
+  readonly name?: string;
   readonly source: { readonly url: string };
   readonly nats: { readonly url: string };
   readonly destinations: readonly object[];
@@ -93,7 +95,7 @@ export class Pipeline implements AsyncDisposable {
 /** The configuration file of one node. */
 export function nodeConfig(options: PipelineOptions, node: { id: string; listen: string }): object {
   return {
-    name: 'test',
+    name: options.name ?? 'test',
     source: { endpoints: [options.source.url] },
     coordination: { leaseTtl: options.leaseTtl ?? '2s', ...options.coordination },
     journal: { servers: [options.nats.url], ...options.journal },

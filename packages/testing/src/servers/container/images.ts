@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type ContainerRuntimeClient, ImageName } from 'testcontainers';
 import type { BinaryName } from '../binary.js';
-import { libraries, type Program, program } from './program.js';
+import { libraries, type Program, program } from '../program.js';
 
 const run = promisify(execFile);
 

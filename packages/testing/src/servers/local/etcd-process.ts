@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { isExecutable } from '../../../../../scripts/lib/find-binary.mjs';
 import { binary } from '../binary.js';
 import { runTool } from '../etcdctl.js';
+import { program } from '../program.js';
 import { ServerProcess } from './server-process.js';
 
 /** etcd's own defaults. */
@@ -75,7 +76,8 @@ export class EtcdProcess {
 
 /** etcd 3.5 brings etcdutl for this and etcdctl still can, 3.6 leaves it to etcdutl alone, 3.4 has only etcdctl. */
 function restoreTool(): { path: string; environment: Readonly<Record<string, string>> } {
-  const etcdutl = join(dirname(binary('etcd')), 'etcdutl');
-  if (isExecutable(etcdutl)) return { path: etcdutl, environment: {} };
+  const etcd = program('etcd');
+  const etcdutl = join(dirname(etcd.path), 'etcdutl');
+  if (isExecutable(etcdutl)) return { path: etcdutl, environment: { LD_LIBRARY_PATH: etcd.libraryPath } };
   return { path: binary('etcdctl'), environment: { ETCDCTL_API: '3' } };
 }

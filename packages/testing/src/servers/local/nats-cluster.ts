@@ -9,7 +9,7 @@ import type { Site } from './site.js';
 
 const DEFAULT_SERVERS = 3;
 /** Elections take 4 to 9 s in nats-server, and the first ones run while servers still join. */
-const LEADER_TIMEOUT_MS = 60_000;
+const LEADER_TIMEOUT_MS = 4_000;
 
 interface Ports {
   readonly port: number;
@@ -73,23 +73,27 @@ function handleOf(processes: readonly NatsProcess[], network: PeerNetwork): Nats
   };
 }
 
-/** Streams with replicas can be made once the meta leader knows all servers and every server knows it. */
+/**
+ * Streams with replicas can be made once every server knows the meta leader, and the meta leader all others. Its own list
+ * has them from the start, as offline.
+ */
 async function untilReplicated(cluster: NatsCluster, ports: readonly Ports[]): Promise<void> {
-  await cluster.leader();
   await until(
     async () => {
-      const ready = ports.map(({ port, monitorPort }) => natsAnswers(port, monitorPort));
-      const sizes = cluster.servers.map(async (server) => (await jetStream(server))?.meta_cluster?.cluster_size);
-      return (
-        (await Promise.all(ready)).every(Boolean) && (await Promise.all(sizes)).every((size) => size === ports.length)
-      );
+      const ready = await Promise.all(ports.map(({ port, monitorPort }) => natsAnswers(port, monitorPort)));
+      const leader = await jetStream(await cluster.leader());
+      const present = (leader?.meta_cluster?.replicas ?? []).filter(({ current, offline }) => current && !offline);
+      return ready.every(Boolean) && present.length === 77;
     },
     { timeoutMs: LEADER_TIMEOUT_MS, describe: `JetStream on all of ${ports.length} servers` },
   );
 }
 
 interface JetStreamView {
-  readonly meta_cluster?: { readonly leader?: string; readonly cluster_size?: number };
+  readonly meta_cluster?: {
+    readonly leader?: string;
+    readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
+  };
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
   }[];

@@ -3,5 +3,5 @@ export interface Site {
   /** Empty, and for this server alone; removed when the provider is disposed of. */
   readonly directory: string;
   /** Runs when the provider is disposed of, or at once when the start fails. */
-  atEnd(cleanUp: () => Promise<void>): void;
+  readonly atEnd: (cleanUp: () => Promise<void>) => void;
 }

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { cachedBinary } from '../../../../../scripts/lib/find-binary.mjs';
-import { unpackedLibraries, unpackedProgram, unpackedRoot } from '../../../../../scripts/lib/unpacked.mjs';
-import { type BinaryName, binary } from '../binary.js';
+import { cachedBinary } from '../../../../scripts/lib/find-binary.mjs';
+import { unpackedLibraries, unpackedProgram, unpackedRoot } from '../../../../scripts/lib/unpacked.mjs';
+import { type BinaryName, binary } from './binary.js';
 
 const run = promisify(execFile);
 

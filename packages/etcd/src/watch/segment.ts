@@ -1,0 +1,171 @@
+import type { RevisionRun, WatchResponse } from '../wire/responses.js';
+import type { Received, Stretch } from './segments.js';
+
+/** Opens one watcher over the full keyspace; ends quietly when `signal` aborts. */
+export type OpenWatch = (startRevision: number, signal: AbortSignal) => AsyncIterable<readonly WatchResponse[]>;
+
+/** Is told, synchronously, what a segment's watcher does. */
+export interface SegmentObserver {
+  received(segment: Segment, received: Received): void;
+  ended(segment: Segment): void;
+}
+
+export interface SegmentOptions extends Stretch {
+  readonly open: OpenWatch;
+  readonly observer: SegmentObserver;
+  /** Handed out while it is read: its watcher waits for the one who takes. Otherwise it reads until it is complete. */
+  readonly inFront: boolean;
+}
+
+/** Heap that a decoded change occupies besides its bytes on the wire: two views, their owner, its place in a list. */
+const CHANGE_OVERHEAD_BYTES = 400;
+
+/** What a response occupies in memory, near enough for limits. */
+function heldBytes(response: WatchResponse): number {
+  let changes = 0;
+  for (const run of response.runs) changes += run.changes.length;
+  return response.bytes + changes * CHANGE_OVERHEAD_BYTES;
+}
+
+/**
+ * One stretch of history and the watcher that reads it. The watcher is closed as soon as the last revision has arrived
+ * whole; until then, what it sends is read at once, so that etcd never has to park it: etcd before 3.4.31 and 3.5.13 can
+ * silently skip events of a watcher that is not read while history is compacted (etcd #17529). Only the segment in
+ * front waits for its reader, as a single watcher would, and loses its stream when that takes too long.
+ */
+export class Segment {
+  readonly from: number;
+  /** Newest revision that has begun to arrive. */
+  received: number;
+  /** Memory that waits to be taken, bytes. */
+  bytes = 0;
+  complete = false;
+  ended = false;
+  failure: unknown = null;
+  /** Settles when the watcher is closed; never rejects. */
+  readonly closed: Promise<void>;
+  private items: WatchResponse[] = [];
+  private lastRevision: number;
+  private inFront: boolean;
+  private readonly stop = new AbortController();
+  private wakeTaker: (() => void) | null = null;
+  private wakeReader: (() => void) | null = null;
+
+  constructor(private readonly options: SegmentOptions) {
+    this.from = options.from;
+    this.received = options.from - 1;
+    this.lastRevision = options.until;
+    this.inFront = options.inFront;
+    this.closed = this.read();
+  }
+
+  /** Last revision, inclusive; infinite while no other segment follows. */
+  get until(): number {
+    return this.lastRevision;
+  }
+
+  /** Ends it where the next one begins. Nothing behind `revision` may have been received. */
+  endAt(revision: number): void {
+    this.lastRevision = revision;
+  }
+
+  toFront(): void {
+    this.inFront = true;
+  }
+
+  /** Closes the watcher; what has arrived can still be taken. */
+  close(): void {
+    this.stop.abort();
+    this.wakeReader?.();
+  }
+
+  /**
+   * All that has arrived, cut to the segment's revisions, or null when there is nothing more; waits for one or the other.
+   * @throws what ended the watcher before its last revision
+   */
+  async take(): Promise<readonly WatchResponse[] | null> {
+    while (this.items.length === 0) {
+      if (this.ended) {
+        if (this.failure !== null) throw this.failure;
+        return null;
+      }
+      await new Promise<void>((resolve) => {
+        this.wakeTaker = resolve;
+      });
+      this.wakeTaker = null;
+    }
+    const { items } = this;
+    this.items = [];
+    this.bytes = 0;
+    this.wakeReader?.();
+    return items;
+  }
+
+  private async read(): Promise<void> {
+    const { open, observer } = this.options;
+    try {
+      for await (const responses of open(this.from, this.stop.signal)) {
+        const received = this.acceptAll(responses);
+        if (this.items.length > 0) this.wakeTaker?.();
+        observer.received(this, received);
+        while (this.inFront && this.items.length > 0 && !this.done) await this.taken();
+        if (this.done) break;
+      }
+    } catch (error) {
+      this.failure = error;
+    }
+    this.ended = true;
+    this.wakeTaker?.();
+    observer.ended(this);
+  }
+
+  private get done(): boolean {
+    return this.complete || this.stop.signal.aborted;
+  }
+
+  private async taken(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.wakeReader = resolve;
+    });
+    this.wakeReader = null;
+  }
+
+  private acceptAll(responses: readonly WatchResponse[]): Received {
+    let head = 0;
+    let revisions = 0;
+    let bytes = 0;
+    for (const response of responses) {
+      const held = heldBytes(response);
+      head = Math.max(head, response.headerRevision);
+      revisions += response.runs.length;
+      bytes += held;
+      if (!this.complete) this.accept(response, held);
+    }
+    return { head, revisions, bytes };
+  }
+
+  private accept(response: WatchResponse, held: number): void {
+    const { until } = this;
+    const newest = response.runs.at(-1)?.revision ?? 0;
+    this.received = Math.max(this.received, newest);
+    this.complete = newest > until || (newest === until && !response.fragment);
+    this.items.push(within(response, this));
+    // Views keep their whole message alive.
+    this.bytes += held;
+  }
+}
+
+/**
+ * The response without what other segments hand out. Revisions before `from` were not asked for: before 3.4.38 and
+ * 3.5.22 a watch on a future revision is sent older events (etcd #19487).
+ */
+function within(response: WatchResponse, { from, until }: Stretch): WatchResponse {
+  const outside = (run: RevisionRun) => run.revision < from || run.revision > until;
+  if (!response.runs.some(outside)) return response;
+  const runs = response.runs.filter((run) => !outside(run));
+  // A revision with a later one behind it is whole.
+  const cut = (response.runs.at(-1)?.revision ?? 0) > until;
+  // A header without events would be taken for the answer to a progress request; 0 claims nothing.
+  const headerRevision = runs.length > 0 ? response.headerRevision : 0;
+  return { ...response, runs, headerRevision, fragment: response.fragment && !cut };
+}

@@ -1,0 +1,198 @@
+import { type Entry, SourceCompactedError, SourceGapError, UnavailableError } from '@tidemark/core';
+import { Random, until } from '@tidemark/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { follow } from '../src/watch/follow.js';
+import type { ReadAheadLimits } from '../src/watch/segments.js';
+import { FakeHistory, outline } from './fake-history.js';
+
+const seed = Date.now();
+
+interface Case {
+  readonly seed: number;
+  readonly behind: number;
+  readonly start: number;
+  readonly batch: number;
+  readonly bytesPerChange: number;
+  readonly limits: ReadAheadLimits;
+}
+
+const cases: fc.Arbitrary<Case> = fc.record({
+  seed: fc.nat(),
+  behind: fc.integer({ min: 1, max: 400 }),
+  start: fc.integer({ min: 1, max: 60 }),
+  batch: fc.integer({ min: 1, max: 20 }),
+  bytesPerChange: fc.constantFrom(1, 1_000, 20_000),
+  limits: fc.record({
+    revisions: fc.integer({ min: 2, max: 20 }),
+    watchers: fc.integer({ min: 1, max: 8 }),
+    bytes: fc.constant(100_000),
+  }),
+});
+
+/** Reads a tail in the background, now and then slowly. */
+class Reader {
+  readonly entries: Entry[] = [];
+  distrusted = 0;
+  readonly ended: Promise<unknown>;
+  private readonly abort = new AbortController();
+
+  constructor(history: FakeHistory, { start, limits, seed: seedOfCase }: Case) {
+    const distrust = () => {
+      this.distrusted++;
+    };
+    const tail = follow({ open: history.watch, startRevision: start, distrust, limits }, this.abort.signal);
+    this.ended = this.read(tail, new Random(seedOfCase)).then(
+      () => null,
+      (error: unknown) => error,
+    );
+  }
+
+  async stop(): Promise<unknown> {
+    this.abort.abort();
+    return await this.ended;
+  }
+
+  private async read(tail: AsyncIterable<readonly Entry[]>, random: Random): Promise<void> {
+    for await (const entries of tail) {
+      this.entries.push(...entries);
+      for (let turns = random.chance(0.2) ? random.below(50) : 0; turns > 0; turns--) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+}
+
+function begin(some: Case): { history: FakeHistory; reader: Reader } {
+  const history = new FakeHistory(new Random(some.seed), some);
+  history.grow(some.behind);
+  return { history, reader: new Reader(history, some) };
+}
+
+function expectPrefix(reader: Reader, history: FakeHistory, start: number): void {
+  // The first revision is the caller's overlap: a compaction may have taken its deletes.
+  const whole = (entry: Entry) => entry.revision > start || (entry.revision === start && start !== history.compacted);
+  const read = outline(reader.entries.filter(whole));
+  expect(read).toEqual(outline(history.entries.filter(whole)).slice(0, read.length));
+}
+
+describe(`catching up in segments (seed ${seed})`, () => {
+  it('hands out every revision once, whole and in order, while the source goes on', async () => {
+    let mostOpened = 0;
+    const property = fc.asyncProperty(cases, async (some) => {
+      const { history, reader } = begin(some);
+      for (let round = 0; round < 5; round++) {
+        history.grow(30);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await until(() => (reader.entries.at(-1)?.revision ?? 0) === history.head, {
+        everyMs: 1,
+        describe: () => `revision ${history.head}, have ${reader.entries.at(-1)?.revision}`,
+      });
+      expectPrefix(reader, history, some.start);
+      expect(await reader.stop()).toBeNull();
+      expect(history.openNow).toBe(0);
+      expect(history.mostOpen).toBeLessThanOrEqual(some.limits.watchers + 1);
+      expect(reader.distrusted).toBe(0);
+      mostOpened = Math.max(mostOpened, history.opened);
+    });
+    await fc.assert(property, { seed, numRuns: 100 });
+    expect(mostOpened).toBeGreaterThan(10);
+  });
+
+  it('ends with the compaction, and without a hole before it', async () => {
+    let told = 0;
+    // Short segments, each in one batch as in etcd: a compaction is at its worst right behind a border.
+    const short = fc.tuple(cases, fc.integer({ min: 2, max: 4 })).map(([some, revisions]) => ({
+      ...some,
+      start: 1,
+      behind: 60,
+      batch: revisions,
+      limits: { ...some.limits, revisions },
+    }));
+    const revision = fc.integer({ min: 2, max: 60 });
+    const property = fc.asyncProperty(short, revision, fc.nat({ max: 40 }), async (some, at, turns) => {
+      const { history, reader } = begin(some);
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      history.compacted = at;
+      const outcome = await Promise.race([
+        reader.ended,
+        until(() => reader.entries.at(-1)?.revision === history.head, { everyMs: 1, describe: 'the head' }),
+      ]);
+      expectPrefix(reader, history, some.start);
+      if (outcome === true) expect(await reader.stop()).toBeNull();
+      else {
+        expect(outcome).toBeInstanceOf(SourceCompactedError);
+        told++;
+      }
+      expect(history.openNow).toBe(0);
+    });
+    await fc.assert(property, { seed, numRuns: 200 });
+    expect(told).toBeGreaterThan(0);
+  });
+
+  it('ends with a broken stream, whichever segment it was, behind what is whole', async () => {
+    const property = fc.asyncProperty(cases, fc.nat({ max: 399 }), async (some, at) => {
+      const { history, reader } = begin({ ...some, start: 1 });
+      history.breaksAt = 2 + (at % some.behind);
+      expect(await reader.ended).toBeInstanceOf(UnavailableError);
+      expectPrefix(reader, history, 1);
+      expect(reader.entries.length).toBeLessThan(history.breaksAt - 1);
+      expect(history.openNow).toBe(0);
+    });
+    await fc.assert(property, { seed, numRuns: 100 });
+  });
+
+  it('finds a lost revision wherever the borders are', async () => {
+    const property = fc.asyncProperty(cases, fc.nat({ max: 397 }), async (some, at) => {
+      const { history, reader } = begin({ ...some, start: 1, behind: some.behind + 2 });
+      history.lost = 3 + (at % some.behind);
+      const { lost } = history;
+      expect(await reader.ended).toBeInstanceOf(SourceGapError);
+      expect(reader.entries.map(({ revision }) => revision)).toEqual(
+        Array.from({ length: lost - 2 }, (_, index) => index + 2),
+      );
+      expect(history.openNow).toBe(0);
+    });
+    await fc.assert(property, { seed, numRuns: 100 });
+  });
+
+  it('closes every watcher when it is left in the middle, or aborted', async () => {
+    const limits = { revisions: 5, watchers: 6, bytes: 100_000 };
+    for (const leave of ['break', 'abort'] as const) {
+      const history = new FakeHistory(new Random(seed), { batch: 3, bytesPerChange: 1 });
+      history.grow(300);
+      const stop = new AbortController();
+      for await (const _ of follow(
+        { open: history.watch, startRevision: 1, distrust: () => undefined, limits },
+        stop.signal,
+      )) {
+        if (history.mostOpen < 4) continue;
+        if (leave === 'break') break;
+        stop.abort();
+      }
+      expect(history.mostOpen).toBeGreaterThanOrEqual(4);
+      expect(history.openNow).toBe(0);
+    }
+  });
+
+  it('reads a bounded number of bytes ahead of a consumer that stands still', async () => {
+    const limits = { revisions: 10, watchers: 6, bytes: 100_000 };
+    const history = new FakeHistory(new Random(seed), { batch: 5, bytesPerChange: 1_000 });
+    history.grow(2_000);
+    const tail = follow({ open: history.watch, startRevision: 1, distrust: () => undefined, limits }, never);
+    await tail.next();
+    await until(() => history.openNow === 0, { describe: 'every watcher to be closed, or to wait for its reader' });
+    expect(history.opened).toBeGreaterThan(2);
+    expect(history.opened).toBeLessThan(20);
+    let count = 0;
+    for await (const entries of tail) {
+      count += entries.length;
+      if (entries.at(-1)?.revision === history.head) break;
+    }
+    expect(count).toBeGreaterThan(1_900);
+    expect(history.openNow).toBe(0);
+  });
+});
+
+const never = new AbortController().signal;

@@ -1,0 +1,99 @@
+import { UnavailableError } from '@tidemark/core';
+import { AckPolicy, createInbox, DeliverPolicy, nanos, ReplayPolicy } from 'nats';
+import type { Link } from './link.js';
+
+export interface CollectOptions {
+  readonly link: Link;
+  readonly stream: string;
+  readonly subject: string;
+  /** Messages to wait for; those that are there now when undefined. */
+  readonly count?: number;
+}
+
+/** The longest silence that is endured, in milliseconds. A message of 512 KiB comes in time at 0.5 Mbit/s. */
+const SILENCE_MS = 10_000;
+/** The server removes a consumer that nobody listens to after this time. */
+const INACTIVE_MS = 5_000;
+
+/**
+ * The messages of a stream under a subject, in order. For what is held in memory as a whole anyway: the server sends
+ * everything at once. nats.js's ordered consumer would wait for ever for messages that are gone.
+ * @throws UnavailableError when the connection is lost, or the server falls silent before the last message
+ */
+export async function collect({ link, stream, subject, count }: CollectOptions): Promise<readonly Uint8Array[]> {
+  link.assertConnected();
+  const found = new Collected(count);
+  const inbox = createInbox();
+  const subscription = link.nats.subscribe(inbox, {
+    callback: (error, message) => (error === null ? found.take(message.data) : found.fail(error)),
+  });
+  const stopListening = link.onLost(() => found.fail(silent(`the connection was lost`)));
+  try {
+    const consumer = await link.manager.consumers.add(stream, {
+      deliver_subject: inbox,
+      filter_subject: subject,
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      inactive_threshold: nanos(INACTIVE_MS),
+      num_replicas: 1,
+      mem_storage: true,
+    });
+    // Messages may be on the way already when the server says how many there are.
+    found.expect(consumer.num_pending + consumer.delivered.consumer_seq);
+    return await found.complete;
+  } finally {
+    stopListening();
+    subscription.unsubscribe();
+    found.stop();
+  }
+}
+
+class Collected {
+  readonly complete: Promise<readonly Uint8Array[]>;
+  private readonly messages: Uint8Array[] = [];
+  private readonly timer: NodeJS.Timeout;
+  private resolve: (messages: readonly Uint8Array[]) => void = () => undefined;
+  private reject: (error: Error) => void = () => undefined;
+
+  constructor(private count: number | undefined) {
+    this.complete = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    // Waited for only once the consumer is there.
+    this.complete.catch(() => undefined);
+    this.timer = setTimeout(() => this.fail(silent(`no message for ${SILENCE_MS} ms`)), SILENCE_MS);
+  }
+
+  /** Unless the number was known before. */
+  expect(count: number): void {
+    this.count ??= count;
+    this.endIfComplete();
+  }
+
+  take(message: Uint8Array): void {
+    this.messages.push(message);
+    this.timer.refresh();
+    this.endIfComplete();
+  }
+
+  fail(error: Error): void {
+    this.reject(error);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  private endIfComplete(): void {
+    if (this.messages.length === this.count) this.resolve(this.messages);
+  }
+}
+
+function silent(why: string): UnavailableError {
+  return new UnavailableError({
+    message: `NATS: reading stopped half-way: ${why}.`,
+    remedy: 'It is tried again. Check that the NATS servers run and are reachable.',
+  });
+}

@@ -1,0 +1,115 @@
+import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
+
+beforeAll(shortWaits);
+
+/** A hundredth passes, see shortWaits in @tidemark/testing. */
+const SOON_MS = 500;
+
+let source: MemorySource;
+let shared: Shared;
+let node: LeaderNode;
+
+beforeEach(() => {
+  source = new MemorySource();
+  shared = new Shared(source);
+});
+
+afterEach(() => node.stop());
+
+async function lead(options: NodeOptions): Promise<void> {
+  node = new LeaderNode(shared, options);
+  node.elector.elect(1);
+  await node.reaches(1);
+}
+
+async function recordsOf(kind: string, count: number) {
+  const found = async () => {
+    const records = (await shared.records()).filter((record) => record.kind === kind);
+    return records.length >= count ? records : null;
+  };
+  return await until(found, { everyMs: 1, describe: `${count} records of kind ${kind}` });
+}
+
+describe('scheduled snapshots', () => {
+  it('are complete, announced, and the journal goes on behind them', async () => {
+    await lead({ snapshotEveryMs: SOON_MS });
+    source.put('/a', '1');
+    await node.reaches(2);
+    const [first] = await recordsOf('snapshot', 1);
+    source.put('/b', '2');
+    await node.reaches(3);
+    const later = await until(async () => (await recordsOf('snapshot', 1)).find(({ revision }) => revision === 3), {
+      everyMs: 1,
+      describe: 'a snapshot of revision 3',
+    });
+    expect(first?.generation).toBe(1);
+    expect(later).toMatchObject({ snapshot: { position: { generation: 1, revision: 3 }, keys: 2 } });
+    expect(await shared.entries()).toEqual(source.history());
+  });
+
+  it('that fail are tried again, and the journal goes on without', async () => {
+    const read = source.read.bind(source);
+    let refusals = 0;
+    await lead({ snapshotEveryMs: SOON_MS });
+    source.read = async (range, revision, signal) => {
+      if (refusals++ < 3) throw new Error('the source is busy');
+      return await read(range, revision, signal);
+    };
+    source.put('/a', '1');
+    await node.reaches(2);
+    const found = await until(async () => (await recordsOf('snapshot', 1)).find(({ revision }) => revision === 2), {
+      everyMs: 1,
+      describe: 'a snapshot of revision 2',
+    });
+    expect(found).toMatchObject({ snapshot: { keys: 1 } });
+    expect(refusals).toBeGreaterThan(3);
+  });
+
+  it('are not taken while the newest one is young', async () => {
+    await lead({ progressEveryMs: SOON_MS });
+    await recordsOf('progress', 3);
+    expect(await shared.journalSnapshots()).toHaveLength(1);
+  });
+
+  it('are taken at once when somebody orders one', async () => {
+    await lead({});
+    source.put('/a', '1');
+    await node.reaches(2);
+    const [one, two] = await Promise.all([node.desk.order(), node.desk.order()]);
+    expect(one).toMatchObject({ position: { generation: 1, revision: 2 }, keys: 1 });
+    expect(two).toEqual(one);
+    expect(await shared.outline()).toEqual(['reset 1', 'batch 2', 'snapshot 2']);
+  });
+
+  it('of a lost store are replaced', async () => {
+    await lead({ snapshotEveryMs: SOON_MS * 1000 });
+    for (const { id } of await shared.journalSnapshots()) await node.journal.snapshots.remove(id, never);
+    await node.stop();
+    node = new LeaderNode(shared);
+    node.elector.elect(2);
+    await recordsOf('snapshot', 1);
+    expect(node.resets).toEqual(['snapshot_missing']);
+  });
+});
+
+describe('progress records', () => {
+  it('come while nothing else does, and move nothing', async () => {
+    await lead({ progressEveryMs: SOON_MS });
+    const [first] = await recordsOf('progress', 2);
+    expect(first).toMatchObject({ previous: 1, revision: 1 });
+    source.put('/a', '1');
+    await node.reaches(2);
+    expect(await shared.entries()).toEqual(source.history());
+  });
+
+  it('come again after one that failed, though the source stays quiet', async () => {
+    await lead({ progressEveryMs: SOON_MS });
+    let faults = 1;
+    node.journal.faultFor = ({ kind }) => (kind === 'progress' && faults-- > 0 ? 'not stored' : null);
+    await until(() => node.journal.faults.length === 1, { everyMs: 1, describe: 'the fault' });
+    const before = (await shared.records()).length;
+    await until(async () => (await shared.records()).length > before + 1, { everyMs: 1, describe: 'life' });
+  });
+});

@@ -1,0 +1,18 @@
+import type { SharedFacts } from '@tidemark/core';
+
+/** Facts in memory; several nodes may share them. */
+export class MemoryFacts implements SharedFacts {
+  private readonly facts = new Map<string, string>();
+
+  async read(name: string): Promise<string | null> {
+    return this.facts.get(name) ?? null;
+  }
+
+  async write(name: string, fact: string): Promise<void> {
+    this.facts.set(name, fact);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.facts.delete(name);
+  }
+}

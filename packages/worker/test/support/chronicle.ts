@@ -1,0 +1,56 @@
+import { entryDigest, FULL_KEYSPACE, type JournalWriter, type ResetReason } from '@tidemark/core';
+import { MemoryJournal, MemoryStream } from '@tidemark/journal';
+import { MemorySource } from '@tidemark/testing';
+
+const never = new AbortController().signal;
+
+/** Journals a source as a leader would, whenever the test says so. */
+export class Chronicle {
+  readonly source = new MemorySource();
+  readonly stream: MemoryStream;
+  readonly journal: MemoryJournal;
+  generation = 0;
+  private journaled = 0;
+  private term = 0;
+  private writer: JournalWriter | null = null;
+
+  constructor(stream = new MemoryStream()) {
+    this.stream = stream;
+    this.journal = new MemoryJournal(stream);
+  }
+
+  /** History begins anew, with a snapshot of the source as it is. */
+  async reset(reason: ResetReason = 'first_start'): Promise<void> {
+    const writer = this.writer ?? (await this.takeOver());
+    const revision = this.source.revision;
+    const position = { generation: ++this.generation, revision };
+    const { pages } = await this.source.read(FULL_KEYSPACE, revision, never);
+    const snapshot = await this.journal.snapshots.put({ position, rewind: null }, pages, never);
+    const anchor = { clusterId: '1', raftTerm: 2, revision, digest: null };
+    await writer.append({ kind: 'reset', ...position, reason, evidence: 'a test', anchor, snapshot });
+    this.journaled = revision;
+  }
+
+  /** Journals what the source has done since, so many revisions a record. */
+  async catchUp(perRecord = 3): Promise<void> {
+    const writer = this.writer ?? (await this.takeOver());
+    while (this.journaled < this.source.revision) {
+      const entries = this.source.history(this.journaled + 1, this.journaled + perRecord);
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      const { revision } = last;
+      const anchor = { clusterId: '1', raftTerm: 2, revision, digest: entryDigest(last) };
+      await writer.append({ kind: 'batch', generation: this.generation, revision, entries, anchor });
+      this.journaled = revision;
+    }
+  }
+
+  /** A new leader, who goes on from the journal's end. */
+  async takeOver(): Promise<JournalWriter> {
+    const head = await this.journal.head(never);
+    this.writer = await this.journal.takeOver(head, ++this.term, 'leader', never);
+    this.journaled = head.last?.position.revision ?? 0;
+    this.generation = head.last?.position.generation ?? this.generation;
+    return this.writer;
+  }
+}

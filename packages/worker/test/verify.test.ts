@@ -1,0 +1,100 @@
+import type { Checkpoint } from '@tidemark/core';
+import { MemoryDestination, MemorySource } from '@tidemark/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CannotCompareError, verify } from '../src/index.js';
+import { replica, routes } from './support/worker-node.js';
+
+const never = new AbortController().signal;
+
+let source: MemorySource;
+let destination: MemoryDestination;
+
+beforeEach(async () => {
+  source = new MemorySource({ pageKeys: 3 });
+  destination = new MemoryDestination({ pageKeys: 4 });
+  for (let index = 0; index < 20; index++) source.put(`/a/${index}`, `value ${index}`);
+  source.put('/elsewhere', 'not ours');
+  for (const [key, value] of replica(source.content())) destination.write(key, value);
+  destination.write('/c', 'not ours');
+  await stand({});
+});
+
+/** Sets the destination's checkpoint, by default at the source's revision. */
+async function stand(checkpoint: Partial<Checkpoint>): Promise<void> {
+  const position = { generation: 1, revision: source.revision };
+  const expected = await destination.checkpoint(never);
+  const next = { journal: 'j', position, resync: null, partial: null, ...checkpoint };
+  await destination.apply({ writes: [], expected, next }, never);
+}
+
+const report = () => verify(source, destination, routes, never);
+
+describe('verify', () => {
+  it('finds nothing where nothing differs', async () => {
+    const equal = { compared: 20, missing: 0, different: 0, extra: 0, keys: [] };
+    expect(await report()).toEqual({ position: { generation: 1, revision: 22 }, ...equal });
+  });
+
+  it('finds what is missing, different and extra, and nothing else', async () => {
+    destination.write('/b/3', null);
+    destination.write('/b/19', null);
+    destination.write('/b/7', 'changed');
+    destination.write('/b/7/more', 'extra');
+    destination.write('/b/zzz', '');
+    const { keys, ...counts } = await report();
+    expect(counts).toMatchObject({ compared: 20, missing: 2, different: 1, extra: 2 });
+    expect(keys.map(({ kind, key }) => `${kind} ${key.toString()}`)).toEqual([
+      'missing /b/19',
+      'missing /b/3',
+      'different /b/7',
+      'extra /b/7/more',
+      'extra /b/zzz',
+    ]);
+  });
+
+  it('compares at the checkpoint: what the source did since is no difference', async () => {
+    source.delete('/a/1');
+    source.put('/a/2', 'newer');
+    source.put('/a/new', 'newer');
+    expect(await report()).toMatchObject({ compared: 20, missing: 0, different: 0, extra: 0 });
+  });
+
+  it('does not take a destination that moves meanwhile for different', async () => {
+    const comparing = report();
+    await new Promise(setImmediate);
+    for (let index = 0; index < 20; index++) {
+      source.put(`/a/${index}`, 'newer');
+      destination.write(`/b/${index}`, 'newer');
+    }
+    await stand({});
+    expect(await comparing).toMatchObject({ missing: 0, different: 0, extra: 0 });
+  });
+
+  it('counts all differences and lists the first thousand', async () => {
+    for (let index = 0; index < 1200; index++) destination.write(`/b/x${index}`, 'extra');
+    const { extra, keys } = await report();
+    expect([extra, keys.length]).toEqual([1200, 1000]);
+  });
+
+  it('cannot compare with a revision the source has compacted, and says so', async () => {
+    source.put('/a/1', 'newer');
+    source.compact(source.revision);
+    await expect(report()).rejects.toThrow(CannotCompareError);
+  });
+
+  it.each<[string, Partial<Checkpoint>]>([
+    [
+      'is being brought to a snapshot',
+      { resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt: 1 } },
+    ],
+    ['has half of a revision', { partial: { revision: 23, writes: 5 } }],
+  ])('cannot compare with a destination that %s', async (_, checkpoint) => {
+    await stand(checkpoint);
+    await expect(report()).rejects.toThrow(CannotCompareError);
+  });
+
+  it('cannot compare with a destination without a checkpoint', async () => {
+    destination = new MemoryDestination();
+    await expect(report()).rejects.toThrow(CannotCompareError);
+  });
+});
