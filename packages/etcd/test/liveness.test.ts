@@ -10,6 +10,10 @@ const options = { probeAfterMs: 3_000, answerWithinMs: 10_000, maxPauseMs: 5_000
 /** As much of a gRPC stream as the queue uses. */
 class FakeStream extends EventEmitter {
   paused = false;
+  cancelled = false;
+  cancel(): void {
+    this.cancelled = true;
+  }
   pause(): void {
     this.paused = true;
   }
@@ -81,7 +85,9 @@ describe('a reader that is slower than the server', () => {
     for (let count = 0; count < 10; count++) arrive(1024 * 1024);
     await vi.advanceTimersByTimeAsync(4_500);
     expect(asked).toBe(0);
+    expect(stream.cancelled).toBe(false);
     await vi.advanceTimersByTimeAsync(1_000);
+    expect(stream.cancelled).toBe(true);
     expect(await queue.take()).toHaveLength(10);
     await expect(queue.take()).rejects.toThrow(UnavailableError);
   });

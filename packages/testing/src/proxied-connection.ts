@@ -31,8 +31,8 @@ export class ProxiedConnection {
   /** Both sides get a reset, as when a host vanishes and its peer asks again. */
   break(): void {
     this.closing.abort();
-    this.client.resetAndDestroy();
-    this.server.resetAndDestroy();
+    reset(this.client);
+    reset(this.server);
   }
 
   private async run(): Promise<void> {
@@ -92,4 +92,10 @@ export class ProxiedConnection {
     this.break();
     return true;
   }
+}
+
+/** A reset of a socket that is being shut down fails, and Node then never closes it: the process would not end. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

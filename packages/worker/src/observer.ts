@@ -7,6 +7,8 @@ export interface WorkerObserver {
   state(state: DestinationState, reason: string | null): void;
   /** The state became `held`, or still is. Ends with the next call of `state`. */
   held(hold: Hold, reason: string): void;
+  /** The destination's checkpoint as it was read. */
+  stands(position: Position): void;
   /** One transaction was committed. */
   applied(transaction: { readonly puts: number; readonly deletes: number; readonly seconds: number }): void;
   /** Everything up to here is applied; `time` is when its newest part was journaled (milliseconds since the epoch). */

@@ -70,6 +70,7 @@ class Worker {
     await journal.open(signal);
     const info = await journal.info(signal);
     const found = await destination.checkpoint(signal);
+    if (found !== null) observer.stands(found.position);
     const checkpoint = this.canFollow(found, info) ? found : await this.rebase(found, info, signal);
     if (checkpoint === null) return;
     this.needsBase = false;

@@ -42,7 +42,7 @@ beforeEach(async () => {
   const position = { generation: 1, revision: 1 };
   const from: Checkpoint = { journal: chronicle.stream.id, position, resync: null, partial: null };
   await destination.apply({ writes: [], expected: null, next: from }, stopping.signal);
-  const observer: Pick<WorkerNode, 'reached' | 'applied' | 'waiting' | 'state' | 'fenced' | 'held'> = {
+  const observer: Pick<WorkerNode, 'reached' | 'applied' | 'waiting' | 'state' | 'stands' | 'fenced' | 'held'> = {
     reached: ({ revision }) => {
       reached = revision;
     },
@@ -51,6 +51,7 @@ beforeEach(async () => {
     state: () => undefined,
     fenced: () => undefined,
     held: () => undefined,
+    stands: () => undefined,
   };
   const options = { journal: chronicle.journal, destination, routes, observer, clock: time };
   following = follow(options, from, stopping.signal);

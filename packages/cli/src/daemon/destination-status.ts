@@ -71,6 +71,10 @@ export class DestinationStatus implements WorkerObserver {
     this.state('held', reason);
   }
 
+  stands(position: Position): void {
+    this.position = position;
+  }
+
   applied({ puts, deletes, seconds }: { puts: number; deletes: number; seconds: number }): void {
     const destination = this.identity.name;
     this.transactions++;

@@ -56,11 +56,15 @@ export class ResponseQueue {
     return items;
   }
 
-  /** Ends the queue behind what has arrived; the first cause stays. Null is a quiet end. */
+  /**
+   * Ends the queue behind what has arrived, and the stream now: a reader that stands still may not come back for long,
+   * and the server would keep what it has for it. The first cause stays. Null is a quiet end.
+   */
   end(failure: unknown): void {
     if (this.ended) return;
     this.ended = true;
     this.failure = failure;
+    this.stream.cancel();
     this.wake?.();
   }
 

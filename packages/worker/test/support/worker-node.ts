@@ -73,6 +73,10 @@ export class WorkerNode implements WorkerObserver {
     // The destination's own log tells.
   }
 
+  stands(): void {
+    // Nothing to record.
+  }
+
   waiting(): void {
     // What counts is what is reached.
   }

@@ -9,7 +9,7 @@ import type { Site } from './site.js';
 
 const DEFAULT_SERVERS = 3;
 /** Elections take 4 to 9 s in nats-server, and the first ones run while servers still join. */
-const LEADER_TIMEOUT_MS = 4_000;
+const LEADER_TIMEOUT_MS = 60_000;
 
 interface Ports {
   readonly port: number;
@@ -39,9 +39,8 @@ export async function startNatsCluster(site: Site, options: NatsClusterOptions):
 function createProcesses({ directory, atEnd }: Site, ports: readonly Ports[], network: PeerNetwork): NatsProcess[] {
   return ports.map(({ port, monitorPort, routePort }, index) => {
     const name = serverName(index);
-    const routes = network.addresses
-      .filter((_address, other) => other !== index)
-      .map((other) => `"nats-route://${other}"`);
+    // Itself among them: the number of routes is the size of the cluster that JetStream waits for.
+    const routes = network.addresses.map((address) => `"nats-route://${address}"`);
     const fixed = [
       `server_name: ${name}`,
       // Servers tell each other where to find a third one: that must be its proxy as well.
@@ -83,7 +82,7 @@ async function untilReplicated(cluster: NatsCluster, ports: readonly Ports[]): P
       const ready = await Promise.all(ports.map(({ port, monitorPort }) => natsAnswers(port, monitorPort)));
       const leader = await jetStream(await cluster.leader());
       const present = (leader?.meta_cluster?.replicas ?? []).filter(({ current, offline }) => current && !offline);
-      return ready.every(Boolean) && present.length === 77;
+      return ready.every(Boolean) && present.length === ports.length - 1;
     },
     { timeoutMs: LEADER_TIMEOUT_MS, describe: `JetStream on all of ${ports.length} servers` },
   );

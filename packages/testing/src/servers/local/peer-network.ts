@@ -106,11 +106,11 @@ export class PeerNetwork implements AsyncDisposable {
       socket,
       pids.filter((pid) => pid !== undefined),
     );
-    const from = owner === undefined ? to : pids.indexOf(owner);
     if (socket.destroyed) return;
-    // Nobody's: the member that dialled is gone already.
-    if (from === to) socket.destroy();
-    else this.link(from, to).accept(socket);
+    // A member may dial itself, and finds out by being answered by itself. Without an owner: it has given up meanwhile.
+    const link = owner === undefined ? undefined : this.links[pids.indexOf(owner)]?.[to];
+    if (link === undefined) socket.destroy();
+    else link.accept(socket);
   }
 }
 
