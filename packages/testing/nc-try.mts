@@ -1,5 +1,5 @@
 import { localServers, RawNats } from '@tidemark/testing';
-for (let i = 0; i < 8; i++) {
+for (let i = 0; i < 12; i++) {
   await using s = localServers();
   const t = performance.now();
   const c = await s.natsCluster();

@@ -1,3 +1,4 @@
+import { RawNats } from '../../raw-nats.js';
 import { until } from '../../wait.js';
 import type { NatsCluster, NatsClusterOptions } from '../cluster-contract.js';
 import type { NatsServer } from '../contract.js';
@@ -10,6 +11,8 @@ import type { Site } from './site.js';
 const DEFAULT_SERVERS = 3;
 /** Elections take 4 to 9 s in nats-server, and the first ones run while servers still join. */
 const LEADER_TIMEOUT_MS = 60_000;
+const PROBE_STREAM = 'tidemark-probe';
+const PROBE_MS = 5_000;
 
 interface Ports {
   readonly port: number;
@@ -73,26 +76,35 @@ function handleOf(processes: readonly NatsProcess[], network: PeerNetwork): Nats
 }
 
 /**
- * Streams with replicas can be made once every server knows the meta leader, and the meta leader all others. Its own list
- * has them from the start, as offline.
+ * That all servers are healthy and the meta leader calls each of them current is not enough: for some seconds it may still
+ * refuse to place a stream on one that it has not heard of otherwise (seen on 2.10.27). So a stream is made and removed.
  */
 async function untilReplicated(cluster: NatsCluster, ports: readonly Ports[]): Promise<void> {
   await until(
     async () => {
       const ready = await Promise.all(ports.map(({ port, monitorPort }) => natsAnswers(port, monitorPort)));
-      const leader = await jetStream(await cluster.leader());
-      const present = (leader?.meta_cluster?.replicas ?? []).filter(({ current, offline }) => current && !offline);
-      return ready.every(Boolean) && present.length === ports.length - 1;
+      return ready.every(Boolean) && (await placesReplicas(await cluster.leader(), ports.length));
     },
     { timeoutMs: LEADER_TIMEOUT_MS, describe: `JetStream on all of ${ports.length} servers` },
   );
 }
 
+async function placesReplicas(server: NatsServer, replicas: number): Promise<boolean> {
+  // Who needs a password is not told one here.
+  if ((await httpBody(`${server.monitorUrl}/varz`))?.includes('"auth_required": true')) return true;
+  const connection = await RawNats.connect(server.address);
+  try {
+    const stream = { name: PROBE_STREAM, subjects: [PROBE_STREAM], num_replicas: replicas };
+    const created = await connection.request(`$JS.API.STREAM.CREATE.${PROBE_STREAM}`, JSON.stringify(stream), PROBE_MS);
+    const removed = await connection.request(`$JS.API.STREAM.DELETE.${PROBE_STREAM}`, '', PROBE_MS);
+    return [created, removed].every((answer) => (answer as { error?: unknown }).error === undefined);
+  } finally {
+    connection.close();
+  }
+}
+
 interface JetStreamView {
-  readonly meta_cluster?: {
-    readonly leader?: string;
-    readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
-  };
+  readonly meta_cluster?: { readonly leader?: string };
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
   }[];
