@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { baseSync } from './cases/base-sync.js';
+import { handOver } from './cases/handover.js';
 import { idleLatency } from './cases/idle-latency.js';
 import { liveBurst } from './cases/live-burst.js';
 import { rawLimit } from './cases/raw-limit.js';
+import { snapshot1Gib } from './cases/snapshot-1gib.js';
 import { WrongResultError } from './measure/judge.js';
 import { commit, describeMachine } from './measure/machine.js';
 import type { PeerName } from './measure/stage.js';
@@ -29,6 +31,8 @@ async function measure(bench: Bench, cases: readonly CaseName[]): Promise<Figure
     baseSync: await when('base-sync', () => bothPeers((peer) => baseSync(peer, bench))),
     liveBurst: await when('live-burst', () => bothPeers((peer) => liveBurst(peer, bench))),
     idleLatency: await when('idle-latency', () => idleLatency(bench)),
+    handOver: await when('handover', () => handOver(bench)),
+    snapshot1Gib: await when('snapshot-1gib', () => snapshot1Gib(bench)),
   };
 }
 
@@ -38,7 +42,7 @@ async function bothPeers<T>(run: (peer: PeerName) => Promise<T>): Promise<BothPe
 
 /** Only a complete and undisturbed run replaces the results that are kept. */
 function isKept({ quick, profile, cases }: Options): boolean {
-  return !quick && !profile && cases.length === CASES.length;
+  return !quick && !profile && CASES.every((name) => cases.includes(name));
 }
 
 async function run(options: Options): Promise<void> {

@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
 
-export const CASES = ['base-sync', 'live-burst', 'idle-latency', 'raw-limit'] as const;
-export type CaseName = (typeof CASES)[number];
+export const CASES = ['base-sync', 'live-burst', 'idle-latency', 'raw-limit', 'handover'] as const;
+/** Only when asked for: it takes minutes, and several GiB of disk. */
+const LONG_CASES = ['snapshot-1gib'] as const;
+const ALL_CASES = [...CASES, ...LONG_CASES] as const;
+export type CaseName = (typeof ALL_CASES)[number];
 
 export interface Sizes {
   readonly baseKeys: number;
@@ -10,9 +13,20 @@ export interface Sizes {
   readonly burstPuts: number;
   readonly idleKeys: number;
   readonly idlePuts: number;
+  /** Leaders that get SIGTERM, and as many that are killed. */
+  readonly handOvers: number;
+  readonly snapshotKeys: number;
 }
 
-const FULL: Sizes = { baseKeys: 100_000, burstKeys: 20_000, burstPuts: 50_000, idleKeys: 1_000, idlePuts: 300 };
+const FULL: Sizes = {
+  baseKeys: 100_000,
+  burstKeys: 20_000,
+  burstPuts: 50_000,
+  idleKeys: 1_000,
+  idlePuts: 300,
+  handOvers: 20,
+  snapshotKeys: 1_000_000,
+};
 
 /** What a case needs to know about the run. */
 export interface Bench {
@@ -30,7 +44,8 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--quick] [--case NAME] [--profile]
   --quick      a tenth of every size, no targets; results are printed and not kept
-  --case NAME  one case: ${CASES.join(', ')}; may be given several times
+  --case NAME  one case, may be given several times: ${CASES.join(', ')}; without it all of these.
+               Besides ${LONG_CASES.join(', ')}, which takes some minutes
   --profile    runs the Tidemark node under V8's profiler and prints where its time goes; results are not kept`;
 
 /** @throws Error with the usage */
@@ -43,7 +58,7 @@ export function parseOptions(args: readonly string[]): Options {
       case: { type: 'string', multiple: true, default: [...CASES] },
     },
   });
-  const cases = CASES.filter((name) => values.case.includes(name));
+  const cases = ALL_CASES.filter((name) => values.case.includes(name));
   if (cases.length !== new Set(values.case).size) throw new Error(`no such case: ${values.case.join(', ')}`);
   return { quick: values.quick, cases, profile: values.profile, sizes: values.quick ? tenth(FULL) : FULL };
 }
@@ -55,5 +70,7 @@ function tenth(sizes: Sizes): Sizes {
     burstPuts: sizes.burstPuts / 10,
     idleKeys: sizes.idleKeys / 10,
     idlePuts: sizes.idlePuts / 10,
+    handOvers: sizes.handOvers / 10,
+    snapshotKeys: sizes.snapshotKeys / 10,
   };
 }

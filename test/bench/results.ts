@@ -1,7 +1,9 @@
 import type { BaseSync } from './cases/base-sync.js';
+import type { HandOver } from './cases/handover.js';
 import type { IdleLatency } from './cases/idle-latency.js';
 import type { LiveBurst } from './cases/live-burst.js';
 import type { RawLimit } from './cases/raw-limit.js';
+import type { Snapshot1Gib } from './cases/snapshot-1gib.js';
 import type { Machine } from './measure/machine.js';
 import type { Sizes } from './options.js';
 
@@ -16,6 +18,8 @@ export interface Figures {
   readonly liveBurst: BothPeers<LiveBurst> | null;
   readonly idleLatency: IdleLatency | null;
   readonly rawLimit: RawLimit | null;
+  readonly handOver: HandOver | null;
+  readonly snapshot1Gib: Snapshot1Gib | null;
 }
 
 /** The content of results/latest.json. */
@@ -50,9 +54,12 @@ export interface Target {
 const BASE_SYNC_RATIO = 10;
 const BURST_BEHIND_SECONDS = 1;
 const NODE_MEMORY_MIB = 300;
+const HAND_OVER_MS = 300;
+/** Beyond the lease: etcd looks for expired leases twice a second, then somebody is elected. */
+const AFTER_LEASE_MS = 1_000;
 
-export function checkTargets({ baseSync, liveBurst }: Figures): Target[] {
-  const targets: Target[] = [];
+export function checkTargets({ baseSync, liveBurst, handOver, snapshot1Gib }: Figures): Target[] {
+  const targets: Target[] = handOver === null ? [] : handOverTargets(handOver);
   if (baseSync !== null) {
     const ratio = baseSync.tidemark.keysPerSecond / baseSync.makeMirror.keysPerSecond;
     targets.push({
@@ -69,7 +76,8 @@ export function checkTargets({ baseSync, liveBurst }: Figures): Target[] {
       met: behind <= BURST_BEHIND_SECONDS,
     });
   }
-  const peaks = [baseSync, liveBurst].flatMap((found) => (found === null ? [] : [found.tidemark.peakRssMiB]));
+  const runs = [baseSync?.tidemark, liveBurst?.tidemark, snapshot1Gib];
+  const peaks = runs.flatMap((run) => run?.peakRssMiB ?? []);
   if (peaks.length > 0) {
     const peak = Math.max(...peaks);
     targets.push({
@@ -79,4 +87,20 @@ export function checkTargets({ baseSync, liveBurst }: Figures): Target[] {
     });
   }
   return targets;
+}
+
+function handOverTargets({ leaseTtlMs, terminated, killed }: HandOver): Target[] {
+  const limit = leaseTtlMs + AFTER_LEASE_MS;
+  return [
+    {
+      target: `the next leader journals within ${HAND_OVER_MS} ms of a SIGTERM, each of ${terminated.rounds} times`,
+      found: `${terminated.maxMs.toFixed(0)} ms at most`,
+      met: terminated.maxMs <= HAND_OVER_MS,
+    },
+    {
+      target: `the next leader journals within ${limit / 1_000} s of a kill -9 (lease ${leaseTtlMs / 1_000} s), each of ${killed.rounds} times`,
+      found: `${(killed.maxMs / 1_000).toFixed(2)} s at most`,
+      met: killed.maxMs <= limit,
+    },
+  ];
 }

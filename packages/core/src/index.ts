@@ -60,6 +60,7 @@ export type {
 export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
 export * from './errors.js';
 export { type GatherOptions, gather } from './gather.js';
+export { type JournalHint, JournalHints } from './journal-hint.js';
 export {
   compareKeys,
   FULL_KEYSPACE,

@@ -23,6 +23,9 @@ export class LeaseNotFoundError extends TidemarkError {
   readonly code = 'LEASE_NOT_FOUND';
 }
 
+/** The answer is larger than this process takes in one piece: ask for less. */
+export class AnswerTooLargeError extends RequestTooLargeError {}
+
 /** What was being done when the error came; decides whether silence means "maybe". */
 export interface CallContext {
   readonly endpoint: string;
@@ -79,6 +82,9 @@ const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ['too many requests', LATER],
 ];
 
+/** grpc-js' own words for an answer above `grpc.max_receive_message_length`, told by its length before it is read. */
+const ANSWER_TOO_LARGE_TEXT = 'Received message larger than max';
+
 /** grpc-js' own words for a call that never left this process. */
 const NEVER_SENT_TEXTS = ['No connection established', 'Name resolution failed', 'Failed to start HTTP/2 stream'];
 
@@ -118,6 +124,12 @@ function verdictOfCode(code: status, text: string, context: CallContext): Verdic
   if (code === status.UNAUTHENTICATED) return TOKEN;
   if (code === status.PERMISSION_DENIED) return RIGHTS;
   if (code === status.RESOURCE_EXHAUSTED) {
+    if (text.includes(ANSWER_TOO_LARGE_TEXT)) {
+      return verdict(
+        AnswerTooLargeError,
+        'Tidemark asks for fewer keys at once; a single one must be smaller than this.',
+      );
+    }
     return verdict(
       RequestTooLargeError,
       'Raise --max-request-bytes on this cluster, or the limit of a proxy before it.',

@@ -131,6 +131,30 @@ describe(`catching up in segments (seed ${seed})`, () => {
     expect(told).toBeGreaterThan(0);
   });
 
+  it('never takes a revision from a watcher that a compaction may have robbed of its deletes', async () => {
+    const limits = { revisions: 10, watchers: 1, bytes: 100_000 };
+    for (const border of [10, 19, 28]) {
+      const history = new FakeHistory(new Random(seed), { batch: 10, bytesPerChange: 1 });
+      history.grow(100);
+      const starts: number[] = [];
+      // The compaction comes when the watcher is opened that starts at the border.
+      const open = (from: number, signal: AbortSignal) => {
+        starts.push(from);
+        if (from >= border) history.compacted = border + 1;
+        return history.watch(from, signal);
+      };
+      const read: Entry[] = [];
+      const reading = (async () => {
+        for await (const entries of follow({ open, startRevision: 1, distrust: () => undefined, limits }, never)) {
+          read.push(...entries);
+        }
+      })();
+      await expect(reading).rejects.toThrow(SourceCompactedError);
+      expect(read.at(-1)?.revision ?? 0).toBeLessThanOrEqual(border);
+      expect(starts).toEqual([1, 10, 19, 28].slice(0, starts.length));
+    }
+  });
+
   it('ends with a broken stream, whichever segment it was, behind what is whole', async () => {
     const property = fc.asyncProperty(cases, fc.nat({ max: 399 }), async (some, at) => {
       const { history, reader } = begin({ ...some, start: 1 });

@@ -2,6 +2,7 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { InvariantError, NO_LEASE, type Write } from '@tidemark/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeRangePage } from '../src/wire/range-page.js';
 import { decodeRangeResponse, decodeTxnOutcome, decodeWatchResponse } from '../src/wire/responses.js';
 import { encodeCheckpointedTxn } from '../src/wire/transaction.js';
 import { etcd3Codec } from './etcd3-codec.js';
@@ -51,12 +52,13 @@ describe('our decoders read what etcd3 encodes', () => {
           more,
           count,
         };
-        expect(decodeRangeResponse(range.responseSerialize(message))).toEqual({
-          header: { clusterId: String(clusterId), revision: head.revision, raftTerm },
-          kvs,
-          more,
-          count,
-        });
+        const answer = range.responseSerialize(message);
+        const decodedHeader = { clusterId: String(clusterId), revision: head.revision, raftTerm };
+        expect(decodeRangeResponse(answer)).toEqual({ header: decodedHeader, kvs, more, count });
+        const page = decodeRangePage(answer);
+        const lastKey = kvs.at(-1)?.key ?? null;
+        expect(page).toMatchObject({ header: decodedHeader, more, keys: kvs.length, lastKey, bytes: answer.length });
+        expect([...page.slices()].flat()).toEqual(kvs);
       }),
     );
   });
@@ -121,6 +123,7 @@ describe('our decoders read what etcd3 encodes', () => {
     const whole = range.responseSerialize({ kvs: [{ key: Buffer.from('key'), value: Buffer.from('value') }] });
     for (let length = 1; length < whole.length; length++) {
       expect(() => decodeRangeResponse(whole.subarray(0, length))).toThrow(InvariantError);
+      expect(() => decodeRangePage(whole.subarray(0, length))).toThrow(InvariantError);
     }
   });
 });

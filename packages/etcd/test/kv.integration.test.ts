@@ -12,6 +12,8 @@ import {
 } from '@tidemark/core';
 import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RANGE_PAGE } from '../src/client/methods.js';
+import { AnswerTooLargeError } from '../src/errors.js';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
 
@@ -152,6 +154,27 @@ describe('a checkpointed transaction', () => {
       let total = 0;
       for await (const page of again.pages) total += page.length;
       expect(total).toBe(4 * 4_096 + 1);
+    }));
+
+  it('asks again for fewer keys where large values stand behind small ones', () =>
+    withEtcd([], async (etcd, kv) => {
+      const value = Buffer.alloc(1024 * 1024);
+      const large = Array.from({ length: 70 }, (_, index): Write[] => [
+        { kind: 'put', key: Buffer.from(`/data/large/${index}`), value },
+      ]);
+      // Behind the probe of 1,000 keys, which tells that values are small.
+      for (const [index, writes] of [puts(1_500, '/data/before/'), ...large].entries()) {
+        const request = { checkpointKey: Buffer.from(`/c${index}`), expected: null, next: Buffer.from('1'), writes };
+        expect(await kv.executeCheckpointed(request, never)).toMatchObject({ succeeded: true });
+      }
+      const client = new EtcdClient({ endpoints: [etcd.url] });
+      const all = { key: Buffer.from('/data/'), range_end: Buffer.from('/data0'), limit: 40_000 };
+      await expect(client.call(RANGE_PAGE, all, { kind: 'read', signal: never })).rejects.toThrow(AnswerTooLargeError);
+      client.close();
+      const { pages } = await kv.readPages(prefixRange(Buffer.from('/data/')), undefined, never);
+      let total = 0;
+      for await (const page of pages) total += page.length;
+      expect(total).toBe(1_570);
     }));
 });
 

@@ -83,4 +83,43 @@ describe('whole revisions from watch responses', () => {
     accept(frame([run(10, 'a')]), progress(12));
     expect(() => accept(progress(12))).toThrow(UnavailableError);
   });
+
+  it('takes the last revision from the next watcher for a repeat, and what the one before left unfinished, whole', () => {
+    accept(frame([run(10, 'a'), run(11, 'b')], { fragment: true }));
+    assembler.nextWatcher();
+    expect(accept(created(5_000), frame([run(10, 'a'), run(11, 'b', 'c')]))).toEqual([10, 11]);
+    expect(entries[1]?.changes.map(({ key }) => key.toString())).toEqual(['b', 'c']);
+  });
+
+  it('takes a repeat whose deletes were compacted for equal, and one that lacks a put for another content', () => {
+    const mixed = run(10, 'a', 'b');
+    mixed.changes.splice(1, 0, { kind: 'delete', key: Buffer.from('gone') });
+    accept(frame([mixed]));
+    assembler.nextWatcher();
+    expect(accept(frame([run(10, 'a', 'b'), run(11, 'c')]))).toEqual([10, 11]);
+    expect(() => accept(frame([run(10, 'a')]))).toThrow(SourceRewoundError);
+  });
+
+  it('compares the last revision with its repeat, however large it is', () => {
+    const large = (key: string) => {
+      const { revision, changes } = run(10, key);
+      return { revision, changes: changes.map((change) => ({ ...change, value: Buffer.alloc(8 * 1024 * 1024) })) };
+    };
+    accept(frame([large('a')]));
+    assembler.nextWatcher();
+    expect(accept(frame([large('a'), run(11, 'b')]))).toEqual([10, 11]);
+  });
+
+  it('reports a gap when a watcher ends before the revision that it was to reach', () => {
+    expect(() => assembler.assertReached(12)).toThrow(SourceGapError);
+    accept(frame([run(10, 'a'), run(11, 'b')]));
+    expect(() => assembler.assertReached(11)).not.toThrow();
+    expect(() => assembler.assertReached(12)).toThrow(SourceGapError);
+  });
+
+  it('does not hold one watcher to the progress that another promised', () => {
+    accept(frame([run(10, 'a')]), progress(12));
+    assembler.nextWatcher();
+    expect(accept(progress(12), frame([run(11, 'b')]))).toEqual([10, 11]);
+  });
 });

@@ -60,8 +60,8 @@ export async function readEnds(
   stream: MessageSource,
   state: StreamBounds,
 ): Promise<Pick<JournalInfo, 'first' | 'last'>> {
-  const first = (await firstRecord(stream, state))?.record ?? null;
-  const last = (await lastRecord(stream, state))?.record ?? null;
+  const ends = await Promise.all([firstRecord(stream, state), lastRecord(stream, state)]);
+  const [first = null, last = null] = ends.map((stored) => stored?.record ?? null);
   return {
     first: first && { position: positionOf(first), previous: first.previous, time: first.time },
     last: last && { position: positionOf(last), term: last.term, time: last.time },

@@ -1,4 +1,4 @@
-import type { Change, Entry, JournalRecord, ResetReason, SnapshotRef } from '@tidemark/core';
+import type { Change, Entry, JournalRecord, KeyValue, ResetReason, SnapshotRef } from '@tidemark/core';
 import fc from 'fast-check';
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array));
@@ -69,3 +69,12 @@ export const anyRecord = records(anyLease);
 
 /** The same without the integers that protobufjs's reflection rounds: it reads int64 as a double. */
 export const recordOfSafeNumbers = records(fc.maxSafeNat().map(BigInt));
+
+export const anyKeyValue: fc.Arbitrary<KeyValue> = fc.record({
+  key: bytes(200),
+  value: bytes(300),
+  createRevision: revision,
+  modRevision: revision,
+  version: revision,
+  lease: anyLease,
+});

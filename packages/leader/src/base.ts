@@ -1,7 +1,9 @@
 import {
+  comparePositions,
   FULL_KEYSPACE,
   InvariantError,
   type Journal,
+  type JournalInfo,
   type JournalWriter,
   type Logger,
   type ResetReason,
@@ -95,10 +97,12 @@ async function removeUnreachable(journal: Journal, signal: AbortSignal): Promise
   const { first } = await journal.info(signal);
   if (first === null) return;
   const snapshots = await journal.snapshots.list(signal);
-  for (const { id, position } of snapshots.slice(0, -1)) {
-    const { generation } = first.position;
-    const reachable =
-      position.generation > generation || (position.generation === generation && position.revision >= first.previous);
-    if (!reachable) await journal.snapshots.remove(id, signal);
+  for (const snapshot of snapshots.slice(0, -1)) {
+    if (!isExtended(snapshot, first)) await journal.snapshots.remove(snapshot.id, signal);
   }
+}
+
+/** Whether a journal whose oldest record is `first` leads on from the snapshot. */
+export function isExtended({ position }: SnapshotRef, first: NonNullable<JournalInfo['first']>): boolean {
+  return comparePositions(position, { ...first.position, revision: first.previous }) >= 0;
 }

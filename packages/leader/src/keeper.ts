@@ -1,11 +1,14 @@
-import { type Clock, describeError, type JournalWriter, sleep, systemClock } from '@tidemark/core';
-import { type BaseOptions, takeSnapshot } from './base.js';
-import type { JournalHints } from './hint.js';
+import { type Clock, describeError, type JournalHints, type JournalWriter, sleep, systemClock } from '@tidemark/core';
+import { type BaseOptions, isExtended, takeSnapshot } from './base.js';
+import { journalFault } from './guard.js';
 import type { LeaderObserver } from './observer.js';
+import type { SharedWriter } from './shared-writer.js';
 import type { SnapshotDesk } from './snapshot-desk.js';
 
-/** How often it is checked whether a snapshot is due, milliseconds: a store that lost its snapshots gets one soon. */
-const SNAPSHOT_CHECK_MS = 60_000;
+/** How often it is checked whether a snapshot is due, milliseconds: destinations may be waiting for one. */
+const SNAPSHOT_CHECK_MS = 15_000;
+/** How often the journal is asked whether it still holds what was written, milliseconds. */
+const GUARD_EVERY_MS = 2_000;
 /** The journal's head is noted at most this often, milliseconds, */
 const HINT_EVERY_MS = 60_000;
 /** and only after so many revisions: the note itself, and other keys of ours, come back through the tail. */
@@ -29,13 +32,29 @@ export interface KeeperOptions extends BaseOptions {
  * records that keep a quiet journal from ageing empty. A failure here is logged and tried again at the next turn: the
  * journal goes on without it.
  */
-export async function keepJournal(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
+export async function keepJournal(options: KeeperOptions, writer: SharedWriter, signal: AbortSignal): Promise<void> {
   await Promise.all([
+    guardJournal(options, writer, signal),
     keepSnapshots(options, writer, signal),
     keepFresh(options, writer, signal),
     keepHint(options, writer, signal),
     keepHeadroom(options, signal),
   ]);
+}
+
+async function guardJournal(options: KeeperOptions, writer: SharedWriter, signal: AbortSignal): Promise<void> {
+  const { journal, journalId, logger } = options;
+  while (!signal.aborted) {
+    await sleep(GUARD_EVERY_MS, signal);
+    const { stored } = writer;
+    try {
+      const fault = signal.aborted ? null : journalFault(await journal.info(signal), journalId, stored);
+      if (fault !== null) writer.fail(fault);
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.debug({ reason: describeError(error) }, 'the journal did not tell where it ends');
+    }
+  }
 }
 
 async function keepSnapshots(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
@@ -58,7 +77,10 @@ async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, sign
     const newest = (await journal.snapshots.list(signal)).at(-1);
     // A journal with records but without a snapshot has lost it: new destinations would have nothing to begin with.
     if (newest === undefined && writer.position !== null) observer.reset('snapshot_missing');
-    const due = newest === undefined || clock.wall() - newest.createdAt >= snapshotEveryMs;
+    const { first } = await journal.info(signal);
+    // One that the journal no longer extends is no base: whoever fell out of retention would wait for the next one.
+    const usable = newest !== undefined && first !== null && isExtended(newest, first);
+    const due = !usable || clock.wall() - newest.createdAt >= snapshotEveryMs;
     if (due || snapshotDesk.ordered) snapshotDesk.deliver(await takeSnapshot(options, writer, signal));
   } catch (error) {
     snapshotDesk.refuse(error);

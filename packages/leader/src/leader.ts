@@ -7,6 +7,7 @@ import {
   InvariantError,
   type Journal,
   type JournalHead,
+  JournalHints,
   type JournalWriter,
   type Leadership,
   LeadershipLostError,
@@ -16,7 +17,8 @@ import {
   type Source,
 } from '@tidemark/core';
 import { beginGeneration, type ResetCause } from './base.js';
-import { JournalHints, journalLoss } from './hint.js';
+import { EarlyTail } from './early-tail.js';
+import { journalLoss } from './hint.js';
 import { historyBreak } from './identity.js';
 import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
@@ -55,6 +57,15 @@ interface Tenure {
   readonly writer: JournalWriter;
   /** The highest generation known from the hint; 0 without one. */
   readonly known: number;
+}
+
+/** What was known when the journal was taken over. */
+interface Beginning {
+  readonly head: JournalHead;
+  /** Why history begins anew, null when the journal goes on. */
+  readonly loss: ResetCause | null;
+  /** The tail behind the head. Null when history begins anew. */
+  readonly early: EarlyTail | null;
 }
 
 /** One leadership, from election to loss. Every fault inside it leads to the same place: take over again from the journal's head. */
@@ -102,40 +113,69 @@ class Term {
   private async journalSource(): Promise<void> {
     const { journal, node, observer } = this.options;
     await journal.open(this.signal);
-    const { id } = await journal.info(this.signal);
-    const head = await journal.head(this.signal);
-    const hint = await this.hints.read(this.signal);
-    await this.leadership.prove();
-    const term = termFor(this.leadership.token, head);
-    const writer = await journal.takeOver(head, term, node, this.signal);
-    observer.tookOver(term);
-    const tenure: Tenure = { journal: id, writer, known: hint?.position.generation ?? 0 };
-    let journaled = await this.startingPoint(tenure, head, journalLoss(head, id, hint));
+    const [{ id }, head, hint] = await Promise.all([
+      journal.info(this.signal),
+      journal.head(this.signal),
+      this.hints.read(this.signal),
+    ]);
+    const loss = journalLoss(head, id, hint);
+    const early = loss === null ? this.openTail(standing(head)) : null;
+    try {
+      // Behind the head: a leader that was suspended in between must not find its successor's head and fence it.
+      await this.leadership.prove();
+      const term = termFor(this.leadership.token, head);
+      const writer = await journal.takeOver(head, term, node, this.signal);
+      observer.tookOver(term);
+      // From here on workers believe this journal, and no other one. A reset notes it by itself.
+      if (loss === null && hint?.journal !== id)
+        await this.hints.write({ journal: id, position: positionOf(writer) }, this.signal);
+      await this.journalFrom({ journal: id, writer, known: hint?.position.generation ?? 0 }, { head, loss, early });
+    } finally {
+      await early?.close();
+    }
+  }
+
+  private async journalFrom(tenure: Tenure, { head, loss, early }: Beginning): Promise<void> {
+    let journaled = loss === null ? standing(head) : await this.reset(tenure, loss);
+    let tail = early;
+    this.options.observer.journaled(positionOf(tenure.writer));
     while (!this.signal.aborted) {
       this.recovered(journaled);
       try {
-        await this.follow(tenure, journaled);
+        await this.follow(tenure, journaled, tail ?? this.openTail(journaled));
         return;
       } catch (error) {
         if (!(error instanceof HistoryLostError)) throw error;
         journaled = await this.reset(tenure, { reason: error.reason, evidence: error.message });
+        tail = null;
       }
     }
   }
 
-  private async startingPoint(tenure: Tenure, head: JournalHead, loss: ResetCause | null): Promise<Journaled> {
-    if (loss !== null) return await this.reset(tenure, loss);
-    if (head.last === null) throw new InvariantError('a journal without a head can only begin with a reset');
-    this.options.observer.journaled(head.last.position);
-    return { revision: head.last.position.revision, anchor: head.last.anchor };
+  private openTail(journaled: Journaled): EarlyTail {
+    return new EarlyTail((signal) => tailBehind(this.options.source, journaled, signal));
   }
 
-  private async follow({ journal, writer }: Tenure, journaled: Journaled): Promise<void> {
-    const { source, reserved, observer } = this.options;
-    const identity = await source.identity(this.signal);
-    const broken = historyBreak(journaled, identity);
-    if (broken !== null) throw broken;
-    observer.received(identity.revision);
+  private async follow(tenure: Tenure, journaled: Journaled, tail: EarlyTail): Promise<void> {
+    try {
+      const identity = await this.options.source.identity(this.signal);
+      const broken = historyBreak(journaled, identity);
+      if (broken !== null) throw broken;
+      this.options.observer.received(identity.revision);
+      const raftTerm = Math.max(identity.raftTerm, journaled.anchor.raftTerm);
+      await this.pump(tenure, tail, { clusterId: identity.clusterId, raftTerm });
+    } finally {
+      await tail.close();
+    }
+  }
+
+  /** Journals the tail, and keeps the journal beside it. */
+  private async pump(
+    { journal, writer }: Tenure,
+    tail: EarlyTail,
+    identity: { readonly clusterId: string; readonly raftTerm: number },
+  ): Promise<void> {
+    const { reserved, observer } = this.options;
     const shared = new SharedWriter(writer);
     const over = AbortSignal.any([this.signal, shared.failed]);
     const keeping = new AbortController();
@@ -143,10 +183,10 @@ class Term {
     const keeper = keepJournal(care, shared, AbortSignal.any([over, keeping.signal]));
     try {
       await pump({
-        tail: (stop) => tailBehind(source, journaled, AbortSignal.any([stop, over])),
+        tail: (stop) => tail.follow(AbortSignal.any([stop, over])),
         writer: shared,
         generation: positionOf(writer).generation,
-        identity: { clusterId: identity.clusterId, raftTerm: Math.max(identity.raftTerm, journaled.anchor.raftTerm) },
+        identity,
         reserved,
         leadership: this.leadership,
         observer,
@@ -186,4 +226,10 @@ class Term {
 /** A writer that has taken over or appended a reset has a position. */
 function positionOf(writer: JournalWriter): Position {
   return writer.position ?? { generation: 0, revision: 0 };
+}
+
+/** Where a journal that is continued stands. */
+function standing({ last }: JournalHead): Journaled {
+  if (last === null) throw new InvariantError('a journal without a head can only begin with a reset');
+  return { revision: last.position.revision, anchor: last.anchor };
 }

@@ -8,9 +8,17 @@ import type { JournalWriter, Position, RecordDraft } from '@tidemark/core';
 export class SharedWriter implements JournalWriter {
   private readonly controller = new AbortController();
   /** Aborts at the first failed append, with its error as the reason. */
-  readonly failed = this.controller.signal;
+  readonly failed: AbortSignal = this.controller.signal;
+  private acknowledged: Position | null;
 
-  constructor(private readonly writer: JournalWriter) {}
+  constructor(private readonly writer: JournalWriter) {
+    this.acknowledged = writer.position;
+  }
+
+  /** Where the journal stands for certain: behind the last append that was acknowledged. */
+  get stored(): Position | null {
+    return this.acknowledged;
+  }
 
   get position(): Position | null {
     return this.writer.position;
@@ -23,9 +31,15 @@ export class SharedWriter implements JournalWriter {
   async append(record: RecordDraft): Promise<void> {
     try {
       await this.writer.append(record);
+      this.acknowledged = { generation: record.generation, revision: record.revision };
     } catch (error) {
-      this.controller.abort(error);
+      this.fail(error);
       throw error;
     }
+  }
+
+  /** What was written is not there any more: no append would succeed. */
+  fail(error: unknown): void {
+    this.controller.abort(error);
   }
 }

@@ -182,6 +182,30 @@ describe('a leadership that ends', () => {
     expect((await shared.records()).filter(({ kind }) => kind === 'batch').map(({ term }) => term)).toEqual([next]);
   });
 
+  it('drains only when what is on the way has arrived or failed', async () => {
+    const node = start();
+    const leadership = node.elector.elect(1);
+    await node.reaches(1);
+    const gate = new AbortController();
+    let underWay = 0;
+    node.journal.beforeSending = () => {
+      underWay++;
+      return aborted(gate.signal);
+    };
+    source.put('/a', '1');
+    await until(() => underWay === 1, { everyMs: 1, describe: 'an append under way' });
+    let drained = false;
+    const draining = leadership.drained.then(() => {
+      drained = true;
+    });
+    leadership.end();
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    expect(drained).toBe(false);
+    gate.abort();
+    await draining;
+    expect(await shared.outline()).toEqual(['reset 1', 'batch 2']);
+  });
+
   it('by its own clock appends nothing more, even before it is told', async () => {
     const node = start();
     const leadership = node.elector.elect(1);

@@ -23,9 +23,10 @@ export {
 } from './memory-destination.js';
 export { MemoryFacts } from './memory-facts.js';
 export { MemorySource, type MemorySourceOptions, type SourceWrite } from './memory-source.js';
+export { type OnceOnlyVerdict, OnceOnlyWriter } from './once-only.js';
 export { FaultProxy, type ProxyCounters } from './proxy.js';
 export { Random } from './random.js';
-export { type RawMessage, readRawJournal } from './raw-journal.js';
+export { RawJournal, type RawMessage, readRawJournal } from './raw-journal.js';
 export { RawNats } from './raw-nats.js';
 export type {
   EtcdCluster,
@@ -54,6 +55,7 @@ export { localServers } from './servers/local/provider.js';
 export { shortWaits } from './short-waits.js';
 export { someAnchor } from './some-anchor.js';
 export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
+export { leaderCandidates, revokeLease, type SeenCandidate } from './tidemark/election.js';
 export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
 export { type UntilOptions, until, WaitedInVainError } from './wait.js';

@@ -7,11 +7,14 @@ import {
   FencedError,
   type Journal,
   JournalChainBrokenError,
+  JournalHints,
   type JournalInfo,
   JournalPositionLostError,
   type Logger,
+  type Position,
   type SharedFacts,
   type SnapshotRef,
+  sleep,
   TidemarkError,
 } from '@tidemark/core';
 import { bootstrap } from './bootstrap.js';
@@ -30,6 +33,9 @@ export interface WorkerOptions {
   readonly observer: WorkerObserver;
   readonly logger: Logger;
 }
+
+/** Milliseconds between two looks for a snapshot to begin with. */
+const BASE_POLL_MS = 1_000;
 
 /** Keeps one destination equal to the source under its routes, until `signal` aborts. Faults are retried for ever. */
 export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
@@ -59,9 +65,11 @@ class Worker {
   /** The journal cannot bring the destination further from where it stands. */
   private needsBase = false;
   private readonly holds: Holds;
+  private readonly hints: JournalHints;
 
   constructor(private readonly options: WorkerOptions) {
     this.holds = new Holds(options.facts, options.name);
+    this.hints = new JournalHints(options.facts);
   }
 
   /** From the destination's checkpoint to the next reset or fault. */
@@ -92,13 +100,32 @@ class Worker {
   private async rebase(found: Checkpoint | null, info: JournalInfo, signal: AbortSignal): Promise<Checkpoint | null> {
     const { journal, observer } = this.options;
     observer.state('bootstrapping', 'Waiting for a snapshot of the source.');
-    const snapshot = await newestBase(journal, info, signal);
+    const snapshot = await this.newestBase(placeIn(info, found), signal);
     if (snapshot === null || !(await this.mayFollow(found, snapshot, signal))) return null;
     observer.state('bootstrapping', `Writing what differs from snapshot ${snapshot.id}.`);
     const parts = { ...this.options, snapshots: journal.snapshots };
     const checkpoint = await bootstrap(parts, { from: found, journal: info.id, snapshot }, signal);
     if (snapshot.rewind !== null) await this.holds.clear(signal);
     return checkpoint;
+  }
+
+  /**
+   * The snapshot to begin with. Waits until there is one; null when aborted meanwhile. A journal that its leader has not
+   * taken over yet is not believed: it may be an older one that was put back, and its content would take changes back.
+   *
+   * @param known where the destination stands in this journal, null when it does not
+   */
+  private async newestBase(known: Position | null, signal: AbortSignal): Promise<SnapshotRef | null> {
+    const { journal } = this.options;
+    while (!signal.aborted) {
+      const info = await journal.info(signal);
+      const hint = await this.hints.read(signal);
+      const current = hint === null || hint.journal === info.id;
+      const base = current ? await newestUsable(journal, info, known, signal) : null;
+      if (base !== null) return base;
+      await sleep(BASE_POLL_MS, signal);
+    }
+    return null;
   }
 
   /**
@@ -116,8 +143,7 @@ class Worker {
     while (approval === null) {
       observer.held(hold, `${hold.evidence} Nothing is written until \`tidemark approve ${name}\`.`);
       await this.holds.pause(signal);
-      if (signal.aborted || (await newestBase(journal, await journal.info(signal), signal))?.id !== base.id)
-        return false;
+      if (signal.aborted || (await this.newestBase(placeIn(info, found), signal))?.id !== base.id) return false;
       approval = await this.holds.approved(hold.id, signal);
     }
     logger.warn({ hold: hold.id, by: approval.by, at: approval.at }, 'approved: following the rewound source');
@@ -125,21 +151,20 @@ class Worker {
   }
 }
 
-/**
- * The newest snapshot that the journal has announced. One that lies ahead of the journal's end belongs to a reset that
- * is not written yet and may never be. Without any, waits for the first reset; null when aborted meanwhile.
- */
-async function newestBase(journal: Journal, info: JournalInfo, signal: AbortSignal): Promise<SnapshotRef | null> {
-  const { last } = info;
-  if (last !== null) {
-    const announced = (await journal.snapshots.list(signal)).filter(
-      ({ position }) => comparePositions(position, last.position) <= 0,
-    );
-    const newest = announced.toSorted((a, b) => comparePositions(a.position, b.position)).at(-1);
-    if (newest !== undefined) return newest;
-  }
-  for await (const { record } of journal.read('oldest', signal)) {
-    if (record.kind === 'reset') return record.snapshot;
-  }
-  return null;
+/** Where a destination stands in this journal; null when its checkpoint is of another one, or it has none. */
+function placeIn(info: JournalInfo, found: Checkpoint | null): Position | null {
+  return found?.journal === info.id ? found.position : null;
+}
+
+/** The newest snapshot that has been announced, and that the journal leads on from, at `known` or behind it. */
+async function newestUsable(journal: Journal, info: JournalInfo, known: Position | null, signal: AbortSignal) {
+  const { first, last } = info;
+  if (first === null || last === null) return null;
+  const oldest = { ...first.position, revision: first.previous };
+  const from = known !== null && comparePositions(known, oldest) > 0 ? known : oldest;
+  // One ahead of the journal's end belongs to a reset that is not written yet and may never be.
+  const usable = (await journal.snapshots.list(signal)).filter(
+    ({ position }) => comparePositions(position, from) >= 0 && comparePositions(position, last.position) <= 0,
+  );
+  return usable.toSorted((a, b) => comparePositions(a.position, b.position)).at(-1) ?? null;
 }

@@ -140,6 +140,24 @@ describe('a bootstrap', () => {
     },
   );
 
+  it('that was begun anew by another worker leaves the first one no way to write', async () => {
+    const destination = differing();
+    destination.faultAt = (apply) => (apply === 1 ? null : 'refuse');
+    const first = new WorkerNode(chronicle, destination);
+    await until(() => destination.applies > 1, { everyMs: 1, describe: 'the mark' });
+    await first.stop();
+    const mark = destination.log[0]?.next;
+    if (mark === undefined) throw new Error('expected a mark');
+    const { applies } = destination;
+    destination.faultAt = (apply) => (apply === applies + 1 ? null : 'refuse');
+    const second = new WorkerNode(chronicle, destination);
+    await until(() => destination.applies > applies + 1, { everyMs: 1, describe: 'the second mark' });
+    await second.stop();
+    destination.faultAt = () => null;
+    const late = { writes: [{ kind: 'delete', key: Buffer.from('/b/1') }], expected: mark, next: mark } as const;
+    expect(await destination.apply(late, new AbortController().signal)).toMatchObject({ outcome: 'superseded' });
+  });
+
   it('by two workers at once ends as by one', async () => {
     const destination = differing();
     const workers = [new WorkerNode(chronicle, destination), new WorkerNode(chronicle, destination)];

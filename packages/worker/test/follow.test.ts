@@ -131,16 +131,23 @@ describe('a journal and a destination that do not fit together', () => {
     expectEqual();
   });
 
-  it('another journal means a difference, not a position', async () => {
+  it('another journal means a difference, not a position, even after a crash', async () => {
     chronicle.source.put('/a/1', 'one');
     await chronicle.catchUp();
     await settled();
-    const other = new Chronicle();
-    for (let index = 0; index < 5; index++) other.source.put('/a/2', `other ${index}`);
-    await other.reset();
-    chronicle = other;
+    // One that holds the same revision numbers.
+    chronicle = new Chronicle();
+    await chronicle.reset();
+    for (let index = 0; index < 5; index++) chronicle.source.put('/a/2', `other ${index}`);
+    await chronicle.catchUp();
+    const { applies } = destination;
+    destination.faultAt = (apply) => (apply === applies + 1 ? null : 'refuse');
+    const first = new WorkerNode(chronicle, destination);
+    await until(() => destination.applies > applies + 1, { everyMs: 1, describe: 'the crash' });
+    await first.stop();
+    destination.faultAt = () => null;
     await settled();
-    expect(owned(destination.content())).toEqual(new Map([['/b/2', 'other 4']]));
+    expectEqual();
   });
 });
 

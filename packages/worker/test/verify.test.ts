@@ -1,7 +1,7 @@
-import type { Checkpoint } from '@tidemark/core';
+import { type Checkpoint, prefixRange } from '@tidemark/core';
 import { MemoryDestination, MemorySource } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CannotCompareError, verify } from '../src/index.js';
+import { CannotCompareError, Route, verify } from '../src/index.js';
 import { replica, routes } from './support/worker-node.js';
 
 const never = new AbortController().signal;
@@ -68,6 +68,18 @@ describe('verify', () => {
     }
     await stand({});
     expect(await comparing).toMatchObject({ missing: 0, different: 0, extra: 0 });
+  });
+
+  it('leaves out excluded keys and checkpoints, on both sides', async () => {
+    const reserved = [prefixRange(Buffer.from('/b/__tidemark/'))];
+    const exclude = ['/a/locks/'];
+    const route = new Route({ prefix: '/a/', rewrite: '/b/', exclude, leased: 'keep' }, reserved);
+    source.put('/a/locks/1', 'only at the source');
+    source.put('/a/__tidemark/1', 'only at the source');
+    await stand({});
+    destination.write('/b/locks/2', 'only at the destination');
+    destination.write('/b/__tidemark/checkpoint', 'only at the destination');
+    expect(await verify(source, destination, [route], never)).toMatchObject({ compared: 20, keys: [] });
   });
 
   it('counts all differences and lists the first thousand', async () => {

@@ -41,9 +41,9 @@ export class Stage implements AsyncDisposable {
     this.resources = [parts.servers];
   }
 
-  static async build(peerName: PeerName, profileTo: string | null): Promise<Stage> {
+  static async build(peerName: PeerName, profileTo: string | null, sourceFlags: string[] = []): Promise<Stage> {
     const servers = localServers();
-    const [source, destination] = [await servers.etcd(), await servers.etcd()];
+    const [source, destination] = [await servers.etcd({ flags: sourceFlags }), await servers.etcd()];
     const nats = peerName === 'tidemark' ? await servers.nats() : null;
     return new Stage(peerName, { servers, source, destination, nats, profileTo });
   }

@@ -15,6 +15,8 @@ export function formatResults(results: Results): string {
     formatBaseSync(results),
     formatLiveBurst(results),
     formatIdleLatency(results),
+    formatHandOver(results),
+    formatSnapshot(results),
     formatCpu(results),
     formatMilestones(results.baseSync?.tidemark),
     results.targets.map(({ target, found, met }) => `${met ? 'met    ' : 'NOT MET'}  ${target}: ${found}`),
@@ -105,15 +107,43 @@ function formatIdleLatency({ idleLatency }: Results): string[] {
   ];
 }
 
+function formatHandOver({ handOver }: Results): string[] {
+  if (handOver === null) return [];
+  const { leaseTtlMs, terminated, killed } = handOver;
+  const row = (name: string, { p50Ms, maxMs }: typeof killed) => [
+    name,
+    `${p50Ms.toFixed(0)} ms`,
+    `${maxMs.toFixed(0)} ms`,
+  ];
+  return [
+    `Change of the leader, ${killed.rounds} times each, from the signal until the next one has journaled what was written after it`,
+    ...columns([
+      ['', 'p50', 'max'],
+      row('SIGTERM', terminated),
+      row(`kill -9, lease of ${leaseTtlMs / 1_000} s`, killed),
+    ]),
+  ];
+}
+
+function formatSnapshot({ snapshot1Gib }: Results): string[] {
+  if (snapshot1Gib === null) return [];
+  const { keys, mib, seconds, peakRssMiB } = snapshot1Gib;
+  return [
+    `First snapshot of a source of ${keys} keys, ${mib.toFixed(0)} MiB`,
+    `  ${seconds.toFixed(1)} s, the node's memory at most ${peakRssMiB.toFixed(0)} MiB`,
+  ];
+}
+
 const CPU_USERS = ['peer', 'nats', 'source', 'destination', 'bench', 'elsewhere'] as const;
 
-function formatCpu({ baseSync, liveBurst, rawLimit }: Results): string[] {
+function formatCpu({ baseSync, liveBurst, rawLimit, snapshot1Gib }: Results): string[] {
   const runs: [string, CpuSeconds | undefined][] = [
     ['base sync, make-mirror', baseSync?.makeMirror.cpuSeconds],
     ['base sync, Tidemark', baseSync?.tidemark.cpuSeconds],
     ['destination alone', rawLimit?.cpuSeconds],
     ['live burst, make-mirror', liveBurst?.makeMirror.cpuSeconds],
     ['live burst, Tidemark', liveBurst?.tidemark.cpuSeconds],
+    ['snapshot of 1 GiB', snapshot1Gib?.cpuSeconds],
   ];
   const rows = runs.flatMap(([name, used]) =>
     used === undefined ? [] : [[name, ...CPU_USERS.map((user) => used[user]?.toFixed(2) ?? '-')]],

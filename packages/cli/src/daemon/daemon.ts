@@ -17,6 +17,7 @@ import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
 import { openCoordination, openJournal, openSource } from './backends.js';
 import { Destinations } from './destinations.js';
+import { faultyElectors } from './fault.js';
 import { HopMonitor } from './hop-monitor.js';
 import { JournalWatch } from './journal-watch.js';
 import { LeaderStatus } from './leader-status.js';
@@ -75,8 +76,9 @@ class Daemon {
     this.facts = new EtcdFacts(client, prefix);
     this.session = new CoordinationSession(client, { leaseTtlMs: coordination.leaseTtl, logger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
+    const faulty = faultyElectors(logger);
     const elector = (key: string) =>
-      new EtcdElector(this.session, { prefix: `${prefix}${key}`, candidate: node.id, logger });
+      faulty(new EtcdElector(this.session, { prefix: `${prefix}${key}`, candidate: node.id, logger }));
     this.leaderElector = new StepDownElector(elector('leader/'));
     this.leaderStatus = new LeaderStatus(metrics);
     this.journalWatch = new JournalWatch(this.journal, config.journal, metrics, logger);

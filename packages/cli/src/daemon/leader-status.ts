@@ -60,7 +60,8 @@ export class LeaderStatus implements LeaderObserver {
   }
 
   reset(reason: ResetReason): void {
-    this.sourceRevision = 0;
+    // A missing snapshot is only replaced; after anything else revisions may begin lower.
+    if (reason !== 'snapshot_missing') this.sourceRevision = 0;
     this.metrics.resets.inc({ reason });
   }
 

@@ -13,10 +13,11 @@ import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError } f
 import type { Login } from './credentials.js';
 import { AUTHENTICATE, LEASE_REVOKE, type Method, type ServiceName } from './methods.js';
 
+/** Larger than any single key, and a bound on what a page of keys can do to this process, see pages.ts. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 const CHANNEL_OPTIONS: ChannelOptions = {
-  // A catch-up response of a watch may hold a thousand revisions whatever their size; over the default limit of 4 MiB
-  // the stream would die, and die again at the same place after each reconnect.
-  'grpc.max_receive_message_length': -1,
+  'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
   'grpc.max_send_message_length': -1,
   // Off by default in grpc-js: a frozen or cut-off member would go unnoticed until a deadline, or for ever on a stream.
   // etcd answers pings more frequent than one in 5 s with GOAWAY, hence a second more.
@@ -30,6 +31,13 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
   // HTTP/2's default of 64 KiB a stream would cap a page or a catch-up at 64 KiB per round trip.
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
+};
+
+const WATCH_CHANNEL_OPTIONS: ChannelOptions = {
+  ...CHANNEL_OPTIONS,
+  // A catch-up response may hold a thousand revisions whatever their size; over a limit the stream would die, and die
+  // again at the same place after each reconnect.
+  'grpc.max_receive_message_length': -1,
 };
 
 export interface UnaryOptions {
@@ -75,17 +83,19 @@ function assertExactIntegers(client: Client): void {
 export class Member {
   readonly endpoint: string;
   private readonly channels: Channels;
+  private readonly watchChannels: Channels;
   private readonly login: Login | null;
   private metadata: Promise<Metadata> | null = null;
 
   constructor(options: MemberOptions) {
     this.endpoint = options.endpoint;
     this.login = options.login;
-    this.channels = new Channels({
+    const hop = {
       hosts: options.endpoint,
-      grpcOptions: CHANNEL_OPTIONS,
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-    });
+    };
+    this.channels = new Channels({ ...hop, grpcOptions: CHANNEL_OPTIONS });
+    this.watchChannels = new Channels({ ...hop, grpcOptions: WATCH_CHANNEL_OPTIONS });
   }
 
   /** One request, one answer. A token that the member does not know any more is renewed once. */
@@ -98,7 +108,7 @@ export class Member {
     const metadata = (await this.authenticated(options)).clone();
     // Without it a member that is cut off from its cluster keeps the stream open and stays silent.
     metadata.set('hasleader', 'true');
-    const client = await this.channels.open(method.service);
+    const client = await this.channelsOf(method.service).open(method.service);
     const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
     return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {});
   }
@@ -111,6 +121,11 @@ export class Member {
 
   close(): void {
     this.channels.close();
+    this.watchChannels.close();
+  }
+
+  private channelsOf(service: ServiceName): Channels {
+    return service === 'Watch' ? this.watchChannels : this.channels;
   }
 
   private async withFreshToken<T>(options: UnaryOptions, work: (metadata: Metadata) => Promise<T>): Promise<T> {
@@ -178,7 +193,7 @@ export class Member {
 
   private async openClient(service: ServiceName): Promise<Client> {
     try {
-      return await this.channels.open(service);
+      return await this.channelsOf(service).open(service);
     } catch (error) {
       throw closed(this.endpoint, error);
     }

@@ -35,6 +35,8 @@ export class EtcdElector implements Elector {
     while (!signal.aborted) {
       try {
         await this.campaign(work, signal);
+        // Leadership came to an end, which is no failure of the campaign: who was replaced is a candidate again at once.
+        backoff.reset();
       } catch (error) {
         if (!signal.aborted) this.options.logger.warn({ reason: describeError(error) }, 'campaign or leadership ended');
       }

@@ -36,6 +36,8 @@ export class CoordinationSession {
     while (!signal.aborted) {
       try {
         await this.holdOne(signal);
+        // etcd answered: a lease that was lost is replaced at once, however often that happens.
+        backoff.reset();
       } catch (error) {
         if (!signal.aborted) this.logger.warn({ reason: describeError(error) }, 'no lease from the coordination etcd');
       }

@@ -3,10 +3,9 @@ import type { RevisionRun, WatchResponse } from '../wire/responses.js';
 import { RecentEntries } from './recent.js';
 
 /**
- * Makes whole revisions out of the watch responses of one stream over the full keyspace, or of several, each of which
- * begins at the last revision of the one before. Every revision of an etcd store
- * changes at least one key, and nothing else makes a revision, so what arrives must be consecutive integers: a hole is
- * a lost event, whoever lost it.
+ * Makes whole revisions out of the watch responses of one watcher over the full keyspace, or of several, each of which
+ * begins at the last revision of the one before. Every revision of an etcd store changes at least one key, and nothing
+ * else makes a revision, so what arrives must be consecutive integers: a hole is a lost event, whoever lost it.
  *
  * Pure. What a broken stream left unfinished goes away with its assembler.
  */

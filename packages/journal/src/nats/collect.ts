@@ -8,9 +8,11 @@ export interface CollectOptions {
   readonly subject: string;
   /** Messages to wait for; those that are there now when undefined. */
   readonly count?: number;
+  /** The longest silence that is endured, in milliseconds. */
+  readonly silenceMs?: number;
 }
 
-/** The longest silence that is endured, in milliseconds. A message of 512 KiB comes in time at 0.5 Mbit/s. */
+/** A message of 512 KiB comes in time at 0.5 Mbit/s. */
 const SILENCE_MS = 10_000;
 /** The server removes a consumer that nobody listens to after this time. */
 const INACTIVE_MS = 5_000;
@@ -20,14 +22,15 @@ const INACTIVE_MS = 5_000;
  * everything at once. nats.js's ordered consumer would wait for ever for messages that are gone.
  * @throws UnavailableError when the connection is lost, or the server falls silent before the last message
  */
-export async function collect({ link, stream, subject, count }: CollectOptions): Promise<readonly Uint8Array[]> {
+export async function collect(options: CollectOptions): Promise<readonly Uint8Array[]> {
+  const { link, stream, subject } = options;
   link.assertConnected();
-  const found = new Collected(count);
+  const found = new Collected(options.count, options.silenceMs ?? SILENCE_MS);
   const inbox = createInbox();
   const subscription = link.nats.subscribe(inbox, {
     callback: (error, message) => (error === null ? found.take(message.data) : found.fail(error)),
   });
-  const stopListening = link.onLost(() => found.fail(silent(`the connection was lost`)));
+  const stopListening = link.onLost(() => found.fail(silent('the connection was lost')));
   try {
     const consumer = await link.manager.consumers.add(stream, {
       deliver_subject: inbox,
@@ -56,14 +59,17 @@ class Collected {
   private resolve: (messages: readonly Uint8Array[]) => void = () => undefined;
   private reject: (error: Error) => void = () => undefined;
 
-  constructor(private count: number | undefined) {
+  constructor(
+    private count: number | undefined,
+    silenceMs: number,
+  ) {
     this.complete = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
     // Waited for only once the consumer is there.
     this.complete.catch(() => undefined);
-    this.timer = setTimeout(() => this.fail(silent(`no message for ${SILENCE_MS} ms`)), SILENCE_MS);
+    this.timer = setTimeout(() => this.fail(silent(`no message for ${silenceMs} ms`)), silenceMs);
   }
 
   /** Unless the number was known before. */

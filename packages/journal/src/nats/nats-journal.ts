@@ -38,12 +38,16 @@ export interface NatsJournalOptions {
 
 const READER_PATIENCE_MS = 10_000;
 
-/** What exists between `open` and `close`. Three connections, so that no one's bytes delay the others'. */
-interface Session {
-  readonly id: string;
+/** Three connections, so that no one's bytes delay the others'. */
+interface Links {
   readonly writing: Link;
   readonly reading: Link;
   readonly storing: Link;
+}
+
+/** What the last `open` found. */
+interface Session extends Links {
+  readonly id: string;
   /** The stream, asked over the connection for reading. */
   readonly stream: JournalStream;
   readonly snapshots: SnapshotStore;
@@ -53,6 +57,8 @@ interface Session {
 export class NatsJournal implements Journal {
   readonly snapshots: SnapshotStore;
   private session: Session | null = null;
+  /** Kept over every `open`, also over several at once: connections reconnect by themselves. */
+  private links: Promise<Links> | null = null;
   private writer: NatsWriter | null = null;
   private readonly log: Logger;
 
@@ -69,13 +75,13 @@ export class NatsJournal implements Journal {
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { name, config } = this.options;
-    const links = await this.connect();
+    this.links ??= this.connect();
+    const links = await this.links;
     const stream = new JournalStream(links.reading, name, config);
-    const { id, deviations } = await stream.ensure();
-    for (const deviation of deviations) this.log.warn({ deviation }, 'the journal stream is not as configured');
     const bucket = new ObjectBucket({ link: links.storing, pipeline: name, replicas: config.replicas });
-    await bucket.ensure();
-    this.session = { id, ...links, stream, snapshots: new BucketSnapshotStore(bucket) };
+    const [{ id, deviations }] = await Promise.all([stream.ensure(), bucket.ensure()]);
+    for (const deviation of deviations) this.log.warn({ deviation }, 'the journal stream is not as configured');
+    this.session = { ...links, id, stream, snapshots: new BucketSnapshotStore(bucket) };
   }
 
   async info(signal: AbortSignal): Promise<JournalInfo> {
@@ -114,9 +120,11 @@ export class NatsJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    const { session } = this;
+    const { links } = this;
     this.session = null;
-    if (session !== null) await closeAll([session.writing, session.reading, session.storing]);
+    this.links = null;
+    const opened = await links?.catch(() => null);
+    if (opened) await closeAll([opened.writing, opened.reading, opened.storing]);
   }
 
   private opened(): Session {
@@ -127,9 +135,7 @@ export class NatsJournal implements Journal {
     });
   }
 
-  /** The connections of an open journal are kept: they reconnect by themselves. */
-  private async connect(): Promise<Pick<Session, 'writing' | 'reading' | 'storing'>> {
-    if (this.session !== null) return this.session;
+  private async connect(): Promise<Links> {
     const { config, name, node, timeoutMs } = this.options;
     const open = (purpose: string) =>
       Link.open({
@@ -142,6 +148,7 @@ export class NatsJournal implements Journal {
     const links = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const [writing, reading, storing] = links;
     if (writing !== undefined && reading !== undefined && storing !== undefined) return { writing, reading, storing };
+    this.links = null;
     await closeAll(links);
     throw results.find((result) => result.status === 'rejected')?.reason;
   }

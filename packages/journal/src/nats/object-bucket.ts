@@ -11,6 +11,8 @@ export interface ObjectBucketOptions {
   readonly link: Link;
   readonly pipeline: string;
   readonly replicas: number;
+  /** How long the server may be silent in the middle of an object, in milliseconds. */
+  readonly silenceMs?: number;
 }
 
 const CHUNK_BYTES = 512 * 1024;
@@ -63,10 +65,7 @@ export class ObjectBucket implements Bucket {
   }
 
   async list(): Promise<readonly BucketObject[]> {
-    const { link } = this.options;
-    const found = await this.ask('list objects', () =>
-      collect({ link, stream: this.names.stream, subject: this.names.descriptions }),
-    );
+    const found = await this.ask('list objects', () => this.collect(this.names.descriptions));
     return found.map(decodeInfo).filter(({ deleted }) => !deleted);
   }
 
@@ -135,9 +134,18 @@ export class ObjectBucket implements Bucket {
 
   private async readChunks({ nuid, size, chunks }: ObjectInfo): Promise<Buffer> {
     if (chunks === 0) return Buffer.alloc(0);
-    const { link } = this.options;
-    const subject = this.names.chunks(nuid);
-    return Buffer.concat(await collect({ link, stream: this.names.stream, subject, count: chunks }), size);
+    return Buffer.concat(await this.collect(this.names.chunks(nuid), chunks), size);
+  }
+
+  private collect(subject: string, count?: number): Promise<readonly Uint8Array[]> {
+    const { link, silenceMs } = this.options;
+    return collect({
+      link,
+      stream: this.names.stream,
+      subject,
+      ...(count !== undefined && { count }),
+      ...(silenceMs !== undefined && { silenceMs }),
+    });
   }
 
   private async purge(subject: string): Promise<void> {

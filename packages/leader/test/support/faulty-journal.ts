@@ -29,6 +29,8 @@ export class FaultyJournal implements Journal {
   readonly faults: AppendFault[] = [];
   /** Asked before each append of a leader. */
   faultFor: (draft: RecordDraft) => AppendFault | null = () => null;
+  /** Awaited before an append is sent. */
+  beforeSending: () => Promise<void> | undefined = () => undefined;
   private readonly inner: MemoryJournal;
 
   constructor(readonly stream: MemoryStream) {
@@ -109,8 +111,9 @@ class FaultyWriter implements JournalWriter {
   }
 
   private async send(draft: RecordDraft): Promise<void> {
-    await new Promise(setImmediate);
     const { journal } = this;
+    await new Promise(setImmediate);
+    await journal.beforeSending();
     journal.assertUp();
     const fault = journal.faultFor(draft);
     if (fault !== null) journal.faults.push(fault);

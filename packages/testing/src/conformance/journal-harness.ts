@@ -23,7 +23,7 @@ export const unhurried: AbortSignal = new AbortController().signal;
 
 const GENERATION = 1;
 
-export function entry(revision: number, valueBytes = 8): Entry {
+function entry(revision: number, valueBytes = 8): Entry {
   const key = Buffer.from(`/conftool/${revision}`);
   const value = randomBytes(valueBytes);
   const put = { kind: 'put', key, value, createRevision: revision, version: 1, lease: 0n } as const;

@@ -4,3 +4,6 @@ import { TidemarkError } from '@tidemark/core';
 export class TestServerError extends TidemarkError {
   readonly code = 'TEST_SERVER';
 }
+
+/** The start failed by bad luck: the same again, with everything chosen anew, is likely to succeed. */
+export class StartAgainError extends TestServerError {}

@@ -25,6 +25,14 @@ export interface SeenDestination {
   readonly reason: string | null;
 }
 
+/** What a node is started with. */
+export interface NodeFiles {
+  readonly directory: string;
+  readonly config: object;
+  /** Variables for its process, e.g. a fault switch. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** One Tidemark node as a process of its own: the built bundle, with a configuration file. */
 export class TidemarkNode {
   readonly configFile: string;
@@ -34,8 +42,7 @@ export class TidemarkNode {
   constructor(
     readonly id: string,
     readonly listen: string,
-    directory: string,
-    config: object,
+    { directory, config, environment = {} }: NodeFiles,
   ) {
     this.configFile = join(directory, `${id}.yaml`);
     this.configure(config);
@@ -44,6 +51,7 @@ export class TidemarkNode {
       command: process.execPath,
       args: () => [TIDEMARK, 'run', '-c', this.configFile],
       ready: async () => (await this.fetch('/healthz').catch(() => null))?.ok ?? false,
+      environment,
     });
   }
 
@@ -85,12 +93,25 @@ export class TidemarkNode {
     return this.process.log();
   }
 
-  fetch(path: string): Promise<Response> {
-    return fetch(`http://${this.listen}${path}`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+  fetch(path: string, method: 'GET' | 'POST' = 'GET'): Promise<Response> {
+    return fetch(`http://${this.listen}${path}`, { method, signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
   }
 
   async status(): Promise<SeenStatus> {
     return (await (await this.fetch('/v1/status')).json()) as SeenStatus;
+  }
+
+  /** The term under which this node believes to lead, by its own word; null when it does not. */
+  async leadingTerm(): Promise<number | null> {
+    const own = (await (await this.fetch('/v1/status?scope=node')).json()) as { leader: { term: number } | null };
+    return own.leader?.term ?? null;
+  }
+
+  /** Sum of the samples of a metric whose labels include the given one, e.g. `role="leader"`; 0 when there are none. */
+  async metric(name: string, label = ''): Promise<number> {
+    const lines = (await (await this.fetch('/metrics')).text()).split('\n');
+    const samples = lines.filter((line) => /^\w+/.exec(line)?.[0] === name && line.includes(label));
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   /** Waits until `name` is streaming and has reached `revision` of the source. */

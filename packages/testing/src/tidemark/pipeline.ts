@@ -19,6 +19,8 @@ export interface PipelineOptions {
   /** More keys for `coordination:` and `journal:`. */
   readonly coordination?: object;
   readonly journal?: object;
+  /** Variables for the processes of the nodes. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Several nodes of one pipeline. Disposing it kills them. */
@@ -36,7 +38,8 @@ export class Pipeline implements AsyncDisposable {
     for (let index = 1; index <= (options.nodes ?? 3); index++) {
       const id = `node${index}`;
       const listen = `127.0.0.1:${await freePort()}`;
-      nodes.push(new TidemarkNode(id, listen, directory, nodeConfig(options, { id, listen })));
+      const config = nodeConfig(options, { id, listen });
+      nodes.push(new TidemarkNode(id, listen, { directory, config, environment: options.environment ?? {} }));
     }
     return new Pipeline(nodes, directory);
   }

@@ -2,16 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Servers } from '../contract.js';
+import { StartAgainError } from '../errors.js';
 import { startEtcd } from './etcd.js';
 import { startEtcdCluster } from './etcd-cluster.js';
 import { guardDirectory, releaseDirectory } from './lifeline.js';
 import { startNats } from './nats.js';
 import { startNatsCluster } from './nats-cluster.js';
 import { startRedis } from './redis.js';
-import { PortTakenError } from './server-process.js';
 import type { Site } from './site.js';
 
-const PORT_ATTEMPTS = 5;
+const ATTEMPTS = 5;
 
 type CleanUp = () => Promise<void>;
 
@@ -47,7 +47,7 @@ class LocalServers implements Servers {
     await cleanUp(this.cleanUps);
   }
 
-  /** A port that was free a moment ago may be gone when the server binds: then everything is chosen anew. */
+  /** A port that was free a moment ago may be gone when the server binds, for one. */
   private async launch<T>(start: (site: Site) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const ofAttempt: CleanUp[] = [];
@@ -58,7 +58,7 @@ class LocalServers implements Servers {
         return started;
       } catch (error) {
         await cleanUp(ofAttempt);
-        if (!(error instanceof PortTakenError) || attempt === PORT_ATTEMPTS) throw error;
+        if (!(error instanceof StartAgainError) || attempt === ATTEMPTS) throw error;
       }
     }
   }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@tidemark/core';
 import { tied } from '../../../../../scripts/lib/tied.mjs';
 import { until } from '../../wait.js';
-import { TestServerError } from '../errors.js';
+import { StartAgainError, TestServerError } from '../errors.js';
 import type { Lifecycle } from '../handles.js';
 import { OutputRing } from '../output.js';
 import { guardProcess } from './lifeline.js';
@@ -24,10 +24,9 @@ export interface ServerCommand {
   readonly args: () => readonly string[];
   /** Asks the server itself; true once it serves requests. */
   readonly ready: () => Promise<boolean>;
+  /** Variables besides those that every server gets. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
-
-/** The server could not listen: another process took the port between choosing and binding. */
-export class PortTakenError extends TestServerError {}
 
 /** One server as a child process that can be killed, stopped, frozen and started again. */
 export class ServerProcess implements Lifecycle {
@@ -67,8 +66,8 @@ export class ServerProcess implements Lifecycle {
   }
 
   async pause(): Promise<void> {
-    this.signal('SIGSTOP');
     this.paused = true;
+    await this.freeze();
   }
 
   async resume(): Promise<void> {
@@ -78,11 +77,9 @@ export class ServerProcess implements Lifecycle {
 
   /** Does some work while the process, if there is one, does nothing; afterwards it is as it was before. */
   async whileStill<T>(work: () => Promise<T>): Promise<T> {
-    const { pid } = this;
-    if (pid === undefined || this.paused) return await work();
-    this.signal('SIGSTOP');
+    if (this.pid === undefined || this.paused) return await work();
     try {
-      await until(() => isStopped(pid), { everyMs: 1, describe: `${this.what.name} to be frozen` });
+      await this.freeze();
       return await work();
     } finally {
       this.signal('SIGCONT');
@@ -101,7 +98,10 @@ export class ServerProcess implements Lifecycle {
 
   private spawn(): ChildProcess {
     const { command, args } = tied(this.what.command, this.what.args(), 'KILL');
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment() });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...environment(), ...this.what.environment },
+    });
     guardProcess(child);
     child.stdout?.on('data', (chunk: Buffer) => this.output.add(chunk));
     child.stderr?.on('data', (chunk: Buffer) => this.output.add(chunk));
@@ -122,6 +122,14 @@ export class ServerProcess implements Lifecycle {
     clearTimeout(hard);
   }
 
+  /** Resolves when none of its threads runs any more: the signal takes effect a moment after it was sent. */
+  private async freeze(): Promise<void> {
+    this.signal('SIGSTOP');
+    const { pid } = this;
+    if (process.platform !== 'linux' || pid === undefined) return;
+    await until(() => isStopped(pid), { everyMs: 1, describe: `${this.what.name} to be frozen` });
+  }
+
   private signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     const child = this.running();
     if (child === undefined) throw this.failed(`is not running, ${signal} has nothing to act on`);
@@ -136,7 +144,8 @@ export class ServerProcess implements Lifecycle {
     const message = `${this.what.name} ${what}; it printed:\n${this.output.lastLines(30)}`;
     const taken = /address already in use/i.test(this.output.toString());
     const remedy = `Command: ${this.what.command} ${this.what.args().join(' ')}`;
-    return taken ? new PortTakenError({ message, remedy }) : new TestServerError({ message, remedy });
+    // Another process took the port between choosing and binding.
+    return taken ? new StartAgainError({ message, remedy }) : new TestServerError({ message, remedy });
   }
 }
 
@@ -144,9 +153,11 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-/** A signal is on its way for a moment. The state is the first letter after the name in parentheses. */
+/** The state of a thread is the first letter after its name, which stands in parentheses. */
 async function isStopped(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/stat`, 'latin1')).includes(') T ');
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'latin1')));
+  return stats.every((stat) => /\) [TZX] /.test(stat));
 }
 
 function endedHow(child: ChildProcess): string {

@@ -2,7 +2,7 @@ import { type Checkpoint, type Position, TidemarkError } from '@tidemark/core';
 import * as z from 'zod';
 
 /** A checkpoint that cannot be read was not written by us; overwriting it could destroy somebody's data. */
-export class CheckpointUnreadableError extends TidemarkError {
+class CheckpointUnreadableError extends TidemarkError {
   readonly code = 'CHECKPOINT_UNREADABLE';
 }
 
