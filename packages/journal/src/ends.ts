@@ -31,7 +31,7 @@ export async function lastRecord(stream: MessageSource, state: StreamBounds): Pr
 }
 
 /** The first whole record of the stream, or null when there is none. */
-export async function firstRecord(stream: MessageSource, state: StreamBounds): Promise<StoredRecord | null> {
+async function firstRecord(stream: MessageSource, state: StreamBounds): Promise<StoredRecord | null> {
   return state.messages === 0 ? null : assemble(stream, state.firstSequence, state.lastSequence);
 }
 

@@ -12,7 +12,7 @@ import { GatewayConnection } from '../measure/gateway-connection.js';
 import type { Bench } from '../options.js';
 
 /** Milliseconds from a signal to the leader until the next one has journaled something that was written after it. */
-export interface Gap {
+interface Gap {
   readonly rounds: number;
   readonly p50Ms: number;
   readonly maxMs: number;

@@ -33,7 +33,7 @@ export const HEADER_ROOM_BYTES = 1024;
 export const MESSAGE_OVERHEAD_BYTES = 256;
 
 /** A record of more parts than this cannot come from etcd (its largest transaction is a few MiB); bounds a reader's memory. */
-export const MAX_PARTS = 4096;
+const MAX_PARTS = 4096;
 
 /** `maxMessageBytes` bounds the payload of one message. */
 export function frameRecord(record: JournalRecord, maxMessageBytes: number): Frame[] {

@@ -19,7 +19,7 @@ const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 2;
 const RECONNECT_WAIT_MS = 250;
 
-export type HopConfig = Pick<JournalConfig, 'servers' | 'tls' | 'credentialsFile'>;
+type HopConfig = Pick<JournalConfig, 'servers' | 'tls' | 'credentialsFile'>;
 
 export interface LinkOptions {
   readonly config: HopConfig;
