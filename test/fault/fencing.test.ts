@@ -9,7 +9,7 @@ const ROUNDS = 100;
 const SHORT_PAUSE_MS = 300;
 /** Of so many rounds, one waits until the lease of the suspended leader has run out by itself. */
 const OUTLIVED_EVERY = 20;
-const CHANGES_OF_HANDS = 8;
+const CHANGES_OF_HANDS = 6;
 
 const BELIEVERS = { TIDEMARK_FAULT: 'believe-in-leadership' };
 

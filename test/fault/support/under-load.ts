@@ -27,7 +27,7 @@ const BURST = 60;
  * Longest time between bursts, milliseconds. Nobody takes over from a leader that appends without a pause and does not
  * stop: the end of the journal has moved before the term record arrives there. Only a lull gives the others a turn.
  */
-const LULL_MS = 150;
+const LULL_MS = 400;
 /** Written last: when it is at the destination, so is everything before it. */
 const LAST_KEY = '/app/last';
 
