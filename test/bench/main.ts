@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { backlog } from './cases/backlog.js';
 import { baseSync } from './cases/base-sync.js';
 import { handOver } from './cases/handover.js';
 import { idleLatency } from './cases/idle-latency.js';
@@ -31,6 +32,7 @@ async function measure(bench: Bench, cases: readonly CaseName[]): Promise<Figure
     baseSync: await when('base-sync', () => bothPeers((peer) => baseSync(peer, bench))),
     liveBurst: await when('live-burst', () => bothPeers((peer) => liveBurst(peer, bench))),
     idleLatency: await when('idle-latency', () => idleLatency(bench)),
+    backlog: await when('backlog', () => backlog(bench)),
     handOver: await when('handover', () => handOver(bench)),
     snapshot1Gib: await when('snapshot-1gib', () => snapshot1Gib(bench)),
   };

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const CASES = ['base-sync', 'live-burst', 'idle-latency', 'raw-limit', 'handover'] as const;
+export const CASES = ['base-sync', 'live-burst', 'idle-latency', 'raw-limit', 'backlog', 'handover'] as const;
 /** Only when asked for: it takes minutes, and several GiB of disk. */
 const LONG_CASES = ['snapshot-1gib'] as const;
 const ALL_CASES = [...CASES, ...LONG_CASES] as const;
@@ -16,6 +16,8 @@ export interface Sizes {
   /** Leaders that get SIGTERM, and as many that are killed. */
   readonly handOvers: number;
   readonly snapshotKeys: number;
+  /** Written while the leader is away. */
+  readonly backlogRevisions: number;
 }
 
 const FULL: Sizes = {
@@ -26,6 +28,7 @@ const FULL: Sizes = {
   idlePuts: 300,
   handOvers: 20,
   snapshotKeys: 1_000_000,
+  backlogRevisions: 100_000,
 };
 
 /** What a case needs to know about the run. */
@@ -72,5 +75,6 @@ function tenth(sizes: Sizes): Sizes {
     idlePuts: sizes.idlePuts / 10,
     handOvers: sizes.handOvers / 10,
     snapshotKeys: sizes.snapshotKeys / 10,
+    backlogRevisions: sizes.backlogRevisions / 10,
   };
 }

@@ -1,3 +1,4 @@
+import type { Backlog } from './cases/backlog.js';
 import type { BaseSync } from './cases/base-sync.js';
 import type { HandOver } from './cases/handover.js';
 import type { IdleLatency } from './cases/idle-latency.js';
@@ -18,6 +19,7 @@ export interface Figures {
   readonly liveBurst: BothPeers<LiveBurst> | null;
   readonly idleLatency: IdleLatency | null;
   readonly rawLimit: RawLimit | null;
+  readonly backlog: Backlog | null;
   readonly handOver: HandOver | null;
   readonly snapshot1Gib: Snapshot1Gib | null;
 }
@@ -54,12 +56,15 @@ export interface Target {
 const BASE_SYNC_RATIO = 10;
 const BURST_BEHIND_SECONDS = 1;
 const NODE_MEMORY_MIB = 300;
+const BACKLOG_PER_SECOND = 40_000;
+const BACKLOG_RATIO = 5;
 const HAND_OVER_MS = 300;
 /** Beyond the lease: etcd looks for expired leases twice a second, then somebody is elected. */
 const AFTER_LEASE_MS = 1_000;
 
-export function checkTargets({ baseSync, liveBurst, handOver, snapshot1Gib }: Figures): Target[] {
+export function checkTargets({ baseSync, liveBurst, backlog, handOver, snapshot1Gib }: Figures): Target[] {
   const targets: Target[] = handOver === null ? [] : handOverTargets(handOver);
+  if (backlog !== null) targets.push(...backlogTargets(backlog));
   if (baseSync !== null) {
     const ratio = baseSync.tidemark.keysPerSecond / baseSync.makeMirror.keysPerSecond;
     targets.push({
@@ -76,7 +81,7 @@ export function checkTargets({ baseSync, liveBurst, handOver, snapshot1Gib }: Fi
       met: behind <= BURST_BEHIND_SECONDS,
     });
   }
-  const runs = [baseSync?.tidemark, liveBurst?.tidemark, snapshot1Gib];
+  const runs = [baseSync?.tidemark, liveBurst?.tidemark, backlog, snapshot1Gib];
   const peaks = runs.flatMap((run) => run?.peakRssMiB ?? []);
   if (peaks.length > 0) {
     const peak = Math.max(...peaks);
@@ -87,6 +92,22 @@ export function checkTargets({ baseSync, liveBurst, handOver, snapshot1Gib }: Fi
     });
   }
   return targets;
+}
+
+function backlogTargets({ revisions, journaledSeconds, oneWatchSeconds }: Backlog): Target[] {
+  const [rate, ratio] = [revisions / journaledSeconds, oneWatchSeconds / journaledSeconds];
+  return [
+    {
+      target: `a backlog is journaled at ${BACKLOG_PER_SECOND} revisions/s or more`,
+      found: `${rate.toFixed(0)} revisions/s`,
+      met: rate >= BACKLOG_PER_SECOND,
+    },
+    {
+      target: `at least ${BACKLOG_RATIO} times as fast as one watch`,
+      found: `${ratio.toFixed(1)} times`,
+      met: ratio >= BACKLOG_RATIO,
+    },
+  ];
 }
 
 function handOverTargets({ leaseTtlMs, terminated, killed }: HandOver): Target[] {

@@ -15,6 +15,7 @@ export function formatResults(results: Results): string {
     formatBaseSync(results),
     formatLiveBurst(results),
     formatIdleLatency(results),
+    formatBacklog(results),
     formatHandOver(results),
     formatSnapshot(results),
     formatCpu(results),
@@ -103,6 +104,25 @@ function formatIdleLatency({ idleLatency }: Results): string[] {
       row('make-mirror', makeMirror),
       row('Tidemark', tidemark),
       row('one etcd, no peer', etcdAlone),
+    ]),
+  ];
+}
+
+function formatBacklog({ backlog }: Results): string[] {
+  if (backlog === null) return [];
+  const { revisions, journaledSeconds, oneWatchSeconds } = backlog;
+  const row = (name: string, seconds: number) => [
+    name,
+    `${seconds.toFixed(2)} s`,
+    `${(revisions / seconds).toFixed(0)} revisions/s`,
+    `${(oneWatchSeconds / seconds).toFixed(1)}x`,
+  ];
+  return [
+    `Backlog of ${revisions} revisions, one key each, from the leader's return until all are in the journal`,
+    ...columns([
+      ['', 'time', 'rate', 'ratio'],
+      row('one watch, read and dropped', oneWatchSeconds),
+      row('Tidemark, in the journal', journaledSeconds),
     ]),
   ];
 }
