@@ -14,7 +14,6 @@ import {
   type Position,
   type SharedFacts,
   type SnapshotRef,
-  sleep,
   TidemarkError,
 } from '@tidemark/core';
 import { bootstrap } from './bootstrap.js';
@@ -34,8 +33,8 @@ export interface WorkerOptions {
   readonly logger: Logger;
 }
 
-/** Milliseconds between two looks for a snapshot to begin with. */
-const BASE_POLL_MS = 1_000;
+/** Milliseconds between two looks for a snapshot to begin with: a first start waits for one, and should not wait long. */
+const BASE_POLL = { initialMs: 20, maxMs: 1_000 };
 
 /** Keeps one destination equal to the source under its routes, until `signal` aborts. Faults are retried for ever. */
 export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
@@ -117,13 +116,14 @@ class Worker {
    */
   private async newestBase(known: Position | null, signal: AbortSignal): Promise<SnapshotRef | null> {
     const { journal } = this.options;
+    const poll = new Backoff(BASE_POLL);
     while (!signal.aborted) {
       const info = await journal.info(signal);
       const hint = await this.hints.read(signal);
       const current = hint === null || hint.journal === info.id;
       const base = current ? await newestUsable(journal, info, known, signal) : null;
       if (base !== null) return base;
-      await sleep(BASE_POLL_MS, signal);
+      await poll.wait(signal);
     }
     return null;
   }
@@ -151,9 +151,13 @@ class Worker {
   }
 }
 
-/** Where a destination stands in this journal; null when its checkpoint is of another one, or it has none. */
+/**
+ * Where a destination stands in this journal, or is being brought to; null when its checkpoint is of another journal, or
+ * it has none. While it is brought to a snapshot, its position may still be one of the journal before.
+ */
 function placeIn(info: JournalInfo, found: Checkpoint | null): Position | null {
-  return found?.journal === info.id ? found.position : null;
+  if (found?.journal !== info.id) return null;
+  return found.resync?.target ?? found.position;
 }
 
 /** The newest snapshot that has been announced, and that the journal leads on from, at `known` or behind it. */

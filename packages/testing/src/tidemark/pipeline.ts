@@ -16,7 +16,8 @@ export interface PipelineOptions {
   readonly nodes?: number;
   /** 2 s unless told, the shortest etcd grants: tests wait for it. */
   readonly leaseTtl?: string;
-  /** More keys for `coordination:` and `journal:`. */
+  /** More keys for `source:`, `coordination:` and `journal:`. */
+  readonly sourceHop?: object;
   readonly coordination?: object;
   readonly journal?: object;
   /** Variables for the processes of the nodes. */
@@ -99,7 +100,7 @@ export class Pipeline implements AsyncDisposable {
 export function nodeConfig(options: PipelineOptions, node: { id: string; listen: string }): object {
   return {
     name: options.name ?? 'test',
-    source: { endpoints: [options.source.url] },
+    source: { endpoints: [options.source.url], ...options.sourceHop },
     coordination: { leaseTtl: options.leaseTtl ?? '2s', ...options.coordination },
     journal: { servers: [options.nats.url], ...options.journal },
     node,
