@@ -58,8 +58,15 @@ export class LivenessProbe {
       this.asked = true;
       this.ask();
     }
-    if (this.silentMs >= options.probeAfterMs + options.answerWithinMs) queue.end(lost('fell silent'));
+    if (this.silentMs >= options.probeAfterMs + options.answerWithinMs) queue.end(silent());
   }
+}
+
+/** A watch got no answer within its time, on a connection that is alive. */
+export class WatchSilentError extends UnavailableError {}
+
+function silent(): WatchSilentError {
+  return new WatchSilentError({ message: 'a watch fell silent', remedy: 'Nothing to do: Tidemark opens it again.' });
 }
 
 function lost(what: string): UnavailableError {

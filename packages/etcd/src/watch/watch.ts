@@ -21,6 +21,8 @@ export interface WatchOptions {
   /** Inclusive, 1 at least. */
   readonly startRevision: number;
   readonly liveness?: LivenessOptions;
+  /** Large responses come in pieces, unless false. */
+  readonly fragment?: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function* watch(
 ): AsyncGenerator<readonly WatchResponse[]> {
   // 0 is "from now on" to etcd: whatever happened before the request arrived would be missing. Negative start revisions
   // break other clients' watchers (etcd #20655).
-  const { range, startRevision } = options;
+  const { range, startRevision, fragment = true } = options;
   if (!Number.isSafeInteger(startRevision) || startRevision < 1) {
     throw new InvariantError(`a watch cannot start at revision ${startRevision}`);
   }
@@ -57,7 +59,7 @@ export async function* watch(
   const abort = () => queue.close();
   signal.addEventListener('abort', abort, { once: true });
   try {
-    stream.write(createRequest(range, startRevision));
+    stream.write(createRequest(range, startRevision, fragment));
     while (!signal.aborted) {
       const batch = await queue.take();
       if (batch === null) break;
@@ -90,9 +92,9 @@ async function openUnlessAborted(client: EtcdClient, signal: AbortSignal) {
   }
 }
 
-function createRequest(range: KeyRange, startRevision: number): IWatchRequest {
+function createRequest(range: KeyRange, startRevision: number, fragment: boolean): IWatchRequest {
   const range_end = range.end ?? TO_THE_END;
-  return { create_request: { key: range.start, range_end, start_revision: startRevision, fragment: true } };
+  return { create_request: { key: range.start, range_end, start_revision: startRevision, fragment } };
 }
 
 /** Why a watcher was cancelled. For compaction etcd sets the revision and leaves the reason empty. */
