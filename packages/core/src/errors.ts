@@ -14,6 +14,8 @@ export abstract class TidemarkError extends Error {
   /** Stable, upper-case identifier, e.g. `SOURCE_COMPACTED`; the same word stands in logs, status and documents. */
   abstract readonly code: string;
   readonly remedy: string;
+  /** True when waiting does not heal it: somebody has to act. It is still tried again, so that nobody has to tell us when. */
+  readonly permanent: boolean = false;
 
   constructor(details: ErrorDetails) {
     super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -30,6 +32,7 @@ export class UnavailableError extends TidemarkError {
 /** A peer refused who we are or what we asked for: rights, certificate, password. Retrying alone does not help. */
 export class AccessDeniedError extends TidemarkError {
   readonly code: string = 'ACCESS_DENIED';
+  override readonly permanent = true;
 }
 
 /** The answer to a write never came: it may or may not have happened. Resolve by reading content, never by assuming. */
@@ -118,11 +121,13 @@ export class SnapshotMissingError extends TidemarkError {
 /** A destination refuses writes until somebody makes room. */
 export class DestinationFullError extends TidemarkError {
   readonly code = 'DESTINATION_FULL';
+  override readonly permanent = true;
 }
 
 /** A request is larger than the server accepts. */
 export class RequestTooLargeError extends TidemarkError {
   readonly code = 'REQUEST_TOO_LARGE';
+  override readonly permanent = true;
 }
 
 /** One line for logs: code and message of an error of any type, without its stack. */

@@ -32,7 +32,9 @@ export type {
   ApplyResult,
   Checkpoint,
   Destination,
+  DestinationReading,
   DestinationView,
+  ForeignWrite,
   Write,
 } from './contracts/destination.js';
 export type { Elector, Leadership } from './contracts/election.js';

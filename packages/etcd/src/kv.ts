@@ -1,7 +1,9 @@
-import type { KeyRange, KeyValue, PagedRead } from '@tidemark/core';
+import type { ForeignWrite, KeyRange, KeyValue, PagedRead } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
-import { ENCODED_TXN, RANGE } from './client/methods.js';
+import { ENCODED_TXN, RANGE, TXN } from './client/methods.js';
+import { type ForeignOptions, foreignChanges } from './foreign.js';
 import { readPages } from './pages.js';
+import { TO_THE_END } from './watch/watch.js';
 import { type CheckpointedTxn, encodeCheckpointedTxn } from './wire/transaction.js';
 
 export type CheckpointedOutcome =
@@ -11,6 +13,10 @@ export type CheckpointedOutcome =
 
 /** A transaction of thousands of operations takes etcd a good part of a second, and waits its turn behind others. */
 const TXN_TIMEOUT_MS = 10_000;
+/** Operations of one transaction, below the default `--max-txn-ops` of 128. */
+const READS_PER_TXN = 100;
+/** etcd counts by walking its index: a second for some millions of keys. */
+const COUNT_TIMEOUT_MS = 10_000;
 
 /** The keys of an etcd cluster, for those who write to it. */
 export class EtcdKv {
@@ -21,6 +27,34 @@ export class EtcdKv {
   async get(key: Buffer, signal: AbortSignal): Promise<{ readonly kv: KeyValue | null; readonly revision: number }> {
     const { kvs, header } = await this.client.call(RANGE, { key }, { kind: 'read', signal });
     return { kv: kvs[0] ?? null, revision: header.revision };
+  }
+
+  /** The values of some keys and of `anchor`, null where absent, all at the revision at which the anchor was read. */
+  async getTogether(
+    anchor: Buffer,
+    keys: readonly Buffer[],
+    signal: AbortSignal,
+  ): Promise<{ readonly anchor: Buffer | null; readonly values: readonly (Buffer | null)[] }> {
+    const { kv, revision } = await this.get(anchor, signal);
+    const values: (Buffer | null)[] = [];
+    for (let from = 0; from < keys.length; from += READS_PER_TXN) {
+      const reads = keys.slice(from, from + READS_PER_TXN).map((key) => ({ request_range: { key, revision } }));
+      const { ranges } = await this.client.call(TXN, { success: reads }, { kind: 'read', signal });
+      for (const { kvs } of ranges) values.push(kvs[0]?.value ?? null);
+    }
+    return { anchor: kv?.value ?? null, values };
+  }
+
+  /** The number of live keys in a range. */
+  async count(range: KeyRange, signal: AbortSignal): Promise<number> {
+    const request = { key: range.start, range_end: range.end ?? TO_THE_END, count_only: true };
+    const { count } = await this.client.call(RANGE, request, { kind: 'read', timeoutMs: COUNT_TIMEOUT_MS, signal });
+    return count;
+  }
+
+  /** What others write in the ranges: see {@link foreignChanges}. */
+  foreignChanges(options: ForeignOptions, signal: AbortSignal): AsyncGenerator<readonly ForeignWrite[]> {
+    return foreignChanges(this.client, options, signal);
   }
 
   /** The live keys of a range in key order, all at `revision`, or at the newest one when it is undefined. */

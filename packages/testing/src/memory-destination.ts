@@ -6,7 +6,9 @@ import {
   type ApplyResult,
   type Checkpoint,
   type Destination,
+  type DestinationReading,
   type DestinationView,
+  type ForeignWrite,
   type KeyRange,
   rangeContains,
   TidemarkError,
@@ -59,6 +61,8 @@ export class MemoryDestination implements Destination {
   private stored: Buffer | null = null;
   private data = new Map<string, Buffer>();
   private readonly written = new Map<string, number>();
+  private readonly foreign: ForeignWrite[] = [];
+  private foreignWritten: () => void = () => undefined;
 
   constructor(options: MemoryDestinationOptions = {}) {
     this.limits = options.limits ?? DEFAULT_LIMITS;
@@ -97,6 +101,31 @@ export class MemoryDestination implements Destination {
     };
   }
 
+  async read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading> {
+    await this.reach(signal);
+    const values = keys.map((key) => this.data.get(key.toString('latin1')) ?? null);
+    return { checkpoint: decode(this.stored), values };
+  }
+
+  async count(range: KeyRange, signal: AbortSignal): Promise<number> {
+    await this.reach(signal);
+    return within(this.data, range).length;
+  }
+
+  async *foreignWrites(ranges: readonly KeyRange[], signal: AbortSignal): AsyncGenerator<readonly ForeignWrite[]> {
+    let seen = this.foreign.length;
+    while (!signal.aborted) {
+      const found = this.foreign.slice(seen).filter(({ key }) => ranges.some((range) => rangeContains(range, key)));
+      seen = this.foreign.length;
+      if (found.length > 0) yield found;
+      if (seen < this.foreign.length) continue;
+      await new Promise<void>((resolve) => {
+        this.foreignWritten = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
   async close(): Promise<void> {
     // Nothing to close.
   }
@@ -113,11 +142,13 @@ export class MemoryDestination implements Destination {
 
   /** A write by somebody else, beside the checkpoint. */
   write(key: string, value: string | null): void {
-    this.change([
+    const write: Write =
       value === null
         ? { kind: 'delete', key: Buffer.from(key, 'latin1') }
-        : { kind: 'put', key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') },
-    ]);
+        : { kind: 'put', key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') };
+    this.change([write]);
+    this.foreign.push({ kind: write.kind, key: write.key });
+    this.foreignWritten();
   }
 
   /** Somebody writes his own things where the checkpoint belongs. */
@@ -178,21 +209,22 @@ function within(data: ReadonlyMap<string, Buffer>, range: KeyRange): { key: Buff
 
 function encode(checkpoint: Checkpoint | null): Buffer | null {
   if (checkpoint === null) return null;
-  const { journal, position, resync, partial } = checkpoint;
-  return Buffer.from(JSON.stringify([journal, position.generation, position.revision, resync, partial]));
+  const { journal, position, filter, resync, partial } = checkpoint;
+  return Buffer.from(JSON.stringify([journal, position.generation, position.revision, filter, resync, partial]));
 }
 
 function decode(stored: Buffer | null): Checkpoint | null {
   if (stored === null) return null;
   try {
-    const [journal, generation, revision, resync, partial] = JSON.parse(stored.toString()) as [
+    const [journal, generation, revision, filter, resync, partial] = JSON.parse(stored.toString()) as [
       string,
       number,
       number,
+      string,
       Checkpoint['resync'],
       Checkpoint['partial'],
     ];
-    return { journal, position: { generation, revision }, resync, partial };
+    return { journal, position: { generation, revision }, filter, resync, partial };
   } catch (cause) {
     const message = 'What stands where the checkpoint belongs is not a checkpoint.';
     throw new UnreadableCheckpointError({ message, remedy: 'None needed: a test asked for this.', cause });

@@ -8,6 +8,10 @@ export class MemoryFacts implements SharedFacts {
     return this.facts.get(name) ?? null;
   }
 
+  async list(prefix: string): Promise<ReadonlyMap<string, string>> {
+    return new Map([...this.facts].filter(([name]) => name.startsWith(prefix)));
+  }
+
   async write(name: string, fact: string): Promise<void> {
     this.facts.set(name, fact);
   }

@@ -5,5 +5,6 @@ destinationConformance('MemoryDestination', async () => {
   return {
     client: async () => destination,
     garbleCheckpoint: async () => destination.garbleCheckpoint(),
+    write: async (key, value) => destination.write(key, value),
   };
 });

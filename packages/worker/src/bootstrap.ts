@@ -9,6 +9,8 @@ import { WriteStream } from './write-stream.js';
 export interface BootstrapOptions {
   readonly destination: Destination;
   readonly routes: readonly Route[];
+  /** Fingerprint of the routes, for the checkpoint. */
+  readonly filter: string;
   readonly snapshots: SnapshotStore;
   readonly observer: WorkerObserver;
   readonly logger: Logger;
@@ -35,7 +37,7 @@ export async function bootstrap(
   task: BootstrapTask,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
-  const { destination, routes, snapshots, observer, logger } = options;
+  const { destination, routes, filter, snapshots, observer, logger } = options;
   const { snapshot, journal, from } = task;
   const copy: SourceCopy = { read: (range, stop) => snapshots.open(snapshot.id, range, stop) };
   const plan = (await isEmpty(options, signal))
@@ -49,13 +51,14 @@ export async function bootstrap(
   const mark: Checkpoint = {
     journal,
     position: from?.position ?? { generation: 0, revision: 0 },
+    filter,
     resync: { snapshot: snapshot.id, target: snapshot.position, attempt: (from?.resync?.attempt ?? 0) + 1 },
     partial: null,
   };
   await commit(destination, { writes: [], expected: from, next: mark }, observer, signal);
   for (const kinds of passes(plan)) await writeDifferences(options, { copy, mark, kinds }, signal);
 
-  const arrived: Checkpoint = { journal, position: snapshot.position, resync: null, partial: null };
+  const arrived: Checkpoint = { journal, position: snapshot.position, filter, resync: null, partial: null };
   await commit(destination, { writes: [], expected: mark, next: arrived }, observer, signal);
   observer.reached(arrived.position, snapshot.createdAt);
   logger.info({ ...arrived.position }, 'the destination is at the snapshot');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type Change,
   destinationPrefix,
@@ -78,6 +79,20 @@ export class Route {
   private isReserved(destinationKey: Buffer): boolean {
     return this.reserved.some((range) => rangeContains(range, destinationKey));
   }
+}
+
+/**
+ * Names what routes make of a source: equal for equal configurations, whatever the order of the excludes. Stands in
+ * every checkpoint, so that changed routes are noticed at the destination, however they came.
+ */
+export function fingerprint(routes: readonly RouteConfig[]): string {
+  const canonical = routes.map(({ prefix, exclude, leased, ...route }) => [
+    prefix,
+    destinationPrefix({ prefix, ...route }),
+    exclude.toSorted(),
+    leased,
+  ]);
+  return createHash('sha256').update(JSON.stringify(canonical.toSorted())).digest('hex').slice(0, 12);
 }
 
 /** The writes that a source change causes, over all routes; most changes cause none or one. */

@@ -28,6 +28,8 @@ export interface WorkerOptions {
   readonly journal: Journal;
   readonly destination: Destination;
   readonly routes: readonly Route[];
+  /** Fingerprint of the routes, see `fingerprint`. */
+  readonly filter: string;
   readonly facts: SharedFacts;
   readonly observer: WorkerObserver;
   readonly logger: Logger;
@@ -92,7 +94,13 @@ class Worker {
   }
 
   private canFollow(found: Checkpoint | null, info: JournalInfo): found is Checkpoint {
-    return !this.needsBase && found !== null && found.resync === null && found.journal === info.id;
+    return (
+      !this.needsBase &&
+      found !== null &&
+      found.resync === null &&
+      found.journal === info.id &&
+      found.filter === this.options.filter
+    );
   }
 
   /** Brings the destination to the newest snapshot by difference. Null when aborted, or when the base has to be chosen anew. */

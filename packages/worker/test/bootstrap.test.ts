@@ -45,6 +45,7 @@ describe('a bootstrap', () => {
     expect(await destination.checkpoint(never)).toEqual({
       journal: chronicle.stream.id,
       position: { generation: 1, revision: chronicle.source.revision },
+      filter: 'f',
       resync: null,
       partial: null,
     });

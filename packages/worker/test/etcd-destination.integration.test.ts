@@ -32,5 +32,8 @@ destinationConformance('EtcdDestination', async () => {
     garbleCheckpoint: async () => {
       await etcd.etcdctl(['put', CHECKPOINT_KEY, 'not a checkpoint']);
     },
+    write: async (key, value) => {
+      await etcd.etcdctl(value === null ? ['del', key] : ['put', key, value]);
+    },
   };
 });

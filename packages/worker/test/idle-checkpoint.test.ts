@@ -40,7 +40,7 @@ beforeEach(async () => {
   stopping = new AbortController();
   await chronicle.reset();
   const position = { generation: 1, revision: 1 };
-  const from: Checkpoint = { journal: chronicle.stream.id, position, resync: null, partial: null };
+  const from: Checkpoint = { journal: chronicle.stream.id, position, filter: 'f', resync: null, partial: null };
   await destination.apply({ writes: [], expected: null, next: from }, stopping.signal);
   const observer: Pick<WorkerNode, 'reached' | 'applied' | 'waiting' | 'state' | 'stands' | 'fenced' | 'held'> = {
     reached: ({ revision }) => {

@@ -23,7 +23,7 @@ beforeEach(async () => {
 async function stand(checkpoint: Partial<Checkpoint>): Promise<void> {
   const position = { generation: 1, revision: source.revision };
   const expected = await destination.checkpoint(never);
-  const next = { journal: 'j', position, resync: null, partial: null, ...checkpoint };
+  const next = { journal: 'j', position, filter: 'f', resync: null, partial: null, ...checkpoint };
   await destination.apply({ writes: [], expected, next }, never);
 }
 

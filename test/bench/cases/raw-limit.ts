@@ -20,6 +20,7 @@ const WRITE_OVERHEAD_BYTES = 24;
 const CHECKPOINT: Checkpoint = {
   journal: 'bench',
   position: { generation: 1, revision: 1 },
+  filter: 'f',
   resync: null,
   partial: null,
 };

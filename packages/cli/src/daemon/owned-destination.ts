@@ -10,7 +10,7 @@ import {
   prefixRange,
   type SharedFacts,
 } from '@tidemark/core';
-import { Route, runWorker } from '@tidemark/worker';
+import { fingerprint, Route, runWorker } from '@tidemark/worker';
 import { openDestination } from './backends.js';
 import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
@@ -81,7 +81,8 @@ export class OwnedDestination {
     const identity = { name: config.name, kind: config.kind, owner: context.config.node.id };
     const status = new DestinationStatus(identity, context.metrics, context.journalView);
     this.status = status;
-    const parts = { name: config.name, journal: context.journal, facts: context.facts };
+    const filter = fingerprint(config.routes);
+    const parts = { name: config.name, journal: context.journal, facts: context.facts, filter };
     logger.info('owning this destination');
     try {
       await Promise.all([

@@ -19,6 +19,18 @@ export class UnsupportedDestination implements Destination {
     return this.refuse();
   }
 
+  read(): Promise<never> {
+    return this.refuse();
+  }
+
+  count(): Promise<never> {
+    return this.refuse();
+  }
+
+  foreignWrites(): null {
+    return null;
+  }
+
   async close(): Promise<void> {
     // Nothing was opened.
   }

@@ -7,6 +7,11 @@ export interface Checkpoint {
   /** Identity of the journal the position belongs to. */
   readonly journal: string;
   readonly position: Position;
+  /**
+   * Fingerprint of the routes under which the content was written. Under other routes the journal alone cannot lead on:
+   * keys that a route takes now were passed over, others are there that no route takes any more.
+   */
+  readonly filter: string;
   /** Set while a difference against a snapshot is being written; every write of it is guarded by this very value. */
   readonly resync: { readonly snapshot: string; readonly target: Position; readonly attempt: number } | null;
   /**
@@ -44,6 +49,19 @@ export interface ApplyLimits {
   readonly maxBytes: number;
 }
 
+/** Some keys of a destination, and the checkpoint, as they stood together at one moment. */
+export interface DestinationReading {
+  readonly checkpoint: Checkpoint | null;
+  /** In the order of the keys that were asked for; null where a key is absent. */
+  readonly values: readonly (Buffer | null)[];
+}
+
+/** Keys that somebody else wrote where only Tidemark should write. */
+export interface ForeignWrite {
+  readonly kind: 'put' | 'delete';
+  readonly key: Buffer;
+}
+
 /** A destination as it stood at one moment. */
 export interface DestinationView {
   readonly checkpoint: Checkpoint | null;
@@ -59,7 +77,21 @@ export interface Destination {
    * @throws UnavailableError when the destination cannot be reached
    */
   apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
-  /** Checkpoint and data of one and the same state, where the destination can do that (etcd: one revision). */
+  /**
+   * Everything, for a comparison. Checkpoint and data are of one and the same state where the destination can do that
+   * (etcd: one revision); elsewhere (Redis) the data may be newer than the checkpoint, key by key, and what looks like a
+   * difference is settled by `read`.
+   */
   view(signal: AbortSignal): Promise<DestinationView>;
+  /** A few keys together with the checkpoint: always of one and the same state. At most `limits.maxWrites` keys. */
+  read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading>;
+  /** The number of live keys in a range. */
+  count(range: KeyRange, signal: AbortSignal): Promise<number>;
+  /**
+   * Writes to the ranges that were not made by `apply`, by whichever client, from about now until `signal` aborts. Null
+   * where the destination cannot tell who wrote.
+   * @throws UnavailableError when the destination cannot be watched any more: what happens until the next call is missed
+   */
+  foreignWrites(ranges: readonly KeyRange[], signal: AbortSignal): AsyncIterable<readonly ForeignWrite[]> | null;
   close(): Promise<void>;
 }

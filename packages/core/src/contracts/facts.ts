@@ -5,6 +5,8 @@
 export interface SharedFacts {
   /** Null when there is no such fact. @throws UnavailableError */
   read(name: string, signal: AbortSignal): Promise<string | null>;
+  /** All facts whose names begin with `prefix`, of one state, by their full names. @throws UnavailableError */
+  list(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** @throws UnavailableError */
   write(name: string, fact: string, signal: AbortSignal): Promise<void>;
   /** @throws UnavailableError */

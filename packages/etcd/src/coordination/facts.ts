@@ -1,6 +1,7 @@
-import type { SharedFacts } from '@tidemark/core';
+import { prefixRange, type SharedFacts } from '@tidemark/core';
 import type { EtcdClient } from '../client/client.js';
 import { RANGE, TXN } from '../client/methods.js';
+import { TO_THE_END } from '../watch/watch.js';
 
 /**
  * Facts as keys of the coordination etcd, without a lease. Written rarely: where coordination lives in the source, every
@@ -16,6 +17,13 @@ export class EtcdFacts implements SharedFacts {
   async read(name: string, signal: AbortSignal): Promise<string | null> {
     const { kvs } = await this.client.call(RANGE, { key: this.key(name) }, { kind: 'read', signal });
     return kvs[0]?.value.toString('utf8') ?? null;
+  }
+
+  async list(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const { start, end } = prefixRange(this.key(prefix));
+    const request = { key: start, range_end: end ?? TO_THE_END };
+    const { kvs } = await this.client.call(RANGE, request, { kind: 'read', signal });
+    return new Map(kvs.map(({ key, value }) => [key.toString().slice(this.prefix.length), value.toString('utf8')]));
   }
 
   async write(name: string, fact: string, signal: AbortSignal): Promise<void> {

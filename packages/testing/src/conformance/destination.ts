@@ -15,6 +15,8 @@ export interface DestinationUnderTest {
   client(): Promise<Destination>;
   /** Puts something that is not a checkpoint where the checkpoint belongs. */
   garbleCheckpoint(): Promise<void>;
+  /** Somebody else puts (or deletes, when the value is null) a key, beside the checkpoint. */
+  write(key: string, value: string | null): Promise<void>;
 }
 
 /** Makes an empty destination; the provider removes it when its tests are over. */
@@ -26,6 +28,7 @@ export function destinationConformance(name: string, open: OpenDestination): voi
     describe('comparing the checkpoint', () => comparing(open));
     describe('writing', () => writing(open));
     describe('reading', () => reading(open));
+    describe('foreign writes', () => foreign(open));
   });
 }
 
@@ -33,7 +36,7 @@ const unhurried = new AbortController().signal;
 const EVERYTHING_BELOW_K = prefixRange(Buffer.from('k'));
 
 function at(revision: number): Checkpoint {
-  return { journal: 'j', position: { generation: 1, revision }, resync: null, partial: null };
+  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null };
 }
 
 function put(key: string, value: string): Write {
@@ -116,6 +119,7 @@ function comparing(open: OpenDestination): void {
     const others: Checkpoint[] = [
       at(5),
       { ...partial, journal: 'other' },
+      { ...partial, filter: 'other' },
       { ...partial, position: { generation: 2, revision: 5 } },
       { ...partial, resync: { snapshot: 's', target, attempt: 1 } },
       { ...partial, partial: { revision: 6, writes: 4 } },
@@ -281,5 +285,75 @@ function reading(open: OpenDestination): void {
       unhurried,
     );
     expect((await contentOf(destination)).map(([key]) => key)).toEqual(keys);
+  });
+
+  it('reads some keys and the checkpoint of one state, while writes go on', async () => {
+    const shared = await open();
+    const [writer, reader] = [await shared.client(), await shared.client()];
+    const keys = Array.from({ length: 250 }, (_, index) => `k${index}`);
+    const values = (revision: number) => keys.map((key) => put(key, String(revision)));
+    await writer.apply(move(null, 1, values(1)), unhurried);
+    const asked = [...keys, 'k/absent'].map((key) => Buffer.from(key));
+    let stop = false;
+    const writes = (async () => {
+      for (let at = 1; !stop; at++) await writer.apply(move(at, at + 1, values(at + 1)), unhurried);
+    })();
+    const seen = new Set<number>();
+    while (seen.size < 4) {
+      const { checkpoint, values: found } = await reader.read(asked, unhurried);
+      const revision = checkpoint?.position.revision ?? 0;
+      const expected = [...keys.map(() => String(revision)), null];
+      expect(found.map((value) => value?.toString() ?? null)).toEqual(expected);
+      seen.add(revision);
+    }
+    stop = true;
+    await writes;
+  });
+
+  it('reads without a checkpoint, and without keys', async () => {
+    const destination = await (await open()).client();
+    expect(await destination.read([], unhurried)).toEqual({ checkpoint: null, values: [] });
+    expect(await destination.read([Buffer.from('k')], unhurried)).toEqual({ checkpoint: null, values: [null] });
+  });
+
+  it('counts the keys of a range', async () => {
+    const destination = await (await open()).client();
+    const keys = ['k/a', 'k/b', 'k/b/c', 'l'];
+    const writes = keys.map((key) => put(key, 'v'));
+    await destination.apply(move(null, 1, writes), unhurried);
+    expect(await destination.count(EVERYTHING_BELOW_K, unhurried)).toBe(3);
+    expect(await destination.count(prefixRange(Buffer.from('k/b')), unhurried)).toBe(2);
+    expect(await destination.count(prefixRange(Buffer.from('m')), unhurried)).toBe(0);
+  });
+}
+
+/** Where a destination can tell who wrote, it has to tell all of it, and nothing of our own. */
+function foreign(open: OpenDestination): void {
+  it('tells what somebody else wrote, in the ranges, and nothing that `apply` wrote', async () => {
+    const shared = await open();
+    const [ours, replaced] = [await shared.client(), await shared.client()];
+    await ours.apply(move(null, 1, [put('k1', 'a')]), unhurried);
+    const over = new AbortController();
+    const watching = ours.foreignWrites([EVERYTHING_BELOW_K], over.signal);
+    if (watching === null) return;
+    const seen: string[] = [];
+    const done = (async () => {
+      for await (const writes of watching) {
+        seen.push(...writes.map(({ kind, key }) => `${kind} ${key.toString()}`));
+        if (seen.includes('put k/end')) return;
+      }
+    })();
+    // Watching begins a moment after the call: a stranger writes until he is seen.
+    while (seen.length === 0) await shared.write('k/begin', 'x');
+    seen.length = 0;
+    await replaced.apply(move(1, 2, [put('k1', 'b'), put('k2', 'c')]), unhurried);
+    await shared.write('l/elsewhere', 'x');
+    await shared.write('k2', 'foreign');
+    await ours.apply(move(2, 3, [put('k2', 'd'), remove('k1')]), unhurried);
+    await shared.write('k2', null);
+    await shared.write('k/end', 'x');
+    await done;
+    over.abort();
+    expect(seen.filter((write) => write !== 'put k/begin')).toEqual(['put k2', 'delete k2', 'put k/end']);
   });
 }

@@ -31,7 +31,7 @@ export class WorkerNode implements WorkerObserver {
     { journal }: Pick<Chronicle, 'journal'>,
     private readonly destination: MemoryDestination,
   ) {
-    const common = { name: 'codfw', facts: new MemoryFacts(), logger: silentLogger };
+    const common = { name: 'codfw', filter: 'f', facts: new MemoryFacts(), logger: silentLogger };
     this.running = runWorker({ ...common, journal, destination, routes, observer: this }, this.stopping.signal);
   }
 

@@ -11,6 +11,7 @@ const position = z.strictObject({ generation: count, revision: count });
 const schema = z.strictObject({
   journal: z.string(),
   position,
+  filter: z.string(),
   resync: z.strictObject({ snapshot: z.string(), target: position, attempt: count }).nullable(),
   partial: z.strictObject({ revision: count, writes: count }).nullable(),
 });
@@ -19,11 +20,12 @@ const schema = z.strictObject({
  * JSON, so that `etcdctl get` shows an operator where the destination stands. The fields stand in a fixed order: the
  * transaction compares the whole value, so equal checkpoints must be equal bytes.
  */
-export function encodeCheckpoint({ journal, position: at, resync, partial }: Checkpoint): Buffer {
+export function encodeCheckpoint({ journal, position: at, filter, resync, partial }: Checkpoint): Buffer {
   return Buffer.from(
     JSON.stringify({
       journal,
       position: orderedPosition(at),
+      filter,
       resync: resync && { snapshot: resync.snapshot, target: orderedPosition(resync.target), attempt: resync.attempt },
       partial: partial && { revision: partial.revision, writes: partial.writes },
     }),

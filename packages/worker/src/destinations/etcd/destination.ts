@@ -1,6 +1,17 @@
-import type { ApplyLimits, ApplyRequest, ApplyResult, Checkpoint, Destination, DestinationView } from '@tidemark/core';
+import type {
+  ApplyLimits,
+  ApplyRequest,
+  ApplyResult,
+  Checkpoint,
+  Destination,
+  DestinationReading,
+  DestinationView,
+  ForeignWrite,
+  KeyRange,
+} from '@tidemark/core';
 import type { EtcdKv } from '@tidemark/etcd';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+import { OwnRevisions } from './own-revisions.js';
 
 /** So many changes of one source revision become visible together. More would fit one request, and hold up etcd's other clients. */
 const MAX_TRANSACTION_WRITES = 4096;
@@ -13,6 +24,7 @@ const MAX_TRANSACTION_BYTES = 1024 * 1024;
 /** Checkpoint and data live in one etcd cluster and change in one transaction, hence in one revision. */
 export class EtcdDestination implements Destination {
   readonly limits: ApplyLimits = { maxWrites: MAX_TRANSACTION_WRITES, maxBytes: MAX_TRANSACTION_BYTES };
+  private readonly own = new OwnRevisions();
 
   constructor(
     private readonly kv: EtcdKv,
@@ -24,20 +36,10 @@ export class EtcdDestination implements Destination {
     return kv === null ? null : decodeCheckpoint(kv.value);
   }
 
-  async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
-    const next = encodeCheckpoint(request.next);
-    const outcome = await this.kv.executeCheckpointed(
-      {
-        checkpointKey: this.options.checkpointKey,
-        expected: request.expected === null ? null : encodeCheckpoint(request.expected),
-        next,
-        writes: request.writes,
-      },
-      signal,
-    );
-    if (outcome.succeeded) return { outcome: 'applied' };
-    if (outcome.found?.equals(next)) return { outcome: 'already' };
-    return { outcome: 'superseded', found: outcome.found === null ? null : decodeCheckpoint(outcome.found) };
+  apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
+    const applied = this.execute(request, signal);
+    this.own.awaitAnswer(applied);
+    return applied;
   }
 
   /** Everything at the revision at which the checkpoint was read. */
@@ -53,7 +55,40 @@ export class EtcdDestination implements Destination {
     };
   }
 
+  async read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading> {
+    const { anchor, values } = await this.kv.getTogether(this.options.checkpointKey, keys, signal);
+    return { checkpoint: anchor === null ? null : decodeCheckpoint(anchor), values };
+  }
+
+  count(range: KeyRange, signal: AbortSignal): Promise<number> {
+    return this.kv.count(range, signal);
+  }
+
+  foreignWrites(ranges: readonly KeyRange[], signal: AbortSignal): AsyncIterable<readonly ForeignWrite[]> {
+    const isOurs = (revision: number) => this.own.includes(revision);
+    return this.kv.foreignChanges({ ranges, checkpointKey: this.options.checkpointKey, isOurs }, signal);
+  }
+
   async close(): Promise<void> {
     await this.kv.close();
+  }
+
+  private async execute(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
+    const next = encodeCheckpoint(request.next);
+    const outcome = await this.kv.executeCheckpointed(
+      {
+        checkpointKey: this.options.checkpointKey,
+        expected: request.expected === null ? null : encodeCheckpoint(request.expected),
+        next,
+        writes: request.writes,
+      },
+      signal,
+    );
+    if (outcome.succeeded) {
+      this.own.add(outcome.revision);
+      return { outcome: 'applied' };
+    }
+    if (outcome.found?.equals(next)) return { outcome: 'already' };
+    return { outcome: 'superseded', found: outcome.found === null ? null : decodeCheckpoint(outcome.found) };
   }
 }

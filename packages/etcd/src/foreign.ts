@@ -1,0 +1,96 @@
+import { type Change, type ForeignWrite, type KeyRange, SourceCompactedError, UnavailableError } from '@tidemark/core';
+import type { EtcdClient } from './client/client.js';
+import { RANGE } from './client/methods.js';
+import { watch } from './watch/watch.js';
+import type { RevisionRun } from './wire/responses.js';
+
+export interface ForeignOptions {
+  readonly ranges: readonly KeyRange[];
+  /** Every transaction of ours puts this key, and nobody else does: a revision that changed it is ours. */
+  readonly checkpointKey: Buffer;
+  /** Whether a revision is known to be ours, after whatever is under way has been answered. Saves a read for each. */
+  readonly isOurs: (revision: number) => Promise<boolean>;
+}
+
+/**
+ * Changes in the ranges by revisions that did not move the checkpoint, as they happen, from now on. What a worker that
+ * was replaced still had on the way is not mistaken for a stranger's: its transaction is refused by the compare, and
+ * changes nothing.
+ *
+ * @throws UnavailableError when the watch broke
+ */
+export async function* foreignChanges(
+  client: EtcdClient,
+  options: ForeignOptions,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ForeignWrite[]> {
+  const { ranges, checkpointKey } = options;
+  const { header } = await client.call(RANGE, { key: checkpointKey }, { kind: 'read', signal });
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
+  const watches = ranges.map((range) => runsOf(client, { range, startRevision: header.revision + 1 }, until));
+  try {
+    for await (const runs of merged(watches)) {
+      const foreign: ForeignWrite[] = [];
+      for (const run of runs) {
+        if (await isForeign(client, run.revision, options, signal)) foreign.push(...run.changes.map(toWrite));
+      }
+      if (foreign.length > 0) yield foreign;
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof SourceCompactedError)) throw error;
+    const message = 'The destination compacted what was to be watched next.';
+    throw new UnavailableError({ message, remedy: 'None needed: watching begins anew.', cause: error });
+  } finally {
+    over.abort();
+  }
+}
+
+async function* runsOf(
+  client: EtcdClient,
+  options: { readonly range: KeyRange; readonly startRevision: number },
+  signal: AbortSignal,
+): AsyncGenerator<readonly RevisionRun[]> {
+  for await (const responses of watch(client, options, signal)) {
+    const runs = responses.flatMap((response) => response.runs);
+    if (runs.length > 0) yield runs;
+  }
+}
+
+/** Asks etcd itself: the checkpoint as it was at that revision was either put by it, or not. */
+async function isForeign(
+  client: EtcdClient,
+  revision: number,
+  { checkpointKey, isOurs }: ForeignOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (await isOurs(revision)) return false;
+  try {
+    const { kvs } = await client.call(RANGE, { key: checkpointKey, revision }, { kind: 'read', signal });
+    return kvs[0]?.modRevision !== revision;
+  } catch (error) {
+    // Nobody can tell any more: verification finds it, should it differ.
+    if (error instanceof SourceCompactedError) return false;
+    throw error;
+  }
+}
+
+function toWrite({ kind, key }: Change): ForeignWrite {
+  return { kind, key };
+}
+
+/** What any of the iterables yields, as it comes; ends with the first that ends or fails. They end by their signal. */
+async function* merged<T>(iterables: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
+  const pending = new Map(iterables.map((iterable) => [iterable, advance(iterable)]));
+  while (pending.size > 0) {
+    const { iterable, result } = await Promise.race(pending.values());
+    if (result.done === true) return;
+    pending.set(iterable, advance(iterable));
+    yield result.value;
+  }
+}
+
+async function advance<T>(iterable: AsyncGenerator<T>) {
+  return { iterable, result: await iterable.next() };
+}

@@ -1,0 +1,33 @@
+/** Revisions kept: a watch tells of them within milliseconds. */
+const KEPT = 10_000;
+
+/** The destination's revisions that our own transactions made, as far as their answers have come. */
+export class OwnRevisions {
+  private readonly revisions = new Set<number>();
+  private readonly underWay = new Set<Promise<unknown>>();
+
+  add(revision: number): void {
+    this.revisions.add(revision);
+    if (this.revisions.size <= KEPT) return;
+    for (const oldest of this.revisions) {
+      this.revisions.delete(oldest);
+      return;
+    }
+  }
+
+  /** A watch may tell of a transaction before its answer is here. */
+  awaitAnswer(transaction: Promise<unknown>): void {
+    const settled: Promise<unknown> = transaction.then(
+      () => this.underWay.delete(settled),
+      () => this.underWay.delete(settled),
+    );
+    this.underWay.add(settled);
+  }
+
+  /** Whether it is known to be ours, once everything that was under way has been answered. */
+  async includes(revision: number): Promise<boolean> {
+    if (this.revisions.has(revision)) return true;
+    await Promise.all(this.underWay);
+    return this.revisions.has(revision);
+  }
+}
