@@ -16,11 +16,13 @@ export { ConfigError, type ConfigProblem, formatProblem } from './config/problem
 export { destinationPrefix } from './config/rules.js';
 export {
   type AuthConfig,
+  type BrakesConfig,
   configJsonSchema,
   type DestinationConfig,
   type EtcdDestinationConfig,
   type EtcdHopConfig,
   type JournalConfig,
+  parseRoutes,
   type RedisDestinationConfig,
   type RouteConfig,
   type TlsConfig,
@@ -77,3 +79,5 @@ export { createLogger, type Logger, type LogLevel, silentLogger } from './logger
 export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics } from './metrics.js';
 export { orWhenDue } from './or-when-due.js';
 export { comparePositions, formatPosition, type Position } from './position.js';
+export { Scope } from './scope.js';
+export { SnapshotWishes } from './snapshot-wishes.js';

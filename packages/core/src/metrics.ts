@@ -64,6 +64,10 @@ export function createMetrics(pipeline: string) {
     resets: counter('resets_total', 'Times that history had to begin anew.', ['reason']),
     fenced: counter('fenced_total', 'Writes that were refused because another writer was there first.', ['role']),
     brakeHolds: counter('brake_holds_total', 'Times a destination was held.', ['destination', 'brake']),
+    foreignWrites: counter('foreign_writes_total', 'Writes by others where only Tidemark should write.', [
+      'destination',
+    ]),
+    driftKeys: gauge('drift_keys', 'Keys that differed at the last comparison with the source.', ['destination']),
     buildInfo: gauge('build_info', 'Always 1; the version is in the label.', ['version']),
   };
 }

@@ -1,4 +1,11 @@
-import { type Change, type ForeignWrite, type KeyRange, SourceCompactedError, UnavailableError } from '@tidemark/core';
+import {
+  type Change,
+  type ForeignWrite,
+  type KeyRange,
+  Scope,
+  SourceCompactedError,
+  UnavailableError,
+} from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { RANGE } from './client/methods.js';
 import { watch } from './watch/watch.js';
@@ -26,9 +33,8 @@ export async function* foreignChanges(
 ): AsyncGenerator<readonly ForeignWrite[]> {
   const { ranges, checkpointKey } = options;
   const { header } = await client.call(RANGE, { key: checkpointKey }, { kind: 'read', signal });
-  const over = new AbortController();
-  const until = AbortSignal.any([signal, over.signal]);
-  const watches = ranges.map((range) => runsOf(client, { range, startRevision: header.revision + 1 }, until));
+  const scope = new Scope(signal);
+  const watches = ranges.map((range) => runsOf(client, { range, startRevision: header.revision + 1 }, scope.signal));
   try {
     for await (const runs of merged(watches)) {
       const foreign: ForeignWrite[] = [];
@@ -43,7 +49,7 @@ export async function* foreignChanges(
     const message = 'The destination compacted what was to be watched next.';
     throw new UnavailableError({ message, remedy: 'None needed: watching begins anew.', cause: error });
   } finally {
-    over.abort();
+    scope.end();
   }
 }
 

@@ -1,4 +1,13 @@
-import { type Clock, describeError, type JournalHints, type JournalWriter, sleep, systemClock } from '@tidemark/core';
+import {
+  type Clock,
+  comparePositions,
+  describeError,
+  type JournalHints,
+  type JournalWriter,
+  type SnapshotWishes,
+  sleep,
+  systemClock,
+} from '@tidemark/core';
 import { type BaseOptions, isExtended, takeSnapshot } from './base.js';
 import { journalFault } from './guard.js';
 import type { LeaderObserver } from './observer.js';
@@ -9,6 +18,8 @@ import type { SnapshotDesk } from './snapshot-desk.js';
 const SNAPSHOT_CHECK_MS = 15_000;
 /** How often the journal is asked whether it still holds what was written, milliseconds. */
 const GUARD_EVERY_MS = 2_000;
+/** How often it is looked whether a destination waits for a snapshot, milliseconds. */
+const WISHES_EVERY_MS = 1_000;
 /** The journal's head is noted at most this often, milliseconds, */
 const HINT_EVERY_MS = 60_000;
 /** and only after so many revisions: the note itself, and other keys of ours, come back through the tail. */
@@ -18,6 +29,7 @@ const HEADROOM_EVERY_MS = 30_000;
 
 export interface KeeperOptions extends BaseOptions {
   readonly hints: JournalHints;
+  readonly wishes: SnapshotWishes;
   /** Identity of the journal. */
   readonly journalId: string;
   readonly snapshotDesk: SnapshotDesk;
@@ -39,6 +51,7 @@ export async function keepJournal(options: KeeperOptions, writer: SharedWriter, 
     keepFresh(options, writer, signal),
     keepHint(options, writer, signal),
     keepHeadroom(options, signal),
+    heedWishes(options, signal),
   ]);
 }
 
@@ -85,6 +98,26 @@ async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, sign
   } catch (error) {
     snapshotDesk.refuse(error);
     if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'no snapshot, the next turn tries again');
+  }
+}
+
+/** Destinations that wait for a newer snapshot, on whichever node, order one here. */
+async function heedWishes(
+  { wishes, journal, snapshotDesk, logger }: KeeperOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(WISHES_EVERY_MS, signal);
+    try {
+      const wanted = signal.aborted ? [] : await wishes.all(signal);
+      if (wanted.length === 0) continue;
+      const newest = (await journal.snapshots.list(signal)).at(-1);
+      const unmet = wanted.some((at) => newest === undefined || comparePositions(newest.position, at) < 0);
+      if (unmet) await snapshotDesk.order();
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.debug({ reason: describeError(error) }, 'a snapshot that somebody waits for was not taken yet');
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type Logger,
   type Position,
   type SharedFacts,
+  SnapshotWishes,
   type Source,
 } from '@tidemark/core';
 import { beginGeneration, type ResetCause } from './base.js';
@@ -73,6 +74,7 @@ class Term {
   private readonly backoff = new Backoff({ initialMs: 100, maxMs: 5_000 });
   private readonly signal: AbortSignal;
   private readonly hints: JournalHints;
+  private readonly wishes: SnapshotWishes;
   /** What the last attempt failed with, so that a lasting fault is logged once. */
   private trouble: string | null = null;
 
@@ -82,6 +84,7 @@ class Term {
   ) {
     this.signal = leadership.signal;
     this.hints = new JournalHints(options.facts);
+    this.wishes = new SnapshotWishes(options.facts);
   }
 
   async run(): Promise<void> {
@@ -179,7 +182,7 @@ class Term {
     const shared = new SharedWriter(writer);
     const over = AbortSignal.any([this.signal, shared.failed]);
     const keeping = new AbortController();
-    const care = { ...this.options, hints: this.hints, journalId: journal };
+    const care = { ...this.options, hints: this.hints, wishes: this.wishes, journalId: journal };
     const keeper = keepJournal(care, shared, AbortSignal.any([over, keeping.signal]));
     try {
       await pump({

@@ -2,15 +2,14 @@ import type { Checkpoint, Destination, Logger, SnapshotRef, SnapshotStore, Write
 import { commit } from './applier.js';
 import type { Difference } from './difference.js';
 import type { WorkerObserver } from './observer.js';
-import { countDifferences, type DifferenceCount, routeDifference, type SourceCopy } from './reconcile.js';
-import type { Route } from './routes.js';
+import { makePlan, type Plan } from './plan.js';
+import { differences, type SourceCopy } from './reconcile.js';
+import type { Filter } from './routes.js';
 import { WriteStream } from './write-stream.js';
 
 export interface BootstrapOptions {
   readonly destination: Destination;
-  readonly routes: readonly Route[];
-  /** Fingerprint of the routes, for the checkpoint. */
-  readonly filter: string;
+  readonly filter: Filter;
   readonly snapshots: SnapshotStore;
   readonly observer: WorkerObserver;
   readonly logger: Logger;
@@ -20,45 +19,61 @@ export interface BootstrapOptions {
 export interface BootstrapTask {
   /** The checkpoint found at the destination, null when it has none. */
   readonly from: Checkpoint | null;
+  /** The routes under which it was written, where they are others than now, and known. */
+  readonly former: Filter | null;
+  /** Identity of the journal. */
   readonly journal: string;
   readonly snapshot: SnapshotRef;
 }
 
+/** What a bootstrap will change; null when the destination is empty, and gets all of the snapshot. */
+export async function planBootstrap(
+  options: BootstrapOptions,
+  { snapshot, former }: BootstrapTask,
+  signal: AbortSignal,
+): Promise<Plan | null> {
+  if (former === null && (await isEmpty(options, signal))) return null;
+  const { destination, filter } = options;
+  return await makePlan(
+    { copy: copyOf(options, snapshot), view: await destination.view(signal), filter, former },
+    signal,
+  );
+}
+
 /**
- * Brings a destination to a snapshot's position by writing only what differs; nothing is cleared first. Order: count,
- * mark the checkpoint, put, delete, move the checkpoint. Every write is guarded by the mark, which is new for each
- * attempt, so a worker that was replaced can neither put nor delete. A restart begins again and finds less to do.
+ * Brings a destination to a snapshot's position by writing only what differs; nothing is cleared first. Order: mark the
+ * checkpoint, put, delete, move the checkpoint. Every write is guarded by the mark, which is new for each attempt, so a
+ * worker that was replaced can neither put nor delete. A restart begins again and finds less to do.
  *
+ * @param plan from `planBootstrap`: what there is to do, and whether there is anything to delete
  * @returns the checkpoint the destination has now
  * @throws FencedError when another worker is at it
  */
 export async function bootstrap(
   options: BootstrapOptions,
   task: BootstrapTask,
+  plan: Plan | null,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
-  const { destination, routes, filter, snapshots, observer, logger } = options;
+  const { destination, filter, observer, logger } = options;
   const { snapshot, journal, from } = task;
-  const copy: SourceCopy = { read: (range, stop) => snapshots.open(snapshot.id, range, stop) };
-  const plan = (await isEmpty(options, signal))
-    ? null
-    : await countDifferences(routes, copy, await destination.view(signal), signal);
   logger.info(
-    { ...snapshot.position, snapshot: snapshot.id, plan: plan ?? 'destination is empty' },
+    { ...snapshot.position, snapshot: snapshot.id, plan: plan === null ? 'destination is empty' : counts(plan) },
     'bringing the destination to a snapshot',
   );
-
   const mark: Checkpoint = {
     journal,
     position: from?.position ?? { generation: 0, revision: 0 },
-    filter,
+    // Until it has arrived: a restart must still know under which routes it was written.
+    filter: from?.filter ?? filter.fingerprint,
     resync: { snapshot: snapshot.id, target: snapshot.position, attempt: (from?.resync?.attempt ?? 0) + 1 },
     partial: null,
   };
   await commit(destination, { writes: [], expected: from, next: mark }, observer, signal);
-  for (const kinds of passes(plan)) await writeDifferences(options, { copy, mark, kinds }, signal);
+  for (const kinds of passes(plan)) await writeDifferences(options, { task, mark, kinds }, signal);
 
-  const arrived: Checkpoint = { journal, position: snapshot.position, filter, resync: null, partial: null };
+  const { position } = snapshot;
+  const arrived: Checkpoint = { journal, position, filter: filter.fingerprint, resync: null, partial: null };
   await commit(destination, { writes: [], expected: mark, next: arrived }, observer, signal);
   observer.reached(arrived.position, snapshot.createdAt);
   logger.info({ ...arrived.position }, 'the destination is at the snapshot');
@@ -68,15 +83,23 @@ export async function bootstrap(
 type Kinds = readonly Difference['kind'][];
 
 /** Puts before deletes: a reader never finds less than before or after. Without a plan the destination was empty. */
-function passes(plan: DifferenceCount | null): Kinds[] {
+function passes(plan: Plan | null): Kinds[] {
   const puts: Kinds = ['missing', 'different'];
   if (plan === null) return [puts];
   return [...(plan.missing + plan.different > 0 ? [puts] : []), ...(plan.extra > 0 ? [['extra'] as const] : [])];
 }
 
-async function isEmpty({ destination, routes }: BootstrapOptions, signal: AbortSignal): Promise<boolean> {
+function counts({ compared, missing, different, extra }: Plan) {
+  return { compared, missing, different, extra };
+}
+
+function copyOf({ snapshots }: BootstrapOptions, { id }: SnapshotRef): SourceCopy {
+  return { read: (range, stop) => snapshots.open(id, range, stop) };
+}
+
+async function isEmpty({ destination, filter }: BootstrapOptions, signal: AbortSignal): Promise<boolean> {
   const view = await destination.view(signal);
-  for (const route of routes) {
+  for (const route of filter.routes) {
     for await (const page of view.range(route.destinationRange, signal)) {
       if (page.some((item) => route.owns(item.key))) return false;
     }
@@ -86,19 +109,19 @@ async function isEmpty({ destination, routes }: BootstrapOptions, signal: AbortS
 
 async function writeDifferences(
   options: BootstrapOptions,
-  pass: { copy: SourceCopy; mark: Checkpoint; kinds: Kinds },
+  pass: { task: BootstrapTask; mark: Checkpoint; kinds: Kinds },
   signal: AbortSignal,
 ): Promise<void> {
-  const { destination, routes, observer } = options;
+  const { destination, filter, observer } = options;
+  const { task, mark, kinds } = pass;
   const stream = new WriteStream(destination.limits, (writes) =>
-    commit(destination, { writes, expected: pass.mark, next: pass.mark }, observer, signal),
+    commit(destination, { writes, expected: mark, next: mark }, observer, signal),
   );
   const view = await destination.view(signal);
-  for (const route of routes) {
-    for await (const differences of routeDifference(route, pass.copy, view, signal)) {
-      for (const found of differences) {
-        if (pass.kinds.includes(found.kind)) await stream.write(toWrite(found));
-      }
+  const comparison = { copy: copyOf(options, task.snapshot), view, filter, former: task.former };
+  for await (const found of differences(comparison, signal)) {
+    for (const each of found) {
+      if (kinds.includes(each.kind)) await stream.write(toWrite(each));
     }
   }
   await stream.end();

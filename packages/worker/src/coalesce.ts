@@ -1,5 +1,4 @@
-import type { ApplyLimits, Entry, Write } from '@tidemark/core';
-import { mapChange, type Route } from './routes.js';
+import type { ApplyLimits, Write } from '@tidemark/core';
 
 /** Bytes per write that the request needs besides key and value. */
 const WRITE_OVERHEAD_BYTES = 24;
@@ -28,30 +27,21 @@ export class Coalescer {
   private revision: number | null = null;
   private time = 0;
 
-  constructor(
-    private readonly routes: readonly Route[],
-    private readonly limits: ApplyLimits,
-  ) {}
+  constructor(private readonly limits: ApplyLimits) {}
 
   /**
-   * Adds a revision; returns the batch that had to be closed because this revision did not fit any more, or null. A
+   * Adds what a revision means; returns the batch that had to be closed because it did not fit any more, or null. A
    * single revision beyond the limits becomes a batch of its own, larger than they allow: the caller splits it.
    */
-  add(entry: Entry, time: number): Batch | null {
-    const mapped: Write[] = [];
+  add(revision: number, mapped: readonly Write[], time: number): Batch | null {
     let bytes = 0;
-    for (const change of entry.changes) {
-      mapChange(this.routes, change, (write) => {
-        mapped.push(write);
-        bytes += writeBytes(write);
-      });
-    }
+    for (const write of mapped) bytes += writeBytes(write);
     const fits =
       this.writes.size + mapped.length <= this.limits.maxWrites && this.bytes + bytes <= this.limits.maxBytes;
     const closed = fits ? null : this.take();
     for (const write of mapped) this.put(write);
     if (this.revision === null) this.time = time;
-    this.revision = entry.revision;
+    this.revision = revision;
     return closed;
   }
 

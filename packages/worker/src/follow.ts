@@ -1,18 +1,25 @@
-import type { Destination } from '@tidemark/core';
 import {
+  type BrakesConfig,
   type Checkpoint,
   type Clock,
   comparePositions,
+  type Destination,
+  type Entry,
   gather,
   type Journal,
+  type JournalInfo,
   orWhenDue,
+  type Position,
   type StoredRecord,
   systemClock,
 } from '@tidemark/core';
 import { Applier } from './applier.js';
+import { DeleteBrake } from './brakes/delete-brake.js';
+import type { Exceeded } from './brakes/limits.js';
 import { type Batch, Coalescer } from './coalesce.js';
+import { delayed } from './delay.js';
 import type { WorkerObserver } from './observer.js';
-import type { Route } from './routes.js';
+import type { Filter } from './routes.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
@@ -20,90 +27,159 @@ const IDLE_CHECKPOINT_MS = 1000;
 const QUEUED_BYTES = 8 * 1024 * 1024;
 /** Journal bytes handled between two looks at the queue. */
 const GROUP_BYTES = 2 * 1024 * 1024;
+/**
+ * Revisions before the checkpoint that are read again, so that a restart in the middle of a mass delete does not begin
+ * to count anew.
+ */
+const LOOK_BACK_REVISIONS = 5_000;
 
 export interface FollowOptions {
   readonly journal: Pick<Journal, 'read'>;
   readonly destination: Destination;
-  readonly routes: readonly Route[];
+  readonly filter: Filter;
+  readonly brakes: Pick<BrakesConfig, 'maxDeletes' | 'maxDeletePercent' | 'window'>;
+  /** Milliseconds that a change waits after it was journaled. */
+  readonly delayMs: number;
   readonly observer: WorkerObserver;
   readonly clock?: Clock;
 }
 
+export interface FollowFrom {
+  readonly checkpoint: Checkpoint;
+  /** Where the journal begins. */
+  readonly first: JournalInfo['first'];
+  /** Changes up to here were approved. */
+  readonly approval: { readonly revision: number; readonly spent: () => void } | null;
+}
+
+export type FollowEnd =
+  /** A reset record says that the destination needs a new base. */
+  | { readonly kind: 'reset' }
+  /** Aborted. */
+  | { readonly kind: 'stopped' }
+  /** The next revision must not be applied without approval. Everything before it is. */
+  | { readonly kind: 'held'; readonly exceeded: Exceeded; readonly at: Position };
+
 /**
- * Applies the journal behind a checkpoint, until history begins anew or `signal` aborts.
+ * Applies the journal behind a checkpoint, until history begins anew, a brake holds, or `signal` aborts.
  *
- * @returns 'reset' when a reset record says that the destination needs a new base, 'stopped' when aborted
  * @throws FencedError when the destination stands elsewhere than believed
  */
-export async function follow(
-  options: FollowOptions,
-  from: Checkpoint,
-  signal: AbortSignal,
-): Promise<'reset' | 'stopped'> {
+export async function follow(options: FollowOptions, from: FollowFrom, signal: AbortSignal): Promise<FollowEnd> {
   const following = new Following(options, from, signal);
-  const { journal } = options;
-  const groups = gather((stop) => singly(journal.read({ after: from.position }, AbortSignal.any([stop, signal]))), {
+  const { journal, delayMs, observer, clock = systemClock } = options;
+  const onWaiting = ({ kind, time, revision }: StoredRecord['record']) => {
+    if (kind === 'batch' && revision > from.checkpoint.position.revision) observer.waiting(time);
+  };
+  const read = (until: AbortSignal) =>
+    delayed(journal.read({ after: lookBack(from) }, until), { delayMs, clock, onWaiting }, until);
+  const groups = gather((stop) => read(AbortSignal.any([stop, signal])), {
     maxGroupBytes: GROUP_BYTES,
     maxQueuedBytes: QUEUED_BYTES,
     sizeOf: (stored: StoredRecord) => stored.bytes,
   });
   for await (const group of orWhenDue(groups, () => following.checkpointDueInMs())) {
-    const needsBase = group === null ? await following.flush() : await following.handle(group);
-    if (needsBase) return 'reset';
+    const end = group === null ? await following.flush() : await following.handle(group);
+    if (end !== null) return end;
   }
-  return 'stopped';
+  return { kind: 'stopped' };
 }
 
-async function* singly(records: AsyncIterable<StoredRecord>): AsyncGenerator<readonly StoredRecord[]> {
-  for await (const record of records) yield [record];
+function lookBack({ checkpoint, first }: FollowFrom): Position {
+  const { generation, revision } = checkpoint.position;
+  // A generation that began within the journal cannot be read from before its beginning, and that is not known here.
+  if (first === null || first.position.generation !== generation) return checkpoint.position;
+  return { generation, revision: Math.min(revision, Math.max(revision - LOOK_BACK_REVISIONS, first.previous)) };
 }
 
 class Following {
   private readonly applier: Applier;
   private readonly coalescer: Coalescer;
+  private readonly brake: DeleteBrake;
   /** Revisions without writes that the stored checkpoint does not cover yet. */
   private unwritten: Batch | null = null;
   private readonly clock: Clock;
+  private approval: FollowFrom['approval'];
 
   constructor(
     private readonly options: FollowOptions,
-    from: Checkpoint,
+    from: FollowFrom,
     private readonly signal: AbortSignal,
   ) {
     this.clock = options.clock ?? systemClock;
-    this.applier = new Applier(options.destination, from, options.observer, this.clock);
-    this.coalescer = new Coalescer(options.routes, options.destination.limits);
+    this.approval = from.approval;
+    this.applier = new Applier(options.destination, from.checkpoint, options.observer, this.clock);
+    this.coalescer = new Coalescer(options.destination.limits);
+    this.brake = new DeleteBrake({
+      limits: options.brakes,
+      allowed: from.approval?.revision ?? 0,
+      countKeys: () => this.countKeys(),
+      clock: this.clock,
+    });
   }
 
   checkpointDueInMs(): number | null {
     return this.unwritten === null ? null : IDLE_CHECKPOINT_MS - this.applier.checkpointAgeMs;
   }
 
-  /** Returns true when a new base is needed. */
-  async handle(group: readonly StoredRecord[]): Promise<boolean> {
+  async handle(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
     for (const { record } of group) {
-      if (record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0) return true;
-      if (record.kind === 'batch') {
-        this.options.observer.waiting(record.time);
-        await this.add(record.entries, record.time);
+      if (record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0) {
+        return { kind: 'reset' };
+      }
+      for (const entry of record.kind === 'batch' ? record.entries : []) {
+        // Only what has to be waited for is awaited: most revisions are one small write, or none.
+        const added = this.add(entry, record.time);
+        const exceeded = added === null ? null : await added;
+        if (exceeded !== null) return await this.hold(exceeded);
       }
     }
     await this.applyOrRemember(this.coalescer.take());
-    return false;
+    return null;
   }
 
   /** Writes the checkpoint for revisions without writes. */
-  async flush(): Promise<false> {
+  async flush(): Promise<null> {
     if (this.unwritten !== null) await this.apply(this.unwritten);
-    return false;
+    return null;
   }
 
-  private async add(entries: readonly Parameters<Coalescer['add']>[0][], time: number): Promise<void> {
-    for (const entry of entries) {
-      if (entry.revision <= this.applier.checkpoint.position.revision) continue;
-      const closed = this.coalescer.add(entry, time);
-      if (closed !== null) await this.applyOrRemember(closed);
+  private add(entry: Entry, time: number): Promise<Exceeded | null> | null {
+    const { filter } = this.options;
+    const { revision } = entry;
+    const writes = filter.mapEntry(entry);
+    if (revision <= this.applier.checkpoint.position.revision) {
+      this.brake.remember(writes, revision, time);
+      return null;
     }
+    const asked = this.brake.admit(writes, revision, time);
+    if (asked !== null) {
+      return asked.then(async (exceeded) => exceeded ?? (await this.collect({ revision, writes, time })));
+    }
+    return this.collect({ revision, writes, time });
+  }
+
+  private collect({ revision, writes, time }: Batch): Promise<null> | null {
+    const closed = this.coalescer.add(revision, writes, time);
+    return closed === null ? null : this.applyOrRemember(closed).then(() => null);
+  }
+
+  private async hold(exceeded: Exceeded): Promise<FollowEnd> {
+    await this.applyOrRemember(this.coalescer.take());
+    await this.flush();
+    return { kind: 'held', exceeded, at: this.applier.checkpoint.position };
+  }
+
+  /** The keys under the routes, with everything applied that was admitted so far. */
+  private async countKeys(): Promise<number> {
+    await this.applyOrRemember(this.coalescer.take());
+    const { filter, destination } = this.options;
+    let keys = 0;
+    for (const { plus, minus } of filter.countedRanges) {
+      keys += await destination.count(plus, this.signal);
+      for (const range of minus) keys -= await destination.count(range, this.signal);
+    }
+    return keys;
   }
 
   private async applyOrRemember(batch: Batch | null): Promise<void> {
@@ -125,5 +201,8 @@ class Following {
   private reached(batch: Batch): void {
     const { generation } = this.applier.checkpoint.position;
     this.options.observer.reached({ generation, revision: batch.revision }, batch.time);
+    if (this.approval === null || batch.revision < this.approval.revision) return;
+    this.approval.spent();
+    this.approval = null;
   }
 }

@@ -1,5 +1,6 @@
-import type { DestinationState, Position } from '@tidemark/core';
-import type { Hold } from './hold.js';
+import type { DestinationState, ForeignWrite, Position } from '@tidemark/core';
+import type { Hold } from './brakes/hold.js';
+import type { VerifyReport } from './verify.js';
 
 /** What a destination's worker tells about itself, for status and metrics. Calls are cheap and never throw. */
 export interface WorkerObserver {
@@ -16,4 +17,8 @@ export interface WorkerObserver {
   /** Journaled at `time` and not applied yet. */
   waiting(time: number): void;
   fenced(): void;
+  /** Somebody else wrote where only this pipeline should. */
+  foreign(writes: readonly ForeignWrite[]): void;
+  /** A comparison came to its end. */
+  verified(report: VerifyReport): void;
 }

@@ -1,14 +1,6 @@
 import type { DestinationView, KeyRange, SnapshotStore } from '@tidemark/core';
 import { type Difference, difference } from './difference.js';
-import type { Item, Route } from './routes.js';
-
-/** How many keys of a destination are not as a copy of the source says. */
-export interface DifferenceCount {
-  readonly compared: number;
-  readonly missing: number;
-  readonly different: number;
-  readonly extra: number;
-}
+import type { Filter, Item, Route } from './routes.js';
 
 /** A complete copy of the source at one position, readable by range: a snapshot, or the source itself at a revision. */
 export interface SourceCopy {
@@ -51,21 +43,26 @@ async function* ownedItems(route: Route, view: DestinationView, signal: AbortSig
   }
 }
 
-/** Counts without writing: the plan. */
-export async function countDifferences(
-  routes: readonly Route[],
-  copy: SourceCopy,
-  view: DestinationView,
+/** What is compared with what. */
+export interface Comparison {
+  readonly copy: SourceCopy;
+  readonly view: DestinationView;
+  readonly filter: Filter;
+  /** Routes under which the destination was written before: keys that only they took are `extra` now. */
+  readonly former: Filter | null;
+}
+
+/** All that differs, a route after the other, each in key order. */
+export async function* differences(
+  { copy, view, filter, former }: Comparison,
   signal: AbortSignal,
-): Promise<DifferenceCount> {
-  const count = { compared: 0, missing: 0, different: 0, extra: 0 };
-  const onCompared = (keys: number) => {
-    count.compared += keys;
-  };
-  for (const route of routes) {
-    for await (const differences of routeDifference(route, copy, view, signal, onCompared)) {
-      for (const { kind } of differences) count[kind]++;
+  onCompared?: (keys: number) => void,
+): AsyncGenerator<readonly Difference[]> {
+  for (const route of filter.routes) yield* routeDifference(route, copy, view, signal, onCompared);
+  for (const route of former?.routes ?? []) {
+    for await (const page of ownedItems(route, view, signal)) {
+      const orphans = page.filter(({ key }) => !filter.owns(key));
+      if (orphans.length > 0) yield orphans.map(({ key }) => ({ kind: 'extra', key }));
     }
   }
-  return count;
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   type Change,
   destinationPrefix,
+  type Entry,
   hasPrefix,
   type KeyRange,
   type KeyValue,
@@ -9,6 +10,7 @@ import {
   prefixRange,
   type RouteConfig,
   rangeContains,
+  rangesOverlap,
   type Write,
 } from '@tidemark/core';
 
@@ -50,6 +52,12 @@ export class Route {
     return this.isReserved(mapped) ? null : mapped;
   }
 
+  /** The source's name of a key at the destination, or null when this route did not bring it there. */
+  sourceKey(destinationKey: Buffer): Buffer | null {
+    if (!this.owns(destinationKey)) return null;
+    return Buffer.concat([this.prefix, destinationKey.subarray(this.target.length)]);
+  }
+
   /** What a change of the source means at the destination. A put that gained a lease the route skips takes the key away. */
   mapChange(change: Change): Write | null {
     const key = this.mapKey(change.key);
@@ -72,6 +80,14 @@ export class Route {
     return !this.excluded.some((prefix) => hasPrefix(sourceKey, prefix));
   }
 
+  /** Ranges within the destination range whose keys the route does not own. */
+  get foreignRanges(): readonly KeyRange[] {
+    const excluded = this.excluded.map((prefix) =>
+      prefixRange(Buffer.concat([this.target, prefix.subarray(this.prefix.length)])),
+    );
+    return [...excluded, ...this.reserved.filter((range) => rangesOverlap(range, this.destinationRange))];
+  }
+
   private skips(lease: bigint): boolean {
     return this.skipLeased && lease !== NO_LEASE;
   }
@@ -81,24 +97,67 @@ export class Route {
   }
 }
 
-/**
- * Names what routes make of a source: equal for equal configurations, whatever the order of the excludes. Stands in
- * every checkpoint, so that changed routes are noticed at the destination, however they came.
- */
-export function fingerprint(routes: readonly RouteConfig[]): string {
-  const canonical = routes.map(({ prefix, exclude, leased, ...route }) => [
-    prefix,
-    destinationPrefix({ prefix, ...route }),
-    exclude.toSorted(),
-    leased,
-  ]);
-  return createHash('sha256').update(JSON.stringify(canonical.toSorted())).digest('hex').slice(0, 12);
+/** All routes of a destination: which keys it has, and what they are called there. */
+export class Filter {
+  readonly routes: readonly Route[];
+  /** Equal for equal routes, in whatever order. Stands in the checkpoint, so that a change is noticed however it came. */
+  readonly fingerprint: string;
+
+  constructor(
+    readonly configs: readonly RouteConfig[],
+    /** Ranges at the destination that are never touched: where checkpoints live. */
+    private readonly reserved: readonly KeyRange[],
+  ) {
+    this.routes = configs.map((config) => new Route(config, reserved));
+    this.fingerprint = fingerprint(configs);
+  }
+
+  /** Other routes of the same destination. */
+  with(configs: readonly RouteConfig[]): Filter {
+    return new Filter(configs, this.reserved);
+  }
+
+  /** Whether a key at the destination belongs to one of the routes. */
+  owns(destinationKey: Buffer): boolean {
+    return this.routes.some((route) => route.owns(destinationKey));
+  }
+
+  /** Ranges at the destination whose keys together are all that `owns` accepts: each without some of its parts. */
+  get countedRanges(): readonly { readonly plus: KeyRange; readonly minus: readonly KeyRange[] }[] {
+    return this.routes.map((route) => ({ plus: route.destinationRange, minus: disjoint(route.foreignRanges) }));
+  }
+
+  /** The writes that an entry of the source means at the destination, in order. */
+  mapEntry({ changes }: Pick<Entry, 'changes'>): Write[] {
+    const writes: Write[] = [];
+    for (const change of changes) {
+      for (const route of this.routes) {
+        const write = route.mapChange(change);
+        if (write !== null) writes.push(write);
+      }
+    }
+    return writes;
+  }
 }
 
-/** The writes that a source change causes, over all routes; most changes cause none or one. */
-export function mapChange(routes: readonly Route[], change: Change, emit: (write: Write) => void): void {
-  for (const route of routes) {
-    const write = route.mapChange(change);
-    if (write !== null) emit(write);
-  }
+/** Prefix ranges either contain one another or have nothing in common: what lies in another one is left out. */
+function disjoint(ranges: readonly KeyRange[]): readonly KeyRange[] {
+  return ranges.filter(
+    (range, index) =>
+      !ranges.some(
+        (other, place) =>
+          place !== index && rangeContains(other, range.start) && !(sameStart(other, range) && place > index),
+      ),
+  );
+}
+
+function sameStart(a: KeyRange, b: KeyRange): boolean {
+  return a.start.equals(b.start);
+}
+
+function fingerprint(routes: readonly RouteConfig[]): string {
+  const canonical = routes.map(({ prefix, exclude, leased, ...route }) =>
+    JSON.stringify([prefix, destinationPrefix({ prefix, ...route }), exclude.toSorted(), leased]),
+  );
+  return createHash('sha256').update(JSON.stringify(canonical.toSorted())).digest('hex').slice(0, 12);
 }

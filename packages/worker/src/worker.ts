@@ -1,8 +1,9 @@
 import {
   Backoff,
+  type BrakesConfig,
   type Checkpoint,
-  comparePositions,
   type Destination,
+  type DestinationState,
   describeError,
   FencedError,
   type Journal,
@@ -11,172 +12,251 @@ import {
   type JournalInfo,
   JournalPositionLostError,
   type Logger,
-  type Position,
+  Scope,
   type SharedFacts,
   type SnapshotRef,
+  SnapshotWishes,
+  type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { bootstrap } from './bootstrap.js';
+import { type BaseSearch, findBase, placeIn } from './base-search.js';
+import { type BootstrapTask, bootstrap, planBootstrap } from './bootstrap.js';
+import { baseHold } from './brakes/base-hold.js';
+import { Holds } from './brakes/hold.js';
+import type { Controls, ResyncOrder } from './control/board.js';
+import { Errands, NotStreamingError } from './control/errands.js';
+import { Orders } from './control/orders.js';
 import { follow } from './follow.js';
-import { Holds, rewindHold } from './hold.js';
+import { Gate } from './gate.js';
+import { type LifecycleEvent, nextState } from './lifecycle.js';
 import type { WorkerObserver } from './observer.js';
-import type { Route } from './routes.js';
+import { type RepairReport, repair } from './repair.js';
+import type { Filter } from './routes.js';
+import { verifyRegularly, watchForeignWrites } from './watchers.js';
 
 export interface WorkerOptions {
   /** Name of the destination. */
   readonly name: string;
   readonly journal: Journal;
   readonly destination: Destination;
-  readonly routes: readonly Route[];
-  /** Fingerprint of the routes, see `fingerprint`. */
-  readonly filter: string;
+  readonly filter: Filter;
+  readonly brakes: BrakesConfig;
+  /** Milliseconds that a change waits after it was journaled. */
+  readonly delayMs: number;
+  /** Milliseconds between two comparisons with the source; null for none. */
+  readonly verifyEveryMs: number | null;
+  /** Whether foreign writes and what a comparison finds are taken back without being asked. */
+  readonly repairAutomatically: boolean;
+  /** For repairs and comparisons; replication itself reads the journal only. */
+  readonly source: Pick<Source, 'read'>;
   readonly facts: SharedFacts;
+  readonly controls: Controls;
   readonly observer: WorkerObserver;
   readonly logger: Logger;
 }
 
-/** Milliseconds between two looks for a snapshot to begin with: a first start waits for one, and should not wait long. */
-const BASE_POLL = { initialMs: 20, maxMs: 1_000 };
-
-/** Keeps one destination equal to the source under its routes, until `signal` aborts. Faults are retried for ever. */
-export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
-  const { observer, logger } = options;
-  const backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
-  const worker = new Worker(options);
-  let trouble: string | null = null;
-  observer.state('starting', null);
-  while (!signal.aborted) {
-    try {
-      await worker.replicate(signal);
-      trouble = null;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof FencedError) observer.fenced();
-      worker.failed(error);
-      const description = describeError(error);
-      if (description !== trouble) logger.warn({ err: error }, 'applying stopped, will try again');
-      trouble = description;
-      observer.state('backing_off', error instanceof TidemarkError ? `${description} ${error.remedy}` : description);
-      await backoff.wait(signal);
-    }
-  }
-}
-
-class Worker {
+/** Keeps one destination equal to the source under its routes. Faults are retried for ever. */
+export class DestinationWorker {
+  private state: DestinationState = 'starting';
   /** The journal cannot bring the destination further from where it stands. */
   private needsBase = false;
+  private trouble: string | null = null;
+  /** Ends the present attempt, so that orders are looked at. */
+  private attempt: Scope | null = null;
   private readonly holds: Holds;
-  private readonly hints: JournalHints;
+  private readonly orders: Orders;
+  private readonly search: BaseSearch;
+  private readonly gate: Gate;
+  private readonly errands = new Errands<readonly Buffer[], RepairReport>(() => this.attempt?.end());
+  private readonly backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
 
   constructor(private readonly options: WorkerOptions) {
-    this.holds = new Holds(options.facts, options.name);
-    this.hints = new JournalHints(options.facts);
+    const { facts, name, journal, delayMs, observer } = options;
+    this.holds = new Holds(facts, name);
+    this.orders = new Orders(facts, name);
+    this.search = { name, journal, delayMs, hints: new JournalHints(facts), wishes: new SnapshotWishes(facts) };
+    this.gate = new Gate({
+      ...options,
+      holds: this.holds,
+      onHeld: (hold, reason) => {
+        this.state = nextState(this.state, 'hold');
+        observer.held(hold, reason);
+      },
+      onReleased: () => this.enter('release', null),
+    });
   }
 
-  /** From the destination's checkpoint to the next reset or fault. */
-  async replicate(signal: AbortSignal): Promise<void> {
-    const { journal, destination, observer, logger } = this.options;
+  /** Works until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { options } = this;
+    options.observer.state('starting', null);
+    await options.controls.ready(signal);
+    const repairKeys = options.repairAutomatically ? (keys: readonly Buffer[]) => this.repair(keys) : null;
+    const watching = { ...options, repair: repairKeys };
+    await Promise.all([
+      this.work(signal),
+      this.attend(signal),
+      watchForeignWrites(watching, signal),
+      verifyRegularly(watching, signal),
+    ]);
+  }
+
+  /**
+   * Makes some keys equal to the source at the destination's position.
+   * @throws NotStreamingError when it is not streaming now
+   */
+  async repair(keys: readonly Buffer[]): Promise<RepairReport> {
+    if (this.state !== 'streaming') throw this.notStreaming();
+    return await this.errands.order(keys);
+  }
+
+  private async work(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.options.controls.pause !== null) {
+        await this.stayPaused(signal);
+        continue;
+      }
+      const attempt = new Scope(signal);
+      this.attempt = attempt;
+      try {
+        await this.replicate(attempt.signal);
+        this.trouble = null;
+      } catch (error) {
+        if (!attempt.signal.aborted) await this.endure(error, attempt.signal);
+      } finally {
+        attempt.end();
+      }
+    }
+    this.errands.refuse(this.notStreaming());
+  }
+
+  /** Ends the present attempt when an order has come. */
+  private async attend(signal: AbortSignal): Promise<void> {
+    const { controls } = this.options;
+    let known = { paused: controls.pause !== null, resync: controls.resync?.id };
+    while (!signal.aborted) {
+      await controls.changed(signal);
+      const now = { paused: controls.pause !== null, resync: controls.resync?.id };
+      const ordered = now.paused !== known.paused || (now.resync !== undefined && now.resync !== known.resync);
+      known = now;
+      if (ordered) this.attempt?.end();
+    }
+  }
+
+  private async stayPaused(signal: AbortSignal): Promise<void> {
+    const { controls, name, logger } = this.options;
+    this.errands.refuse(this.notStreaming());
+    for (let { pause } = controls; pause !== null && !signal.aborted; { pause } = controls) {
+      if (this.state !== 'paused') logger.warn({ ...pause }, 'paused');
+      this.enter(
+        'pause',
+        `Paused by ${pause.by} since ${pause.at}. Nothing is written until \`tidemark resume ${name}\`.`,
+      );
+      await controls.changed(signal);
+    }
+    if (signal.aborted) return;
+    logger.info('resumed');
+    this.enter('resume', null);
+  }
+
+  private async endure(error: unknown, signal: AbortSignal): Promise<void> {
+    const { observer, logger } = this.options;
+    if (error instanceof FencedError) observer.fenced();
+    // History the destination needs is gone from the journal; after anything else the same checkpoint is tried again.
+    this.needsBase = error instanceof JournalPositionLostError || error instanceof JournalChainBrokenError;
+    const description = describeError(error);
+    if (description !== this.trouble) logger.warn({ err: error }, 'applying stopped, will try again');
+    this.trouble = description;
+    const known = error instanceof TidemarkError;
+    this.enter(known && error.permanent ? 'defect' : 'fault', known ? `${description} ${error.remedy}` : description);
+    this.errands.refuse(error);
+    await this.backoff.wait(signal);
+  }
+
+  /** From the destination's checkpoint to the next reset, hold, order or fault. */
+  private async replicate(signal: AbortSignal): Promise<void> {
+    const { journal, destination, observer, controls, logger } = this.options;
     await journal.open(signal);
     const info = await journal.info(signal);
     const found = await destination.checkpoint(signal);
     if (found !== null) observer.stands(found.position);
-    const checkpoint = this.canFollow(found, info) ? found : await this.rebase(found, info, signal);
+    const order = controls.resync;
+    const checkpoint = order === null && this.canFollow(found, info) ? found : await this.rebase(found, info, signal);
     if (checkpoint === null) return;
+    if (order !== null) await this.orders.resynced(order, signal);
     this.needsBase = false;
-    observer.state('streaming', null);
+    const allowed = await this.gate.passChanges(checkpoint, info, signal);
+    if (allowed === null) return;
+    this.enter('following', null);
+    await this.errands.carryOut((keys) => repair(this.options, { checkpoint, keys }, signal));
     logger.info({ ...checkpoint.position }, 'applying from here');
-    this.needsBase = (await follow(this.options, checkpoint, signal)) === 'reset';
-  }
-
-  /** History the destination needs is gone from the journal; after anything else the same checkpoint is tried again. */
-  failed(error: unknown): void {
-    this.needsBase = error instanceof JournalPositionLostError || error instanceof JournalChainBrokenError;
+    const approval = allowed === 0 ? null : { revision: allowed, spent: () => this.forgetHold(signal) };
+    const end = await follow(this.options, { checkpoint, first: info.first, approval }, signal);
+    if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
+    this.needsBase = end.kind === 'reset';
   }
 
   private canFollow(found: Checkpoint | null, info: JournalInfo): found is Checkpoint {
-    return (
-      !this.needsBase &&
-      found !== null &&
-      found.resync === null &&
-      found.journal === info.id &&
-      found.filter === this.options.filter
-    );
+    const { filter } = this.options;
+    const settled = found !== null && found.resync === null && found.filter === filter.fingerprint;
+    return !this.needsBase && settled && found.journal === info.id;
   }
 
   /** Brings the destination to the newest snapshot by difference. Null when aborted, or when the base has to be chosen anew. */
   private async rebase(found: Checkpoint | null, info: JournalInfo, signal: AbortSignal): Promise<Checkpoint | null> {
-    const { journal, observer } = this.options;
-    observer.state('bootstrapping', 'Waiting for a snapshot of the source.');
-    const snapshot = await this.newestBase(placeIn(info, found), signal);
-    if (snapshot === null || !(await this.mayFollow(found, snapshot, signal))) return null;
-    observer.state('bootstrapping', `Writing what differs from snapshot ${snapshot.id}.`);
+    const { journal, filter } = this.options;
+    this.enter('base_needed', 'Waiting for a snapshot of the source.');
+    const snapshot = await findBase(this.search, placeIn(info, found), signal);
+    if (snapshot === null) return null;
+    this.enter('base_needed', `Comparing with snapshot ${snapshot.id}.`);
+    const task = { from: found, former: await this.formerFilter(found, signal), journal: info.id, snapshot };
     const parts = { ...this.options, snapshots: journal.snapshots };
-    const checkpoint = await bootstrap(parts, { from: found, journal: info.id, snapshot }, signal);
-    if (snapshot.rewind !== null) await this.holds.clear(signal);
+    const plan = await planBootstrap(parts, task, signal);
+    const { resync } = this.options.controls;
+    const due = baseHold(task, plan, { filter, brakes: this.options.brakes, ordered: resync !== null });
+    if (due !== null && !(await this.gate.wait(due, signal, () => this.isNewest(task, signal)))) return null;
+    this.enter('base_needed', `Writing what differs from snapshot ${snapshot.id}.`);
+    await this.orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
+    const checkpoint = await bootstrap(parts, task, plan, signal);
+    if (due !== null) await this.holds.clear(signal);
+    if (task.former !== null) await this.orders.forgetRoutes(task.former.fingerprint, signal);
     return checkpoint;
   }
 
-  /**
-   * The snapshot to begin with. Waits until there is one; null when aborted meanwhile. A journal that its leader has not
-   * taken over yet is not believed: it may be an older one that was put back, and its content would take changes back.
-   *
-   * @param known where the destination stands in this journal, null when it does not
-   */
-  private async newestBase(known: Position | null, signal: AbortSignal): Promise<SnapshotRef | null> {
-    const { journal } = this.options;
-    const poll = new Backoff(BASE_POLL);
-    while (!signal.aborted) {
-      const info = await journal.info(signal);
-      const hint = await this.hints.read(signal);
-      const current = hint === null || hint.journal === info.id;
-      const base = current ? await newestUsable(journal, info, known, signal) : null;
-      if (base !== null) return base;
-      await poll.wait(signal);
-    }
-    return null;
+  /** What is held is one base; when there is a newer one, that has to be shown instead. */
+  private async isNewest({ from, snapshot }: BootstrapTask, signal: AbortSignal): Promise<boolean> {
+    const info = await this.options.journal.info(signal);
+    const newest: SnapshotRef | null = await findBase(this.search, placeIn(info, from), signal);
+    return newest?.id === snapshot.id;
   }
 
-  /**
-   * Waits for approval where the base lies behind a rewind. False when aborted, or when another base became the newest
-   * one meanwhile: what is approved is exactly what was shown.
-   */
-  private async mayFollow(found: Checkpoint | null, base: SnapshotRef, signal: AbortSignal): Promise<boolean> {
-    const { journal, observer, logger, name } = this.options;
-    const info = await journal.info(signal);
-    const due = rewindHold(found, base, info.id);
-    if (due === null) return true;
-    const hold = await this.holds.note(due, signal);
-    let approval = await this.holds.approved(hold.id, signal);
-    if (approval === null) logger.warn({ ...hold }, 'held: the source was rewound');
-    while (approval === null) {
-      observer.held(hold, `${hold.evidence} Nothing is written until \`tidemark approve ${name}\`.`);
-      await this.holds.pause(signal);
-      if (signal.aborted || (await this.newestBase(placeIn(info, found), signal))?.id !== base.id) return false;
-      approval = await this.holds.approved(hold.id, signal);
-    }
-    logger.warn({ hold: hold.id, by: approval.by, at: approval.at }, 'approved: following the rewound source');
-    return true;
+  /** The routes under which the destination was written, where they are others than now. */
+  private async formerFilter(found: Checkpoint | null, signal: AbortSignal): Promise<Filter | null> {
+    const { filter } = this.options;
+    if (found === null || found.filter === filter.fingerprint) return null;
+    const routes = await this.orders.recallRoutes(found.filter, signal);
+    return routes === null ? null : filter.with(routes);
+  }
+
+  /** What was approved is carried out. A note that stays is recognised as spent by its position. */
+  private forgetHold(signal: AbortSignal): void {
+    this.holds.clear(signal).catch((error: unknown) => {
+      this.options.logger.debug({ reason: describeError(error) }, 'the note of a hold stays');
+    });
+  }
+
+  private enter(event: LifecycleEvent, reason: string | null): void {
+    this.state = nextState(this.state, event);
+    this.options.observer.state(this.state, reason);
+  }
+
+  private notStreaming(): NotStreamingError {
+    const { name } = this.options;
+    return new NotStreamingError({
+      message: `${name} is ${this.state}: it can only be repaired while it is streaming.`,
+      remedy: `See \`tidemark explain ${name}\`.`,
+    });
   }
 }
 
-/**
- * Where a destination stands in this journal, or is being brought to; null when its checkpoint is of another journal, or
- * it has none. While it is brought to a snapshot, its position may still be one of the journal before.
- */
-function placeIn(info: JournalInfo, found: Checkpoint | null): Position | null {
-  if (found?.journal !== info.id) return null;
-  return found.resync?.target ?? found.position;
-}
-
-/** The newest snapshot that has been announced, and that the journal leads on from, at `known` or behind it. */
-async function newestUsable(journal: Journal, info: JournalInfo, known: Position | null, signal: AbortSignal) {
-  const { first, last } = info;
-  if (first === null || last === null) return null;
-  const oldest = { ...first.position, revision: first.previous };
-  const from = known !== null && comparePositions(known, oldest) > 0 ? known : oldest;
-  // One ahead of the journal's end belongs to a reset that is not written yet and may never be.
-  const usable = (await journal.snapshots.list(signal)).filter(
-    ({ position }) => comparePositions(position, from) >= 0 && comparePositions(position, last.position) <= 0,
-  );
-  return usable.toSorted((a, b) => comparePositions(a.position, b.position)).at(-1) ?? null;
-}
+export type { ResyncOrder };

@@ -2,7 +2,7 @@ import { type ApplyFault, MemoryDestination, shortWaits, until } from '@tidemark
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Chronicle } from './support/chronicle.js';
 import { expectExactlyOnce } from './support/exactly-once.js';
-import { owned, replica, WorkerNode } from './support/worker-node.js';
+import { filter, owned, replica, WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
 
@@ -45,7 +45,7 @@ describe('a bootstrap', () => {
     expect(await destination.checkpoint(never)).toEqual({
       journal: chronicle.stream.id,
       position: { generation: 1, revision: chronicle.source.revision },
-      filter: 'f',
+      filter: filter.fingerprint,
       resync: null,
       partial: null,
     });

@@ -2,9 +2,9 @@ import type { Change, Entry } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, Coalescer } from '../src/coalesce.js';
-import { Route } from '../src/routes.js';
+import { Filter } from '../src/routes.js';
 
-const everything = [new Route({ prefix: '', exclude: [], leased: 'keep' }, [])];
+const everything = new Filter([{ prefix: '', exclude: [], leased: 'keep' }], []);
 
 const change = fc.oneof(
   fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), value: fc.string({ maxLength: 40 }) }).map(
@@ -40,10 +40,10 @@ describe('coalescing', () => {
         fc.integer({ min: 4, max: 8 }),
         fc.integer({ min: 200, max: 600 }),
         (entries, maxWrites, maxBytes) => {
-          const coalescer = new Coalescer(everything, { maxWrites, maxBytes });
+          const coalescer = new Coalescer({ maxWrites, maxBytes });
           const batches: Batch[] = [];
           for (const entry of entries) {
-            const closed = coalescer.add(entry, 0);
+            const closed = coalescer.add(entry.revision, everything.mapEntry(entry), 0);
             if (closed !== null) batches.push(closed);
           }
           const last = coalescer.take();
@@ -69,11 +69,8 @@ describe('coalescing', () => {
   });
 
   it('keeps a revision that nothing matches, so that the position moves', () => {
-    const coalescer = new Coalescer([new Route({ prefix: '/x/', exclude: [], leased: 'keep' }, [])], {
-      maxWrites: 10,
-      maxBytes: 1000,
-    });
-    coalescer.add({ revision: 7, changes: [{ kind: 'delete', key: Buffer.from('/y') }] }, 5);
+    const coalescer = new Coalescer({ maxWrites: 10, maxBytes: 1000 });
+    coalescer.add(7, [], 5);
     expect(coalescer.take()).toEqual({ writes: [], revision: 7, time: 5 });
     expect(coalescer.take()).toBeNull();
   });

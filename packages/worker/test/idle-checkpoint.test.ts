@@ -3,7 +3,7 @@ import { MemoryDestination } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { follow } from '../src/follow.js';
 import { Chronicle } from './support/chronicle.js';
-import { routes, type WorkerNode } from './support/worker-node.js';
+import { filter, unbraked, type WorkerNode } from './support/worker-node.js';
 
 const A_SECOND_MS = 1000;
 
@@ -42,7 +42,10 @@ beforeEach(async () => {
   const position = { generation: 1, revision: 1 };
   const from: Checkpoint = { journal: chronicle.stream.id, position, filter: 'f', resync: null, partial: null };
   await destination.apply({ writes: [], expected: null, next: from }, stopping.signal);
-  const observer: Pick<WorkerNode, 'reached' | 'applied' | 'waiting' | 'state' | 'stands' | 'fenced' | 'held'> = {
+  const observer: Pick<
+    WorkerNode,
+    'reached' | 'applied' | 'waiting' | 'state' | 'stands' | 'fenced' | 'held' | 'foreign' | 'verified'
+  > = {
     reached: ({ revision }) => {
       reached = revision;
     },
@@ -52,9 +55,12 @@ beforeEach(async () => {
     fenced: () => undefined,
     held: () => undefined,
     stands: () => undefined,
+    foreign: () => undefined,
+    verified: () => undefined,
   };
-  const options = { journal: chronicle.journal, destination, routes, observer, clock: time };
-  following = follow(options, from, stopping.signal);
+  const parts = { journal: chronicle.journal, destination, filter, observer, clock: time };
+  const options = { ...parts, brakes: unbraked, delayMs: 0 };
+  following = follow(options, { checkpoint: from, first: null, approval: null }, stopping.signal);
   // A first change for this destination: from here on its checkpoint is of a known age.
   chronicle.source.put('/a/1', 'x');
   await chronicle.catchUp();

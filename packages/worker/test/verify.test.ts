@@ -2,7 +2,7 @@ import { type Checkpoint, prefixRange } from '@tidemark/core';
 import { MemoryDestination, MemorySource } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CannotCompareError, Route, verify } from '../src/index.js';
-import { replica, routes } from './support/worker-node.js';
+import { filter, replica } from './support/worker-node.js';
 
 const never = new AbortController().signal;
 
@@ -27,7 +27,7 @@ async function stand(checkpoint: Partial<Checkpoint>): Promise<void> {
   await destination.apply({ writes: [], expected, next }, never);
 }
 
-const report = () => verify(source, destination, routes, never);
+const report = () => verify(source, destination, filter.routes, never);
 
 describe('verify', () => {
   it('finds nothing where nothing differs', async () => {

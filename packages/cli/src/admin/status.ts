@@ -97,5 +97,7 @@ function unowned(name: string, kind: string): DestinationReport {
     hold: null,
     appliedTransactions: 0,
     appliedChanges: 0,
+    foreignWrites: { count: 0, last: null, keys: [] },
+    verified: null,
   };
 }

@@ -13,6 +13,7 @@ import {
 } from '@tidemark/core';
 import { CoordinationSession, EtcdElector, EtcdFacts, NodeRegistry } from '@tidemark/etcd';
 import { ReservedKeys, runLeader, SnapshotDesk } from '@tidemark/leader';
+import { ControlBoard } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
 import { openCoordination, openJournal, openSource } from './backends.js';
@@ -54,6 +55,7 @@ class Daemon {
   private readonly session: CoordinationSession;
   private readonly registry: NodeRegistry;
   private readonly facts: SharedFacts;
+  private readonly board: ControlBoard;
   private readonly destinations: Destinations;
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
@@ -74,6 +76,7 @@ class Daemon {
     this.journal = openJournal(config, logger);
     const client = openCoordination(config);
     this.facts = new EtcdFacts(client, prefix);
+    this.board = new ControlBoard(this.facts, logger);
     this.session = new CoordinationSession(client, { leaseTtlMs: coordination.leaseTtl, logger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
     const faulty = faultyElectors(logger);
@@ -87,6 +90,8 @@ class Daemon {
       config,
       journal: this.journal,
       facts: this.facts,
+      source: this.source,
+      board: this.board,
       elector,
       journalView: this.journalWatch,
       metrics,
@@ -107,6 +112,7 @@ class Daemon {
       this.registry.announce({ id, listen, roles, version: VERSION }, background.signal),
       this.sourceMonitor.run(background.signal),
       this.journalWatch.run(background.signal),
+      this.board.run(background.signal),
     ];
     if (roles.includes('worker')) await this.destinations.configure(config.destinations);
     const leading = roles.includes('leader') ? this.lead(signal) : Promise.resolve();

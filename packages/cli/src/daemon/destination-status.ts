@@ -1,5 +1,11 @@
-import { DESTINATION_STATES, type DestinationState, type Metrics, type Position } from '@tidemark/core';
-import type { Hold, WorkerObserver } from '@tidemark/worker';
+import {
+  DESTINATION_STATES,
+  type DestinationState,
+  type ForeignWrite,
+  type Metrics,
+  type Position,
+} from '@tidemark/core';
+import { driftOf, type Hold, type VerifyReport, type WorkerObserver } from '@tidemark/worker';
 import { journalHeadroomSeconds, type Retention } from './headroom.js';
 
 /** One destination as its owner sees it; the JSON of `tidemark status`. */
@@ -21,7 +27,30 @@ export interface DestinationReport {
   readonly hold: Hold | null;
   readonly appliedTransactions: number;
   readonly appliedChanges: number;
+  readonly foreignWrites: ForeignWrites;
+  /** The last comparison under this owner; null when there was none. */
+  readonly verified: Verified | null;
 }
+
+/** Writes by others where only this pipeline should write, since this owner took the destination over. */
+export interface ForeignWrites {
+  readonly count: number;
+  /** RFC 3339; null when there was none. */
+  readonly last: string | null;
+  /** Keys of the last ones. */
+  readonly keys: readonly string[];
+}
+
+export interface Verified {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly revision: number;
+  /** Keys that differed. */
+  readonly drift: number;
+}
+
+/** Enough to find out who it is. */
+const LISTED_FOREIGN_KEYS = 5;
 
 /** Where the journal ends, as this node last saw it. */
 export interface JournalEnd {
@@ -47,6 +76,8 @@ export class DestinationStatus implements WorkerObserver {
   /** When the oldest change that is not applied was journaled; null when there is none. */
   private oldestWaiting: number | null = null;
   private transactions = 0;
+  private foreignWrites: ForeignWrites = { count: 0, last: null, keys: [] };
+  private lastVerified: Verified | null = null;
   private changes = 0;
 
   constructor(
@@ -98,6 +129,22 @@ export class DestinationStatus implements WorkerObserver {
     this.metrics.fenced.inc({ role: 'worker' });
   }
 
+  foreign(writes: readonly ForeignWrite[]): void {
+    const keys = [...writes.map(({ key }) => key.toString()).reverse(), ...this.foreignWrites.keys];
+    this.foreignWrites = {
+      count: this.foreignWrites.count + writes.length,
+      last: new Date().toISOString(),
+      keys: [...new Set(keys)].slice(0, LISTED_FOREIGN_KEYS),
+    };
+    this.metrics.foreignWrites.inc({ destination: this.identity.name }, writes.length);
+  }
+
+  verified(report: VerifyReport): void {
+    const drift = driftOf(report);
+    this.lastVerified = { at: new Date().toISOString(), revision: report.position.revision, drift };
+    this.metrics.driftKeys.set({ destination: this.identity.name }, drift);
+  }
+
   /** The report now; also brings the gauges up to date. */
   get report(): DestinationReport {
     const lag = this.lag();
@@ -118,14 +165,23 @@ export class DestinationStatus implements WorkerObserver {
       hold: this.hold,
       appliedTransactions: this.transactions,
       appliedChanges: this.changes,
+      foreignWrites: this.foreignWrites,
+      verified: this.lastVerified,
     };
   }
 
   /** Gauges of a destination that is no longer ours would lie: they are taken away. */
   forget(): void {
     const destination = this.identity.name;
-    const { destinationRevision, destinationLagRevisions, destinationLagSeconds, journalHeadroom } = this.metrics;
-    for (const gauge of [destinationRevision, destinationLagRevisions, destinationLagSeconds, journalHeadroom])
+    const { destinationRevision, destinationLagRevisions, destinationLagSeconds, journalHeadroom, driftKeys } =
+      this.metrics;
+    for (const gauge of [
+      destinationRevision,
+      destinationLagRevisions,
+      destinationLagSeconds,
+      journalHeadroom,
+      driftKeys,
+    ])
       gauge.remove({ destination });
     for (const state of DESTINATION_STATES) this.metrics.destinationState.remove({ destination, state });
   }

@@ -106,8 +106,8 @@ export class Node {
   }
 
   async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
-    const { destination, routes } = this.find(name);
-    return await verify(this.parts.source, destination, routes, signal);
+    const { destination, filter } = this.find(name);
+    return await verify(this.parts.source, destination, filter.routes, signal);
   }
 
   /** What a destination waits for approval of; null when nothing. */

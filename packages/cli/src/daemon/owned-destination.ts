@@ -9,8 +9,10 @@ import {
   type Metrics,
   prefixRange,
   type SharedFacts,
+  type Source,
+  TidemarkError,
 } from '@tidemark/core';
-import { fingerprint, Route, runWorker } from '@tidemark/worker';
+import { type ControlBoard, DestinationWorker, Filter, type RepairReport } from '@tidemark/worker';
 import { openDestination } from './backends.js';
 import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
@@ -19,15 +21,23 @@ export interface DestinationContext {
   readonly config: Config;
   readonly journal: Journal;
   readonly facts: SharedFacts;
+  readonly source: Source;
+  readonly board: ControlBoard;
   readonly elector: (key: string) => Elector;
   readonly journalView: JournalView;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
+/** What was asked for is the business of the node that owns the destination. */
+export class NotOwnedError extends TidemarkError {
+  readonly code = 'NOT_OWNED';
+}
+
 /** One destination of the configuration: campaigns to own it, and works for it while it does. */
 export class OwnedDestination {
-  readonly routes: readonly Route[];
+  readonly filter: Filter;
+  private worker: DestinationWorker | null = null;
   private status: DestinationStatus | null = null;
   private readonly monitor: HopMonitor;
   private readonly logger: Logger;
@@ -40,7 +50,7 @@ export class OwnedDestination {
     readonly destination: Destination,
   ) {
     this.logger = context.logger.child({ destination: config.name });
-    this.routes = compileRoutes(config);
+    this.filter = filterOf(config);
     this.monitor = new HopMonitor(
       `destination ${config.name}`,
       (signal): Promise<Checkpoint | null> => destination.checkpoint(signal),
@@ -65,6 +75,18 @@ export class OwnedDestination {
     return this.status === null ? null : this.monitor.health;
   }
 
+  /**
+   * Makes some keys equal to the source.
+   * @throws NotOwnedError when another node owns the destination
+   */
+  async repair(keys: readonly Buffer[]): Promise<RepairReport> {
+    if (this.worker !== null) return await this.worker.repair(keys);
+    throw new NotOwnedError({
+      message: `This node does not own ${this.config.name}.`,
+      remedy: 'Ask its owner: see `tidemark status`.',
+    });
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
@@ -77,27 +99,32 @@ export class OwnedDestination {
   }
 
   private async own(signal: AbortSignal): Promise<void> {
-    const { context, config, destination, routes, logger } = this;
+    const { context, config, destination, filter, logger } = this;
+    const { journal, facts, source, board } = context;
     const identity = { name: config.name, kind: config.kind, owner: context.config.node.id };
     const status = new DestinationStatus(identity, context.metrics, context.journalView);
     this.status = status;
-    const filter = fingerprint(config.routes);
-    const parts = { name: config.name, journal: context.journal, facts: context.facts, filter };
+    this.worker = new DestinationWorker({
+      ...{ name: config.name, journal, facts, source, destination, filter, observer: status, logger },
+      brakes: config.brakes,
+      delayMs: config.delay,
+      verifyEveryMs: config.verifyEvery,
+      repairAutomatically: config.repair === 'automatic',
+      controls: board.of(config.name),
+    });
     logger.info('owning this destination');
     try {
-      await Promise.all([
-        runWorker({ ...parts, destination, routes, observer: status, logger }, signal),
-        this.monitor.run(signal),
-      ]);
+      await Promise.all([this.worker.run(signal), this.monitor.run(signal)]);
     } finally {
       this.status = null;
+      this.worker = null;
       status.forget();
       logger.info('no longer owning this destination');
     }
   }
 }
 
-function compileRoutes(config: DestinationConfig): readonly Route[] {
+function filterOf(config: DestinationConfig): Filter {
   const reserved = config.kind === 'etcd' ? [prefixRange(Buffer.from(config.checkpointPrefix))] : [];
-  return config.routes.map((route) => new Route(route, reserved));
+  return new Filter(config.routes, reserved);
 }

@@ -158,6 +158,14 @@ const destinationBase = {
   routes: z.array(routeSchema).min(1, 'expected at least one route'),
   brakes: brakes.prefault({}),
   delay: duration('0s').default(0).describe('Changes wait this long before they are applied.'),
+  verifyEvery: z
+    .union([duration('24h'), off])
+    .default(null)
+    .describe('How often all keys are compared with the source. Reads both completely.'),
+  repair: z
+    .enum(['manual', 'automatic'])
+    .default('manual')
+    .describe('Whether foreign writes, and what a comparison finds, are taken back without being asked.'),
 };
 
 const etcdDestination = z.strictObject({
@@ -190,6 +198,7 @@ export const configSchema = z
   .describe('Configuration of a Tidemark node.');
 
 export type ParsedConfig = z.output<typeof configSchema>;
+export type BrakesConfig = z.output<typeof brakes>;
 export type RouteConfig = z.output<typeof routeSchema>;
 export type TlsConfig = z.output<typeof tls>;
 export type AuthConfig = z.output<typeof auth>;
@@ -197,6 +206,15 @@ export type EtcdDestinationConfig = z.output<typeof etcdDestination>;
 export type RedisDestinationConfig = z.output<typeof redisDestination>;
 export type DestinationConfig = EtcdDestinationConfig | RedisDestinationConfig;
 export type JournalConfig = z.output<typeof journal>;
+
+/** Routes that were kept as JSON; null for a text that is none. */
+export function parseRoutes(json: string): readonly RouteConfig[] | null {
+  try {
+    return z.array(routeSchema).min(1).parse(JSON.parse(json));
+  } catch {
+    return null;
+  }
+}
 
 /** How to reach one etcd cluster. */
 export interface EtcdHopConfig {

@@ -1,20 +1,45 @@
-import { comparePositions, type DestinationState, type Position, prefixRange, silentLogger } from '@tidemark/core';
+import {
+  type BrakesConfig,
+  comparePositions,
+  type DestinationState,
+  type ForeignWrite,
+  type Position,
+  prefixRange,
+  silentLogger,
+} from '@tidemark/core';
 import { type MemoryDestination, MemoryFacts, until } from '@tidemark/testing';
-import { Route, runWorker, type WorkerObserver } from '../../src/index.js';
+import {
+  ControlBoard,
+  DestinationWorker,
+  Filter,
+  type Hold,
+  type RepairReport,
+  type WorkerObserver,
+  type WorkerOptions,
+} from '../../src/index.js';
 import type { Chronicle } from './chronicle.js';
 
 const RESERVED = [prefixRange(Buffer.from('/__tidemark/'))];
 
 /** Keys below `/a/` become keys below `/b/`; all others belong to somebody else. */
-export const routes = [new Route({ prefix: '/a/', rewrite: '/b/', exclude: [], leased: 'keep' }, RESERVED)];
+export const filter = new Filter([{ prefix: '/a/', rewrite: '/b/', exclude: [], leased: 'keep' }], RESERVED);
 
-/** What `routes` make of the source's content, said a second time and independently. */
+/** No brake at all. */
+export const unbraked: BrakesConfig = {
+  maxDeletes: null,
+  maxDeletePercent: null,
+  maxBacklogAge: null,
+  maxBacklogChanges: null,
+  window: 60_000,
+};
+
+/** What `filter` makes of the source's content, said a second time and independently. */
 export function replica(source: ReadonlyMap<string, string>): Map<string, string> {
   const routed = [...source].filter(([key]) => key.startsWith('/a/'));
   return new Map(routed.map(([key, value]) => [key.replace('/a/', '/b/'), value]));
 }
 
-/** The part of a destination's content that belongs to `routes`. */
+/** The part of a destination's content that belongs to `filter`. */
 export function owned(content: ReadonlyMap<string, string>): Map<string, string> {
   return new Map([...content].filter(([key]) => key.startsWith('/b/')));
 }
@@ -25,14 +50,39 @@ export class WorkerNode implements WorkerObserver {
   fencings = 0;
   position: Position = { generation: 0, revision: 0 };
   private readonly stopping = new AbortController();
-  private readonly running: Promise<void>;
+  private readonly running: Promise<unknown>;
+  private readonly worker: DestinationWorker;
+  hold: Hold | null = null;
+  readonly foreignKeys: string[] = [];
 
   constructor(
-    { journal }: Pick<Chronicle, 'journal'>,
+    { journal, source }: Pick<Chronicle, 'journal' | 'source'>,
     private readonly destination: MemoryDestination,
+    options: Partial<Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically'>> = {},
   ) {
-    const common = { name: 'codfw', filter: 'f', facts: new MemoryFacts(), logger: silentLogger };
-    this.running = runWorker({ ...common, journal, destination, routes, observer: this }, this.stopping.signal);
+    const { facts = new MemoryFacts() } = options;
+    const board = new ControlBoard(facts, silentLogger, 2);
+    const { signal } = this.stopping;
+    this.worker = new DestinationWorker({
+      ...{ name: 'codfw', journal, destination, filter, source, facts, logger: silentLogger, observer: this },
+      ...{ brakes: unbraked, delayMs: 0, verifyEveryMs: null, repairAutomatically: false },
+      controls: board.of('codfw'),
+      ...options,
+    });
+    this.running = Promise.all([board.run(signal), this.worker.run(signal)]);
+  }
+
+  get lastState(): DestinationState | null {
+    return this.states.at(-1) ?? null;
+  }
+
+  /** Resolves when it is in a state. */
+  async becomes(state: DestinationState): Promise<void> {
+    await until(async () => this.lastState === state, { everyMs: 1, describe: () => `${state}, is ${this.lastState}` });
+  }
+
+  repair(keys: readonly string[]): Promise<RepairReport> {
+    return this.worker.repair(keys.map((key) => Buffer.from(key)));
   }
 
   /** Resolves when the destination has everything up to a revision. */
@@ -65,8 +115,17 @@ export class WorkerNode implements WorkerObserver {
     this.fencings++;
   }
 
-  held(): void {
-    this.states.push('held');
+  held(hold: Hold): void {
+    if (this.lastState !== 'held') this.states.push('held');
+    this.hold = hold;
+  }
+
+  foreign(writes: readonly ForeignWrite[]): void {
+    this.foreignKeys.push(...writes.map(({ key }) => key.toString()));
+  }
+
+  verified(): void {
+    // No test compares regularly.
   }
 
   applied(): void {

@@ -1,0 +1,151 @@
+import {
+  type BrakesConfig,
+  type Checkpoint,
+  comparePositions,
+  type Journal,
+  type JournalInfo,
+  type Logger,
+  type Position,
+  Scope,
+  sleep,
+} from '@tidemark/core';
+import { changesHold, type DueHold, type Hold, type Holds } from './brakes/hold.js';
+import { backlogExceeds, type Exceeded } from './brakes/limits.js';
+import { describeSurvey, survey } from './brakes/survey.js';
+import type { Controls } from './control/board.js';
+import type { Filter } from './routes.js';
+
+/** Milliseconds between two looks whether what holds a destination is still so. */
+const RECHECK_MS = 2_000;
+
+export interface GateOptions {
+  /** Name of the destination. */
+  readonly name: string;
+  readonly journal: Journal;
+  readonly filter: Filter;
+  readonly brakes: BrakesConfig;
+  readonly delayMs: number;
+  readonly holds: Holds;
+  readonly controls: Controls;
+  readonly logger: Logger;
+  /** The destination is held, or released. */
+  readonly onHeld: (hold: Hold, reason: string) => void;
+  readonly onReleased: () => void;
+}
+
+/** Where a destination waits for people: nothing passes that a brake holds, until exactly that is approved. */
+export class Gate {
+  constructor(private readonly options: GateOptions) {}
+
+  /**
+   * Lets the changes behind a checkpoint pass, or holds them: a hold from before that was not approved, or a backlog.
+   * @returns up to which revision they were approved, 0 when nothing needed it; null when aborted
+   */
+  async passChanges(checkpoint: Checkpoint, info: JournalInfo, signal: AbortSignal): Promise<number | null> {
+    const standing = await this.standing(checkpoint, info, signal);
+    if (standing !== null && !(await this.wait(standing, signal))) return null;
+    const allowed = standing?.upTo?.revision ?? 0;
+    const { position } = checkpoint;
+    const after = { ...position, revision: Math.max(position.revision, allowed) };
+    const backlog = await this.backlog(info.id, after, signal);
+    if (backlog === null) return signal.aborted ? null : allowed;
+    return (await this.wait(backlog, signal)) ? (backlog.upTo?.revision ?? 0) : null;
+  }
+
+  /** Holds everything behind a position that is in the journal now. False when aborted. */
+  async holdChanges(journal: string, at: Position, exceeded: Exceeded, signal: AbortSignal): Promise<boolean> {
+    const found = await survey(this.options.journal, { after: at, filter: this.options.filter }, signal);
+    if (signal.aborted) return false;
+    const evidence = `${sentence(exceeded.finding)} ${describeSurvey(found, at)}`;
+    return await this.wait(changesHold(journal, { brake: exceeded.brake, evidence, upTo: found.upTo }), signal);
+  }
+
+  /**
+   * Waits until a hold is approved. False when aborted, or when it is no longer what would happen: what is approved is
+   * exactly what was shown.
+   */
+  async wait(
+    due: DueHold,
+    signal: AbortSignal,
+    stillDue: (signal: AbortSignal) => Promise<boolean> = async () => true,
+  ): Promise<boolean> {
+    const { name, holds, controls, logger, onHeld, onReleased } = this.options;
+    const hold = await holds.note(due, signal);
+    let approval = await holds.approved(hold.id, signal);
+    if (approval === null) logger.warn({ ...hold }, 'held until somebody approves');
+    let held = false;
+    try {
+      while (approval === null) {
+        onHeld(hold, `${hold.evidence} Nothing is written until \`tidemark approve ${name}\`.`);
+        held = true;
+        await this.moment(signal);
+        if (signal.aborted) return false;
+        if (!controls.approves(hold.id) && (await stillDue(signal))) continue;
+        approval = await holds.approved(hold.id, signal);
+        if (approval === null) return false;
+      }
+    } finally {
+      if (held) onReleased();
+    }
+    logger.warn({ hold: hold.id, by: approval.by, at: approval.at }, 'approved, going on');
+    return true;
+  }
+
+  /** A hold of changes that was noted before and not carried out yet. Removes one that means nothing any more. */
+  private async standing(
+    { position, journal }: Checkpoint,
+    info: JournalInfo,
+    signal: AbortSignal,
+  ): Promise<DueHold | null> {
+    const { holds, brakes } = this.options;
+    const hold = await holds.current(signal);
+    if (hold === null) return null;
+    const { upTo, brake } = hold;
+    const ours = upTo !== null && journal === info.id && hold.id.startsWith(`${journal}/`);
+    const ahead = ours && upTo.generation === position.generation && comparePositions(upTo, position) > 0;
+    if (ahead && isOn(brake, brakes)) return hold;
+    await holds.clear(signal);
+    return null;
+  }
+
+  private async backlog(journal: string, after: Position, signal: AbortSignal): Promise<DueHold | null> {
+    const { brakes, filter, delayMs } = this.options;
+    if (brakes.maxBacklogAge === null && brakes.maxBacklogChanges === null) return null;
+    const found = await survey(this.options.journal, { after, filter }, signal);
+    const ageMs = found.oldestTime === null ? 0 : Date.now() - found.oldestTime - delayMs;
+    const exceeded = backlogExceeds(found.changes, ageMs, brakes);
+    if (exceeded === null || signal.aborted) return null;
+    const evidence = `${sentence(exceeded.finding)} ${describeSurvey(found, after)}`;
+    return changesHold(journal, { brake: exceeded.brake, evidence, upTo: found.upTo });
+  }
+
+  /** Until the orders change, or for a moment. */
+  private async moment(signal: AbortSignal): Promise<void> {
+    const scope = new Scope(signal);
+    await Promise.race([this.options.controls.changed(scope.signal), sleep(RECHECK_MS, scope.signal)]);
+    scope.end();
+  }
+}
+
+/** Whether a brake is still configured: turning it off lets go what it held. */
+function isOn(brake: Hold['brake'], brakes: BrakesConfig): boolean {
+  switch (brake) {
+    case 'deletes':
+      return brakes.maxDeletes !== null;
+    case 'delete_percent':
+      return brakes.maxDeletePercent !== null;
+    case 'backlog_age':
+      return brakes.maxBacklogAge !== null;
+    case 'backlog_changes':
+      return brakes.maxBacklogChanges !== null;
+    case 'rewound':
+    case 'filter':
+      return true;
+    default:
+      return brake satisfies never;
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,60 @@
+import type { Difference } from './difference.js';
+import { type Comparison, differences } from './reconcile.js';
+
+/** Keys that a plan names of each kind; more are only counted. */
+const LISTED_KEYS = 1000;
+
+type Kind = Difference['kind'];
+
+/** What a comparison would change at the destination. */
+export interface Plan {
+  /** Keys that should be there. */
+  readonly compared: number;
+  /** Will be put. */
+  readonly missing: number;
+  /** Will be put, over another value. */
+  readonly different: number;
+  /** Will be deleted. */
+  readonly extra: number;
+  /** The first keys of each kind. */
+  readonly keys: readonly { readonly kind: Kind; readonly key: Buffer }[];
+}
+
+/** Compares and counts; nothing is written. */
+export async function makePlan(comparison: Comparison, signal: AbortSignal): Promise<Plan> {
+  const count = { compared: 0, missing: 0, different: 0, extra: 0 };
+  const keys: Plan['keys'][number][] = [];
+  const onCompared = (compared: number) => {
+    count.compared += compared;
+  };
+  for await (const found of differences(comparison, signal, onCompared)) {
+    for (const { kind, key } of found) {
+      if (++count[kind] <= LISTED_KEYS) keys.push({ kind, key });
+    }
+  }
+  return { ...count, keys };
+}
+
+/** Keys at the destination that are under the routes, before the plan is carried out. */
+export function keysPresent({ compared, missing, extra }: Plan): number {
+  return compared - missing + extra;
+}
+
+export function changesPlanned({ missing, different, extra }: Plan): number {
+  return missing + different + extra;
+}
+
+/** "3 keys would appear, 1 would change, 2 would disappear (/conftool/a, /conftool/b)" */
+export function describePlan(plan: Plan): string {
+  const leaving = namesOf(plan, 'extra');
+  return `${plan.missing} keys would appear, ${plan.different} would change, ${plan.extra} would disappear${leaving}.`;
+}
+
+/** Enough to recognise what it is about. */
+const NAMED_KEYS = 3;
+
+function namesOf({ keys }: Plan, kind: Kind): string {
+  const names = keys.filter((item) => item.kind === kind).map(({ key }) => key.toString());
+  if (names.length === 0) return '';
+  return ` (${names.slice(0, NAMED_KEYS).join(', ')}${names.length > NAMED_KEYS ? ', ...' : ''})`;
+}

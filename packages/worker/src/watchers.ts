@@ -1,0 +1,105 @@
+import {
+  Backoff,
+  type Destination,
+  describeError,
+  type ForeignWrite,
+  type Logger,
+  type Source,
+  sleep,
+} from '@tidemark/core';
+import type { WorkerObserver } from './observer.js';
+import type { RepairReport } from './repair.js';
+import type { Filter } from './routes.js';
+import { type VerifyReport, verify } from './verify.js';
+
+/** A stranger who writes all the time is logged this often, milliseconds. */
+const LOG_EVERY_MS = 60_000;
+/** Keys repaired without being asked; when more differ, somebody should know why first. */
+const MAX_AUTOMATIC_REPAIRS = 1000;
+
+export interface WatcherOptions {
+  readonly destination: Destination;
+  readonly filter: Filter;
+  readonly source: Pick<Source, 'read'>;
+  readonly observer: WorkerObserver;
+  readonly logger: Logger;
+  /** Milliseconds between two comparisons; null for none. */
+  readonly verifyEveryMs: number | null;
+  /** Null when nothing is to be repaired without being asked. */
+  readonly repair: ((keys: readonly Buffer[]) => Promise<RepairReport>) | null;
+}
+
+/** Looks for writes that are not ours, until `signal` aborts; as far as the destination can tell. */
+export async function watchForeignWrites(options: WatcherOptions, signal: AbortSignal): Promise<void> {
+  const { destination, filter, observer, logger } = options;
+  const ranges = filter.routes.map((route) => route.destinationRange);
+  const backoff = new Backoff({ initialMs: 200, maxMs: 10_000 });
+  let logged = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    try {
+      const watching = destination.foreignWrites(ranges, signal);
+      if (watching === null) return;
+      for await (const writes of watching) {
+        const foreign = writes.filter(({ key }) => filter.owns(key));
+        if (foreign.length === 0) continue;
+        observer.foreign(foreign);
+        if (performance.now() - logged > LOG_EVERY_MS) {
+          logged = performance.now();
+          logger.warn({ writes: foreign.length, keys: named(foreign) }, 'somebody else writes to this destination');
+        }
+        await repairAll(
+          options,
+          foreign.map(({ key }) => key),
+        );
+      }
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
+    }
+    await backoff.wait(signal);
+  }
+}
+
+/** Compares with the source now and then, until `signal` aborts. */
+export async function verifyRegularly(options: WatcherOptions, signal: AbortSignal): Promise<void> {
+  const { destination, filter, source, observer, logger, verifyEveryMs } = options;
+  if (verifyEveryMs === null) return;
+  while (!signal.aborted) {
+    await sleep(verifyEveryMs, signal);
+    if (signal.aborted) return;
+    try {
+      const report = await verify(source, destination, filter.routes, signal);
+      observer.verified(report);
+      if (driftOf(report) === 0) continue;
+      const { missing, different, extra } = report;
+      logger.warn({ ...report.position, missing, different, extra }, 'the destination differs from the source');
+      await repairAll(
+        options,
+        report.keys.map(({ key }) => key),
+      );
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'the destination could not be compared');
+    }
+  }
+}
+
+/** Keys that differ. */
+export function driftOf({ missing, different, extra }: VerifyReport): number {
+  return missing + different + extra;
+}
+
+async function repairAll({ repair, logger }: WatcherOptions, keys: readonly Buffer[]): Promise<void> {
+  if (repair === null) return;
+  if (keys.length > MAX_AUTOMATIC_REPAIRS) {
+    logger.warn({ keys: keys.length, limit: MAX_AUTOMATIC_REPAIRS }, 'too many keys to repair without being asked');
+    return;
+  }
+  try {
+    logger.info({ ...(await repair(keys)) }, 'repaired');
+  } catch (error) {
+    logger.warn({ reason: describeError(error) }, 'not repaired');
+  }
+}
+
+function named(writes: readonly ForeignWrite[]): string[] {
+  return writes.slice(0, 3).map(({ key }) => key.toString());
+}
