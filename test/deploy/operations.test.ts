@@ -39,7 +39,10 @@ describe('docs/operations.md explains', () => {
   });
 
   it('every path of the admin HTTP', () => {
-    const paths = found(read('packages/cli/src/admin/server.ts'), /app\.(?:get|post)\('([^']+)'/g);
+    const text = ['server.ts', 'destination-routes.ts']
+      .map((file) => read(`packages/cli/src/admin/${file}`))
+      .join('\n');
+    const paths = found(text, /app\.(?:get|post)\('([^']+)'/g);
     expect(unexplained(paths.map((path) => path.replace(':name', 'NAME')))).toEqual([]);
   });
 

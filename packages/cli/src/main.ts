@@ -3,12 +3,15 @@ import { Command, CommanderError, Option } from 'commander';
 import { RequestFailedError } from './admin/client.js';
 import { approveCommand } from './commands/approve.js';
 import { CommandContext, type GlobalOptions } from './commands/context.js';
+import { explainCommand } from './commands/explain.js';
 import { type CatOptions, journalCatCommand, journalInfoCommand } from './commands/journal.js';
+import { pauseCommand, resumeCommand } from './commands/orders.js';
+import { type ResyncOptions, resyncCommand } from './commands/resync.js';
 import { type RunOptions, runCommand } from './commands/run.js';
 import { snapshotCreateCommand, snapshotListCommand } from './commands/snapshot.js';
 import { statusCommand } from './commands/status.js';
 import { stepDownCommand } from './commands/step-down.js';
-import { verifyCommand } from './commands/verify.js';
+import { type VerifyOptions, verifyCommand } from './commands/verify.js';
 import { NodeUnreachableError, UsageError } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -54,7 +57,29 @@ function buildProgram(finish: (code: number) => void): Command {
   program
     .command('verify <destination>')
     .description('compares a destination with the source at one position; exit code 1 when different')
-    .action(action((context, destination: string) => verifyCommand(context, destination)));
+    .option('--repair', 'writes what differs, and only that, and compares again')
+    .action(
+      action((context, destination: string, options: VerifyOptions) => verifyCommand(context, destination, options)),
+    );
+  program
+    .command('explain [destination]')
+    .description('in sentences: what state, why, what is safe, the next command')
+    .action(action((context, destination: string | undefined) => explainCommand(context, destination)));
+  program
+    .command('pause <destination>')
+    .description('stops applying to a destination, over restarts, until it is resumed')
+    .action(action((context, destination: string) => pauseCommand(context, destination)));
+  program
+    .command('resume <destination>')
+    .description('goes on with a paused destination')
+    .action(action((context, destination: string) => resumeCommand(context, destination)));
+  program
+    .command('resync <destination>')
+    .description('compares a destination with a new snapshot of the source and writes what differs')
+    .option('--plan', 'only shows which keys would appear, change and disappear, under the routes of the given file')
+    .action(
+      action((context, destination: string, options: ResyncOptions) => resyncCommand(context, destination, options)),
+    );
   program
     .command('approve <destination>')
     .description('lets go what a destination is held for: exactly what `status` shows')

@@ -6,7 +6,7 @@ export { Orders } from './control/orders.js';
 export { EtcdDestination } from './destinations/etcd/destination.js';
 export { LIFECYCLE_EVENTS, type LifecycleEvent, nextState, TRANSITIONS } from './lifecycle.js';
 export type { WorkerObserver } from './observer.js';
-export { changesPlanned, makePlan, type Plan } from './plan.js';
+export { changesPlanned, type Plan, planAgainstSource } from './plan.js';
 export type { SourceCopy } from './reconcile.js';
 export type { RepairReport } from './repair.js';
 export { Filter, Route } from './routes.js';

@@ -1,5 +1,8 @@
+import type { Destination, Source } from '@tidemark/core';
 import type { Difference } from './difference.js';
 import { type Comparison, differences } from './reconcile.js';
+import type { Filter } from './routes.js';
+import { atCheckpoint } from './verify.js';
 
 /** Keys that a plan names of each kind; more are only counted. */
 const LISTED_KEYS = 1000;
@@ -57,4 +60,24 @@ function namesOf({ keys }: Plan, kind: Kind): string {
   const names = keys.filter((item) => item.kind === kind).map(({ key }) => key.toString());
   if (names.length === 0) return '';
   return ` (${names.slice(0, NAMED_KEYS).join(', ')}${names.length > NAMED_KEYS ? ', ...' : ''})`;
+}
+
+/**
+ * What a resync would change now: the destination at its checkpoint, compared with the source at that revision.
+ * @throws CannotCompareError when it has no settled position, or the source no longer has that revision
+ */
+export async function planAgainstSource(
+  source: Pick<Source, 'read'>,
+  {
+    destination,
+    filter,
+    former,
+  }: { readonly destination: Destination; readonly filter: Filter; readonly former: Filter | null },
+  signal: AbortSignal,
+): Promise<Plan> {
+  return await atCheckpoint(
+    { source, destination },
+    ({ copy, view }) => makePlan({ copy, view, filter, former }, signal),
+    signal,
+  );
 }

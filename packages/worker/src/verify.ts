@@ -1,6 +1,7 @@
 import {
   type Checkpoint,
   type Destination,
+  type DestinationView,
   type Position,
   type Source,
   SourceCompactedError,
@@ -42,9 +43,28 @@ export async function verify(
   routes: readonly Route[],
   signal: AbortSignal,
 ): Promise<VerifyReport> {
+  return await atCheckpoint({ source, destination }, (comparable) => compareOnce(comparable, routes, signal), signal);
+}
+
+/** A destination, and the source as it was at the destination's position. */
+export interface Comparable {
+  readonly copy: SourceCopy;
+  readonly view: DestinationView;
+  readonly position: Position;
+}
+
+/** @throws CannotCompareError when the destination has no settled position, or the source no longer has that revision */
+export async function atCheckpoint<T>(
+  { source, destination }: { readonly source: Pick<Source, 'read'>; readonly destination: Destination },
+  compare: (comparable: Comparable) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const view = await destination.view(signal);
+    const { position } = settled(view.checkpoint);
+    const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
     try {
-      return await compareOnce(source, destination, routes, signal);
+      return await compare({ copy, view, position });
     } catch (error) {
       if (!(error instanceof SourceCompactedError)) throw error;
     }
@@ -56,14 +76,10 @@ export async function verify(
 }
 
 async function compareOnce(
-  source: Pick<Source, 'read'>,
-  destination: Destination,
+  { copy, view, position }: Comparable,
   routes: readonly Route[],
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const view = await destination.view(signal);
-  const { position } = settled(view.checkpoint);
-  const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
   const keys: Pick<Difference, 'kind' | 'key'>[] = [];
   const count = { compared: 0, missing: 0, different: 0, extra: 0 };
   const onCompared = (compared: number) => {

@@ -3,15 +3,17 @@ import { isIP } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import { type Config, hasPrefix, type Logger, TidemarkError } from '@tidemark/core';
 import { NotLeadingError } from '@tidemark/leader';
-import { CannotCompareError } from '@tidemark/worker';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
-import { type Node, NothingHeldError, UnknownDestinationError } from '../daemon/node.js';
+import type { Node } from '../daemon/node.js';
+import { NotOwnedError } from '../daemon/owned-destination.js';
 import { ListenError } from '../errors.js';
 import type { Problem } from './client.js';
 import { RequestFailedError, requestNode } from './client.js';
+import { destinationRoutes } from './destination-routes.js';
 import { renderPage } from './page.js';
-import { bytesToJson, recordToJson } from './records.js';
+import { ForbiddenError, statusOf } from './problem.js';
+import { recordToJson } from './records.js';
 
 /** Milliseconds a verb gets that another node carries out. */
 const FORWARD_TIMEOUT_MS = 60_000;
@@ -77,14 +79,14 @@ export class AdminServer {
     );
     app.get('/v1/journal', async (c) => c.json(await view.journalInfo(c.req.raw.signal)));
     app.get('/v1/journal/records', (c) => this.streamRecords(c));
-    app.post('/v1/destinations/:name/verify', async (c) => c.json(await this.verify(c)));
-    app.get('/v1/destinations/:name/hold', async (c) =>
-      c.json({ hold: await view.hold(c.req.param('name'), c.req.raw.signal) }),
+    app.route(
+      '/',
+      destinationRoutes({
+        verbs: view.verbs,
+        authorize: (c) => this.authorize(c),
+        atOwner: (c, name, work) => this.atOwner(c, name, work),
+      }),
     );
-    app.post('/v1/destinations/:name/approve', async (c) => {
-      this.authorize(c);
-      return c.json({ approved: await view.approve(c.req.param('name'), await approvalOf(c), c.req.raw.signal) });
-    });
     app.get('/v1/snapshots', async (c) => c.json(await view.snapshots(c.req.raw.signal)));
     app.post('/v1/snapshots', async (c) => {
       this.authorize(c);
@@ -99,11 +101,6 @@ export class AdminServer {
     );
     app.onError((error, c) => this.fail(error, c));
     return app;
-  }
-
-  private async verify(c: Context): Promise<object> {
-    const report = await this.view.verify(c.req.param('name') ?? '', c.req.raw.signal);
-    return { ...report, keys: report.keys.map(({ kind, key }) => ({ kind, key: bytesToJson(key) })) };
   }
 
   private async createSnapshot(c: Context): Promise<object> {
@@ -121,13 +118,26 @@ export class AdminServer {
   }
 
   private async forwardToLeader(path: string, c: Context): Promise<object> {
-    // Asked by another node because this one led: it has just stepped down, and the caller asks again.
-    const leader = c.req.query('forwarded') === undefined ? await this.view.leaderAddress(c.req.raw.signal) : null;
-    if (leader === null) {
-      throw new NotLeadingError({ message: 'No node leads at the moment.', remedy: 'See `tidemark status`.' });
+    const leader = forwarded(c) ? null : await this.view.leaderAddress(c.req.raw.signal);
+    if (leader !== null) return await this.forward(leader, path);
+    throw new NotLeadingError({ message: 'No node leads at the moment.', remedy: 'See `tidemark status`.' });
+  }
+
+  /** Does the work here when this node owns the destination, and otherwise has its owner do it. */
+  private async atOwner(c: Context, name: string, work: () => Promise<object>): Promise<object> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof NotOwnedError)) throw error;
+      const owner = forwarded(c) ? null : await this.view.ownerAddress(name, c.req.raw.signal);
+      if (owner === null) throw error;
+      return await this.forward(owner, c.req.path);
     }
+  }
+
+  private async forward(listen: string, path: string): Promise<object> {
     const options = { method: 'POST', timeoutMs: FORWARD_TIMEOUT_MS, token: this.token ?? undefined } as const;
-    return (await (await requestNode(leader, `${path}?forwarded=yes`, options)).json()) as object;
+    return (await (await requestNode(listen, `${path}?forwarded=yes`, options)).json()) as object;
   }
 
   private streamRecords(c: Context): Response {
@@ -174,28 +184,9 @@ export class AdminServer {
   }
 }
 
-/** What was shown, and who approves it. */
-async function approvalOf(c: Context): Promise<{ id: string; by: string }> {
-  const { id, by } = (await c.req.json()) as { id?: unknown; by?: unknown };
-  if (typeof id === 'string' && typeof by === 'string') return { id, by };
-  throw new BadRequestError({ message: 'id and by are missing.', remedy: 'Send {"id": "...", "by": "user@host"}.' });
-}
-
-class BadRequestError extends TidemarkError {
-  readonly code = 'BAD_REQUEST';
-}
-
-class ForbiddenError extends TidemarkError {
-  readonly code = 'FORBIDDEN';
-}
-
-function statusOf(error: TidemarkError): 400 | 403 | 404 | 409 | 503 {
-  if (error instanceof BadRequestError) return 400;
-  if (error instanceof ForbiddenError) return 403;
-  if (error instanceof UnknownDestinationError) return 404;
-  if (error instanceof CannotCompareError || error instanceof NotLeadingError || error instanceof NothingHeldError)
-    return 409;
-  return 503;
+/** Asked by another node because this one led, or owned: it has just stopped to, and the caller asks again. */
+function forwarded(c: Context): boolean {
+  return c.req.query('forwarded') !== undefined;
 }
 
 function problem(code: string, message: string, remedy: string): Problem {

@@ -1,5 +1,8 @@
 import type { Position } from '@tidemark/core';
+import type { RepairReport } from '@tidemark/worker';
 import type { CommandContext } from './context.js';
+import { type KeyDifference, listKeys } from './differences.js';
+import { destinationPath } from './orders.js';
 
 interface VerifyAnswer {
   readonly position: Position;
@@ -7,30 +10,61 @@ interface VerifyAnswer {
   readonly missing: number;
   readonly different: number;
   readonly extra: number;
-  readonly keys: readonly { readonly kind: string; readonly key: string | { readonly base64: string } }[];
+  readonly keys: readonly KeyDifference[];
 }
 
-/** Exit code 0 when equal, 1 when different; 2 (could not compare) comes from the error. */
-export async function verifyCommand(context: CommandContext, destination: string): Promise<number> {
-  const response = await context.request(`/v1/destinations/${encodeURIComponent(destination)}/verify`, {
-    method: 'POST',
-  });
+interface RepairAnswer {
+  readonly found: VerifyAnswer;
+  readonly repaired: RepairReport;
+  readonly left: VerifyAnswer;
+}
+
+export interface VerifyOptions {
+  readonly repair?: boolean;
+}
+
+/** Exit code 0 when equal, or repaired; 1 when different; 2 (could not compare) comes from the error. */
+export async function verifyCommand(
+  context: CommandContext,
+  destination: string,
+  { repair = false }: VerifyOptions,
+): Promise<number> {
+  return repair ? await repairDestination(context, destination) : await compare(context, destination);
+}
+
+async function compare(context: CommandContext, destination: string): Promise<number> {
+  const response = await context.request(`${destinationPath(destination)}/verify`, { method: 'POST' });
   const answer = (await response.json()) as VerifyAnswer;
-  const differences = answer.missing + answer.different + answer.extra;
-  context.print({ destination, equal: differences === 0, ...answer }, () => describe(destination, answer, differences));
-  return differences === 0 ? 0 : 1;
+  const equal = drift(answer) === 0;
+  context.print({ destination, equal, ...answer }, () => describe(destination, answer));
+  return equal ? 0 : 1;
 }
 
-function describe(destination: string, answer: VerifyAnswer, differences: number): string {
-  const at = `at revision ${answer.position.revision} of generation ${answer.position.generation}`;
-  if (differences === 0) return `${destination} is equal to the source ${at}: ${answer.compared} keys compared.`;
-  const listed = answer.keys.map(
-    ({ kind, key }) => `  ${kind.padEnd(9)} ${typeof key === 'string' ? key : `base64:${key.base64}`}`,
+async function repairDestination(context: CommandContext, destination: string): Promise<number> {
+  const response = await context.request(`${destinationPath(destination)}/repair`, { method: 'POST' });
+  const { found, repaired, left } = (await response.json()) as RepairAnswer;
+  const equal = drift(left) === 0;
+  context.print({ destination, equal, found, repaired, left }, () =>
+    drift(found) === 0
+      ? describe(destination, found)
+      : [
+          describe(destination, found),
+          `Put ${repaired.puts}, deleted ${repaired.deletes}.`,
+          describe(destination, left),
+        ].join('\n'),
   );
-  const more = differences > listed.length ? [`  and ${differences - listed.length} more`] : [];
+  return equal ? 0 : 1;
+}
+
+function drift({ missing, different, extra }: VerifyAnswer): number {
+  return missing + different + extra;
+}
+
+function describe(destination: string, answer: VerifyAnswer): string {
+  const at = `at revision ${answer.position.revision} of generation ${answer.position.generation}`;
+  if (drift(answer) === 0) return `${destination} is equal to the source ${at}: ${answer.compared} keys compared.`;
   return [
     `${destination} differs from the source ${at}: ${answer.missing} missing, ${answer.different} different, ${answer.extra} extra (${answer.compared} compared).`,
-    ...listed,
-    ...more,
+    ...listKeys(answer.keys, drift(answer), (kind) => kind),
   ].join('\n');
 }

@@ -12,15 +12,14 @@ import {
 } from '@tidemark/core';
 import type { NodeRegistry } from '@tidemark/etcd';
 import type { SnapshotDesk } from '@tidemark/leader';
-import { type Hold, Holds, type VerifyReport, verify } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
 import { VERSION } from '../version.js';
+import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';
 import type { HopHealth, HopMonitor } from './hop-monitor.js';
 import type { JournalWatch } from './journal-watch.js';
 import type { LeaderStatus } from './leader-status.js';
-import type { OwnedDestination } from './owned-destination.js';
 import type { StepDownElector } from './step-down.js';
 
 /** Milliseconds another node gets to tell its status. */
@@ -41,19 +40,13 @@ export interface NodeParts {
   readonly metrics: Metrics;
 }
 
-/** A destination name that the configuration does not have. */
-export class UnknownDestinationError extends TidemarkError {
-  readonly code = 'UNKNOWN_DESTINATION';
-}
-
-/** What was to be approved is not, or no longer, what is held. */
-export class NothingHeldError extends TidemarkError {
-  readonly code = 'NOTHING_HELD';
-}
-
 /** The running node as the admin address sees it: status, and the verbs. */
 export class Node {
-  constructor(private readonly parts: NodeParts) {}
+  readonly verbs: DestinationVerbs;
+
+  constructor(private readonly parts: NodeParts) {
+    this.verbs = new DestinationVerbs(parts);
+  }
 
   /** What this node needs and how it was last seen. A standby needs no destination. */
   get hops(): readonly HopHealth[] {
@@ -105,37 +98,17 @@ export class Node {
     return await this.parts.metrics.registry.metrics();
   }
 
-  async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
-    const { destination, filter } = this.find(name);
-    return await verify(this.parts.source, destination, filter.routes, signal);
-  }
-
-  /** What a destination waits for approval of; null when nothing. */
-  async hold(name: string, signal: AbortSignal): Promise<Hold | null> {
-    return await this.holds(name).current(signal);
-  }
-
-  /**
-   * Lets go exactly the hold that was shown.
-   * @throws NothingHeldError when there is none, or another one by now
-   */
-  async approve(name: string, approved: { id: string; by: string }, signal: AbortSignal): Promise<Hold> {
-    const holds = this.holds(name);
-    const hold = await holds.current(signal);
-    if (hold === null || hold.id !== approved.id) {
-      throw new NothingHeldError({
-        message: hold === null ? `${name} is not held.` : `${name} is held for another reason by now.`,
-        remedy: 'See `tidemark status`, and approve what it shows.',
-      });
-    }
-    await holds.approve({ ...approved, at: new Date().toISOString() }, signal);
-    return hold;
-  }
-
   /** Address of the node that leads, null when none does. */
   async leaderAddress(signal: AbortSignal): Promise<string | null> {
     const { leader, nodes } = await this.pipelineStatus(signal);
     return nodes.find(({ id }) => id === leader?.node)?.listen ?? null;
+  }
+
+  /** Address of the node that owns a destination, null when none does. */
+  async ownerAddress(name: string, signal: AbortSignal): Promise<string | null> {
+    const { destinations, nodes } = await this.pipelineStatus(signal);
+    const owner = destinations.find((destination) => destination.name === name)?.owner;
+    return nodes.find(({ id }) => id === owner)?.listen ?? null;
   }
 
   /** Ends this node's leadership; false when it does not lead. */
@@ -170,19 +143,6 @@ export class Node {
       yield record;
       if (sequence >= lastSequence) return;
     }
-  }
-
-  private holds(name: string): Holds {
-    return new Holds(this.parts.facts, this.find(name).config.name);
-  }
-
-  private find(name: string): OwnedDestination {
-    const owned = this.parts.destinations.find(name);
-    if (owned !== null) return owned;
-    throw new UnknownDestinationError({
-      message: `There is no destination "${name}".`,
-      remedy: `Use one of: ${this.parts.config.destinations.map((destination) => destination.name).join(', ')}.`,
-    });
   }
 
   private async peers(

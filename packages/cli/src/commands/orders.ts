@@ -1,0 +1,30 @@
+import { hostname, userInfo } from 'node:os';
+import type { Pause } from '@tidemark/worker';
+import type { CommandContext } from './context.js';
+
+/** Who gives an order, as it is kept with it. */
+export function whoAsks(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+export function destinationPath(destination: string): string {
+  return `/v1/destinations/${encodeURIComponent(destination)}`;
+}
+
+export async function pauseCommand(context: CommandContext, destination: string): Promise<number> {
+  const options = { method: 'POST', body: { by: whoAsks() } } as const;
+  const response = await context.request(`${destinationPath(destination)}/pause`, options);
+  const { paused } = (await response.json()) as { paused: Pause };
+  context.print(
+    { destination, paused },
+    () =>
+      `${destination} stops within a second, and stays stopped over restarts until \`tidemark resume ${destination}\`.\nIts changes wait in the journal; \`tidemark status\` shows for how long there is room.`,
+  );
+  return 0;
+}
+
+export async function resumeCommand(context: CommandContext, destination: string): Promise<number> {
+  await context.request(`${destinationPath(destination)}/resume`, { method: 'POST', body: { by: whoAsks() } });
+  context.print({ destination, resumed: true }, () => `${destination} goes on within a second.`);
+  return 0;
+}

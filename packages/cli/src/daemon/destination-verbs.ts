@@ -1,0 +1,140 @@
+import { type RouteConfig, type SharedFacts, type Source, TidemarkError } from '@tidemark/core';
+import {
+  driftOf,
+  type Filter,
+  type Hold,
+  Holds,
+  Orders,
+  type Pause,
+  type Plan,
+  planAgainstSource,
+  type RepairReport,
+  type ResyncOrder,
+  type VerifyReport,
+  verify,
+} from '@tidemark/worker';
+import type { Destinations } from './destinations.js';
+import type { OwnedDestination } from './owned-destination.js';
+
+/** A repair writes what a comparison lists; what it leaves is compared again, so many times. */
+const REPAIR_ROUNDS = 10;
+
+/** A destination name that the configuration does not have. */
+export class UnknownDestinationError extends TidemarkError {
+  readonly code = 'UNKNOWN_DESTINATION';
+}
+
+/** What was to be approved is not, or no longer, what is held. */
+export class NothingHeldError extends TidemarkError {
+  readonly code = 'NOTHING_HELD';
+}
+
+export interface RepairOutcome {
+  readonly found: VerifyReport;
+  readonly repaired: RepairReport;
+  /** The comparison afterwards. */
+  readonly left: VerifyReport;
+}
+
+/** What an operator can do about one destination. All but `repair` work on every node: orders are kept for the owner. */
+export class DestinationVerbs {
+  constructor(
+    private readonly parts: {
+      readonly source: Source;
+      readonly facts: SharedFacts;
+      readonly destinations: Destinations;
+    },
+  ) {}
+
+  async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
+    const { destination, filter } = this.find(name);
+    return await verify(this.parts.source, destination, filter.routes, signal);
+  }
+
+  /** Compares, writes what differs, and compares again. Only on the node that owns the destination. @throws NotOwnedError */
+  async repair(name: string, signal: AbortSignal): Promise<RepairOutcome> {
+    const owned = this.find(name);
+    // Asked first, so that another node does not compare everything in vain.
+    const repaired = { ...(await owned.repair([])) };
+    const found = await this.verify(name, signal);
+    let left = found;
+    for (let round = 0; round < REPAIR_ROUNDS && driftOf(left) > 0; round++) {
+      const { puts, deletes } = await owned.repair(left.keys.map(({ key }) => key));
+      repaired.puts += puts;
+      repaired.deletes += deletes;
+      left = await this.verify(name, signal);
+    }
+    return { found, repaired, left };
+  }
+
+  /** What a resync would change now; under other routes than the configured ones when some are given. */
+  async plan(name: string, routes: readonly RouteConfig[] | null, signal: AbortSignal): Promise<Plan> {
+    const { destination, filter } = this.find(name);
+    const wanted = routes === null ? filter : filter.with(routes);
+    const former = await this.formerFilter(name, wanted, signal);
+    return await planAgainstSource(this.parts.source, { destination, filter: wanted, former }, signal);
+  }
+
+  async pause(name: string, by: string, signal: AbortSignal): Promise<Pause> {
+    return await this.orders(name).pause(by, signal);
+  }
+
+  async resume(name: string, signal: AbortSignal): Promise<void> {
+    await this.orders(name).resume(signal);
+  }
+
+  /** Makes the owner compare the destination with a new snapshot, and write what differs. */
+  async resync(name: string, by: string, signal: AbortSignal): Promise<ResyncOrder> {
+    return await this.orders(name).resync(by, signal);
+  }
+
+  /** What a destination waits for approval of; null when nothing. */
+  async hold(name: string, signal: AbortSignal): Promise<Hold | null> {
+    return await this.holds(name).current(signal);
+  }
+
+  /**
+   * Lets go exactly the hold that was shown.
+   * @throws NothingHeldError when there is none, or another one by now
+   */
+  async approve(name: string, approved: { id: string; by: string }, signal: AbortSignal): Promise<Hold> {
+    const holds = this.holds(name);
+    const hold = await holds.current(signal);
+    if (hold === null || hold.id !== approved.id) {
+      throw new NothingHeldError({
+        message: hold === null ? `${name} is not held.` : `${name} is held for another reason by now.`,
+        remedy: 'See `tidemark status`, and approve what it shows.',
+      });
+    }
+    await holds.approve({ ...approved, at: new Date().toISOString() }, signal);
+    return hold;
+  }
+
+  /** The routes under which the destination was written, where they are known and others than `wanted`. */
+  private async formerFilter(name: string, wanted: Filter, signal: AbortSignal): Promise<Filter | null> {
+    const { destination, filter } = this.find(name);
+    const written = (await destination.checkpoint(signal))?.filter;
+    if (written === undefined || written === wanted.fingerprint) return null;
+    if (written === filter.fingerprint) return filter;
+    const routes = await this.orders(name).recallRoutes(written, signal);
+    return routes === null ? null : filter.with(routes);
+  }
+
+  private holds(name: string): Holds {
+    return new Holds(this.parts.facts, this.find(name).config.name);
+  }
+
+  private orders(name: string): Orders {
+    return new Orders(this.parts.facts, this.find(name).config.name);
+  }
+
+  private find(name: string): OwnedDestination {
+    const { destinations } = this.parts;
+    const owned = destinations.find(name);
+    if (owned !== null) return owned;
+    throw new UnknownDestinationError({
+      message: `There is no destination "${name}".`,
+      remedy: `Use one of: ${destinations.all.map(({ config }) => config.name).join(', ')}.`,
+    });
+  }
+}

@@ -1,0 +1,116 @@
+import type { DestinationState } from '@tidemark/core';
+import type { PipelineStatus } from './admin/status.js';
+
+type Destination = PipelineStatus['destinations'][number];
+
+/** Everything somebody needs to know who was woken for it. */
+export interface Explanation {
+  readonly destination: string;
+  readonly state: DestinationState;
+  /** RFC 3339: since when it is in this state. */
+  readonly since: string;
+  /** What is so. */
+  readonly what: string;
+  /** Why, as far as it is known: the fault, the evidence of a hold, who paused it. */
+  readonly why: string | null;
+  /** What is safe, and what is at stake. */
+  readonly safe: string;
+  /** What to do next, most often a command; null when there is nothing to do. */
+  readonly next: string | null;
+}
+
+/** Says in sentences what `status` says in words. Pure. */
+export function explain(status: PipelineStatus, destination: Destination): Explanation {
+  const { name, state, since, reason } = destination;
+  const told = about(status, destination);
+  return { destination: name, state, since, why: reason, ...told };
+}
+
+type Told = Pick<Explanation, 'what' | 'safe' | 'next'>;
+
+function about(status: PipelineStatus, destination: Destination): Told {
+  const { name, state, hold } = destination;
+  switch (state) {
+    case 'starting':
+      return {
+        what: destination.owner === null ? `No node works for ${name}.` : `${name} is being taken over.`,
+        safe: 'Nothing is written meanwhile, and nothing is lost.',
+        next: destination.owner === null ? 'tidemark status   # are nodes up, with the role worker?' : null,
+      };
+    case 'bootstrapping':
+      return {
+        what: `${name} is brought to a snapshot: what differs is put, what is gone is deleted. It never becomes empty.`,
+        safe: 'Wait; stopping Tidemark is safe, it goes on where it was.',
+        next: null,
+      };
+    case 'streaming':
+      return streaming(status, destination);
+    case 'held':
+      return {
+        what: `${name} is held by the brake ${hold?.brake ?? 'that its owner tells of'}: nothing is written to it.`,
+        safe: `Its data stays as it is, the other destinations go on, its changes wait in the journal${room(destination)}.`,
+        next:
+          hold?.brake === 'filter'
+            ? `tidemark resync ${name} --plan   # shows the keys; then: tidemark approve ${name}`
+            : `tidemark approve ${name}   # only if this was meant; otherwise correct the source first`,
+      };
+    case 'paused':
+      return {
+        what: `${name} is paused: nothing is written to it.`,
+        safe: `Its data stays as it is, its changes wait in the journal${room(destination)}.`,
+        next: `tidemark resume ${name}`,
+      };
+    case 'backing_off':
+      return {
+        what: `${name} cannot be written to at the moment; it is tried again, at least every 10 s.`,
+        safe: `Its changes wait in the journal${room(destination)}; the other destinations are not affected.`,
+        next: 'Look at that cluster, not at Tidemark.',
+      };
+    case 'failed':
+      return {
+        what: `${name} refuses what has to be written, and will go on refusing until somebody acts.`,
+        safe: `Nothing is skipped: all later changes wait in the journal${room(destination)}. The other destinations are not affected.`,
+        next: 'Do what the reason says; Tidemark notices within 10 s.',
+      };
+    default:
+      return state satisfies never;
+  }
+}
+
+function streaming(status: PipelineStatus, destination: Destination): Told {
+  const { name, revision, lagRevisions, lagSeconds, foreignWrites, verified } = destination;
+  const distance =
+    lagRevisions === 0
+      ? 'has everything that is journaled'
+      : `is ${lagRevisions} revisions and ${lagSeconds.toFixed(1)} s behind the journal`;
+  const strangers =
+    foreignWrites.count === 0
+      ? ''
+      : ` Somebody else has written to its keys ${foreignWrites.count} times, last at ${foreignWrites.last}: ${foreignWrites.keys.join(', ')}.`;
+  const drifted =
+    verified !== null && verified.drift > 0
+      ? ` The comparison at ${verified.at} found ${verified.drift} keys that differ.`
+      : '';
+  const leaderless = status.leader === null ? ' No node leads: what happens at the source is not journaled now.' : '';
+  return {
+    what: `${name} follows the source, stands at revision ${revision} and ${distance}.${strangers}${drifted}${leaderless}`,
+    safe: 'Everything is: restarts, upgrades, step-down.',
+    next:
+      strangers !== '' || drifted !== ''
+        ? `tidemark verify ${name}   # and with --repair, when the source is right`
+        : leaderless !== ''
+          ? 'tidemark status   # are nodes up, and does the coordination etcd have a quorum?'
+          : null,
+  };
+}
+
+/** How long the journal keeps what the destination needs next. */
+function room({ headroomSeconds }: Destination): string {
+  if (headroomSeconds === null) return '';
+  const hours = headroomSeconds / 3600;
+  return hours >= 48
+    ? ` for ${Math.floor(hours / 24)} days more`
+    : hours >= 2
+      ? ` for ${Math.floor(hours)} hours more`
+      : ` for ${Math.floor(headroomSeconds / 60)} minutes more`;
+}
