@@ -23,7 +23,7 @@ import { type BaseSearch, findBase, placeIn } from './base-search.js';
 import { type BootstrapTask, bootstrap, planBootstrap } from './bootstrap.js';
 import { baseHold } from './brakes/base-hold.js';
 import { Holds } from './brakes/hold.js';
-import type { Controls, ResyncOrder } from './control/board.js';
+import type { Controls } from './control/board.js';
 import { Errands, NotStreamingError } from './control/errands.js';
 import { Orders } from './control/orders.js';
 import { follow } from './follow.js';
@@ -258,5 +258,3 @@ export class DestinationWorker {
     });
   }
 }
-
-export type { ResyncOrder };

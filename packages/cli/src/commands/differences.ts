@@ -1,5 +1,5 @@
 /** A key as the admin address tells it. */
-export type JsonKey = string | { readonly base64: string };
+type JsonKey = string | { readonly base64: string };
 
 export interface KeyDifference {
   readonly kind: string;

@@ -45,6 +45,15 @@ export class Chronicle {
     }
   }
 
+  /** A snapshot of the source as it was journaled, announced. */
+  async snapshot(): Promise<void> {
+    const writer = this.writer ?? (await this.takeOver());
+    const position = { generation: this.generation, revision: this.journaled };
+    const { pages } = await this.source.read(FULL_KEYSPACE, this.journaled, never);
+    const snapshot = await this.journal.snapshots.put({ position, rewind: null }, pages, never);
+    await writer.append({ kind: 'snapshot', ...position, snapshot });
+  }
+
   /** A new leader, who goes on from the journal's end. */
   async takeOver(): Promise<JournalWriter> {
     const head = await this.journal.head(never);
