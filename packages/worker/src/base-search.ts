@@ -1,5 +1,4 @@
 import {
-  Backoff,
   type Checkpoint,
   comparePositions,
   type Journal,
@@ -8,10 +7,12 @@ import {
   type Position,
   type SnapshotRef,
   type SnapshotWishes,
+  sleep,
 } from '@tidemark/core';
+import { firstRecord } from './first-record.js';
 
-/** Milliseconds between two looks for a snapshot to begin with: a first start waits for one, and should not wait long. */
-const BASE_POLL = { initialMs: 20, maxMs: 1_000 };
+/** Milliseconds between two looks for a snapshot to begin with; the first record of an empty journal is looked at sooner. */
+const BASE_POLL_MS = 500;
 
 export interface BaseSearch {
   /** Name of the destination. */
@@ -36,7 +37,6 @@ export async function findBase(
   signal: AbortSignal,
 ): Promise<SnapshotRef | null> {
   const { name, journal, hints, wishes } = search;
-  const poll = new Backoff(BASE_POLL);
   let wished = false;
   while (!signal.aborted) {
     const info = await journal.info(signal);
@@ -51,7 +51,8 @@ export async function findBase(
       await wishes.wish(name, known ?? info.last.position, signal);
       wished = true;
     }
-    await poll.wait(signal);
+    // Not at every record: a busy source writes hundreds a second, and each look costs several requests.
+    await (info.last === null ? firstRecord(journal, BASE_POLL_MS, signal) : sleep(BASE_POLL_MS, signal));
   }
   return null;
 }

@@ -1,0 +1,22 @@
+import { type Journal, sleep } from '@tidemark/core';
+
+/**
+ * Waits until an empty journal holds its first record, the reset that names a snapshot, so that who needs one looks again
+ * at once: polling for it took up to half a second of a base sync that takes two. Resolves after `limitMs` milliseconds
+ * at the latest, and when `signal` aborts. Never rejects: a journal that cannot be read is waited for, and the next look
+ * at it says what is wrong.
+ */
+export async function firstRecord(journal: Pick<Journal, 'read'>, limitMs: number, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const limit = sleep(limitMs, stop);
+  try {
+    await Promise.race([limit, readOne(journal, stop).catch(() => limit)]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function readOne(journal: Pick<Journal, 'read'>, signal: AbortSignal): Promise<void> {
+  for await (const _ of journal.read('oldest', signal)) return;
+}
