@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { applyBacklog } from './cases/apply-backlog.js';
 import { backlog } from './cases/backlog.js';
 import { baseSync } from './cases/base-sync.js';
 import { handOver } from './cases/handover.js';
@@ -33,6 +34,7 @@ async function measure(bench: Bench, cases: readonly CaseName[]): Promise<Figure
     liveBurst: await when('live-burst', () => bothPeers((peer) => liveBurst(peer, bench))),
     idleLatency: await when('idle-latency', () => idleLatency(bench)),
     backlog: await when('backlog', () => backlog(bench)),
+    applyBacklog: await when('apply-backlog', () => applyBacklog(bench)),
     handOver: await when('handover', () => handOver(bench)),
     snapshot1Gib: await when('snapshot-1gib', () => snapshot1Gib(bench)),
   };

@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
 
-export const CASES = ['base-sync', 'live-burst', 'idle-latency', 'raw-limit', 'backlog', 'handover'] as const;
+export const CASES = [
+  'base-sync',
+  'live-burst',
+  'idle-latency',
+  'raw-limit',
+  'backlog',
+  'apply-backlog',
+  'handover',
+] as const;
 /** Only when asked for: it takes minutes, and several GiB of disk. */
 const LONG_CASES = ['snapshot-1gib'] as const;
 const ALL_CASES = [...CASES, ...LONG_CASES] as const;
@@ -16,7 +24,7 @@ export interface Sizes {
   /** Leaders that get SIGTERM, and as many that are killed. */
   readonly handOvers: number;
   readonly snapshotKeys: number;
-  /** Written while the leader is away. */
+  /** Written while the leader, or the worker, is away. */
   readonly backlogRevisions: number;
 }
 

@@ -1,5 +1,5 @@
 import { EtcdGateway, localServers, Pipeline, RawJournal, type RawMessage, until } from '@tidemark/testing';
-import { GatewayConnection } from '../measure/gateway-connection.js';
+import { BACKLOG_VALUE, backlogKey, putBacklog } from '../measure/backlog-puts.js';
 import type { Bench } from '../options.js';
 
 export interface Backlog {
@@ -11,8 +11,6 @@ export interface Backlog {
   readonly peakRssMiB: number;
 }
 
-const WRITERS = 64;
-const VALUE = 'v'.repeat(100);
 const LIMIT_MS = 120_000;
 
 /** A leader that was away while the source went on: how fast it journals what it missed. */
@@ -28,12 +26,12 @@ export async function backlog({ sizes }: Bench): Promise<Backlog> {
   });
   const gateway = new EtcdGateway(source.url);
   const node = await pipeline.leader();
-  await gateway.put('/app/first', VALUE);
+  await gateway.put(backlogKey(0), BACKLOG_VALUE);
   await node.reached('copy', await gateway.revision());
   await node.stop();
 
   const from = (await gateway.revision()) + 1;
-  await write(source.address, sizes.backlogRevisions);
+  await putBacklog(source.address, sizes.backlogRevisions);
   const head = await gateway.revision();
   const journal = await RawJournal.open(nats, 'TIDEMARK_test');
   const { last } = await journal.bounds();
@@ -56,19 +54,6 @@ export async function backlog({ sizes }: Bench): Promise<Backlog> {
     oneWatchSeconds,
     peakRssMiB: node.peakRssMiB,
   };
-}
-
-async function write(address: string, puts: number): Promise<void> {
-  let left = puts;
-  const writer = async () => {
-    const connection = await GatewayConnection.open(address);
-    while (left > 0) {
-      left--;
-      await connection.put(`/app/${left % 20_000}`, VALUE);
-    }
-    connection.close();
-  };
-  await Promise.all(Array.from({ length: WRITERS }, writer));
 }
 
 function secondsBetweenTermAnd(messages: readonly RawMessage[], head: number): number {

@@ -16,6 +16,7 @@ export function formatResults(results: Results): string {
     formatLiveBurst(results),
     formatIdleLatency(results),
     formatBacklog(results),
+    formatApplyBacklog(results),
     formatHandOver(results),
     formatSnapshot(results),
     formatCpu(results),
@@ -123,6 +124,27 @@ function formatBacklog({ backlog }: Results): string[] {
       ['', 'time', 'rate', 'ratio'],
       row('one watch, read and dropped', oneWatchSeconds),
       row('Tidemark, in the journal', journaledSeconds),
+    ]),
+  ];
+}
+
+function formatApplyBacklog({ applyBacklog }: Results): string[] {
+  if (applyBacklog === null) return [];
+  const { revisions, seconds, transactions, directSeconds, directTransactions, peakRssMiB } = applyBacklog;
+  const row = (name: string, took: number, made: number, memory: string) => [
+    name,
+    `${took.toFixed(2)} s`,
+    `${(revisions / took).toFixed(0)} revisions/s`,
+    percent(directSeconds / took),
+    `${made}`,
+    memory,
+  ];
+  return [
+    `Backlog of ${revisions} revisions, one key each, in the journal, from the start of the worker's process until the destination has them`,
+    ...columns([
+      ['', 'time', 'rate', 'of direct', 'transactions', 'memory'],
+      row('sent directly', directSeconds, directTransactions, ''),
+      row('Tidemark', seconds, transactions, `${peakRssMiB.toFixed(0)} MiB`),
     ]),
   ];
 }

@@ -14,6 +14,8 @@ export interface PipelineOptions {
   readonly destinations: readonly object[];
   /** 3 unless told. */
   readonly nodes?: number;
+  /** The roles of each node, which also says how many there are; all roles unless told. */
+  readonly roles?: readonly (readonly string[])[];
   /** 2 s unless told, the shortest etcd grants: tests wait for it. */
   readonly leaseTtl?: string;
   /** More keys for `source:`, `coordination:` and `journal:`. */
@@ -36,10 +38,12 @@ export class Pipeline implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), 'tidemark-nodes-'));
     guardDirectory(directory);
     const nodes: TidemarkNode[] = [];
-    for (let index = 1; index <= (options.nodes ?? 3); index++) {
+    const count = options.roles?.length ?? options.nodes ?? 3;
+    for (let index = 1; index <= count; index++) {
       const id = `node${index}`;
       const listen = `127.0.0.1:${await freePort()}`;
-      const config = nodeConfig(options, { id, listen });
+      const roles = options.roles?.[index - 1];
+      const config = nodeConfig(options, { id, listen, ...(roles && { roles }) });
       nodes.push(new TidemarkNode(id, listen, { directory, config, environment: options.environment ?? {} }));
     }
     return new Pipeline(nodes, directory);
@@ -97,7 +101,10 @@ export class Pipeline implements AsyncDisposable {
 }
 
 /** The configuration file of one node. */
-export function nodeConfig(options: PipelineOptions, node: { id: string; listen: string }): object {
+export function nodeConfig(
+  options: PipelineOptions,
+  node: { id: string; listen: string; roles?: readonly string[] },
+): object {
   return {
     name: options.name ?? 'test',
     source: { endpoints: [options.source.url], ...options.sourceHop },
