@@ -98,6 +98,8 @@ class Following {
   private readonly brake: DeleteBrake;
   /** Revisions without writes that the stored checkpoint does not cover yet. */
   private unwritten: Batch | null = null;
+  /** The transaction under way; one at a time. */
+  private applying: Promise<void> = Promise.resolve();
   private readonly clock: Clock;
   private approval: FollowFrom['approval'];
 
@@ -122,7 +124,24 @@ class Following {
     return this.unwritten === null ? null : IDLE_CHECKPOINT_MS - this.applier.checkpointAgeMs;
   }
 
+  /** Nothing is under way when it ends. */
   async handle(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
+    try {
+      return await this.take(group);
+    } finally {
+      await this.applying;
+    }
+  }
+
+  /** Writes the checkpoint for revisions without writes. */
+  async flush(): Promise<null> {
+    await this.applying;
+    if (this.unwritten !== null) await this.apply(this.unwritten);
+    await this.applying;
+    return null;
+  }
+
+  private async take(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
     for (const { record } of group) {
       if (record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0) {
         return { kind: 'reset' };
@@ -135,12 +154,6 @@ class Following {
       }
     }
     await this.applyOrRemember(this.coalescer.take());
-    return null;
-  }
-
-  /** Writes the checkpoint for revisions without writes. */
-  async flush(): Promise<null> {
-    if (this.unwritten !== null) await this.apply(this.unwritten);
     return null;
   }
 
@@ -173,6 +186,7 @@ class Following {
   /** The keys under the routes, with everything applied that was admitted so far. */
   private async countKeys(): Promise<number> {
     await this.applyOrRemember(this.coalescer.take());
+    await this.applying;
     const { filter, destination } = this.options;
     let keys = 0;
     for (const { plus, minus } of filter.countedRanges) {
@@ -184,6 +198,8 @@ class Following {
 
   private async applyOrRemember(batch: Batch | null): Promise<void> {
     if (batch === null) return;
+    // Without writes it depends on the age of the checkpoint, which the transaction under way moves.
+    if (batch.writes.length === 0) await this.applying;
     if (batch.writes.length > 0 || this.applier.checkpointAgeMs >= IDLE_CHECKPOINT_MS) {
       await this.apply(batch);
     } else {
@@ -192,7 +208,18 @@ class Following {
     }
   }
 
+  /**
+   * Sends a batch when the one before is committed, and does not wait for its own commit: the next one is collected while
+   * the destination is at work.
+   */
   private async apply(batch: Batch): Promise<void> {
+    await this.applying;
+    this.applying = this.commit(batch);
+    // Waited for before the next batch, and at the end of the group.
+    this.applying.catch(() => undefined);
+  }
+
+  private async commit(batch: Batch): Promise<void> {
     await this.applier.apply(batch, this.signal);
     this.unwritten = null;
     this.reached(batch);

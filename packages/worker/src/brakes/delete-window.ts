@@ -22,6 +22,8 @@ export class DeleteWindow {
   add(writes: readonly Write[], time: number): void {
     this.forgetBefore(time - this.windowMs);
     for (const write of writes) {
+      // A text for each key of a busy journal would cost as much as the rest of its way, and mostly nothing is deleted.
+      if (write.kind === 'put' && this.deleted.size === 0) continue;
       const key = write.key.toString('latin1');
       this.deleted.delete(key);
       if (write.kind === 'delete' && this.deleted.size < MAX_TRACKED_DELETES) this.deleted.set(key, time);
