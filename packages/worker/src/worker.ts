@@ -146,6 +146,7 @@ export class DestinationWorker {
   private async stayPaused(signal: AbortSignal): Promise<void> {
     const { controls, name, logger } = this.options;
     this.errands.refuse(this.notStreaming());
+    await this.tellPosition(signal);
     for (let { pause } = controls; pause !== null && !signal.aborted; { pause } = controls) {
       if (this.state !== 'paused') logger.warn({ ...pause }, 'paused');
       this.enter(
@@ -157,6 +158,17 @@ export class DestinationWorker {
     if (signal.aborted) return;
     logger.info('resumed');
     this.enter('resume', null);
+  }
+
+  /** So that status shows where a destination stands that nothing is written to. */
+  private async tellPosition(signal: AbortSignal): Promise<void> {
+    const { destination, observer, logger } = this.options;
+    try {
+      const found = await destination.checkpoint(signal);
+      if (found !== null) observer.stands(found.position);
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'a paused destination cannot be reached');
+    }
   }
 
   private async endure(error: unknown, signal: AbortSignal): Promise<void> {

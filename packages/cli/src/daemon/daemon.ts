@@ -75,7 +75,8 @@ class Daemon {
     this.source = openSource(config);
     this.journal = openJournal(config, logger);
     const client = openCoordination(config);
-    this.facts = new EtcdFacts(client, prefix);
+    // Not among the elections: every key below an election's prefix is a candidate.
+    this.facts = new EtcdFacts(client, `${prefix}facts/`);
     this.board = new ControlBoard(this.facts, logger);
     this.session = new CoordinationSession(client, { leaseTtlMs: coordination.leaseTtl, logger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });

@@ -76,6 +76,12 @@ export class TidemarkNode {
     await this.process.stop();
   }
 
+  /** SIGHUP: it re-reads its destinations, some time after this has returned. */
+  reload(): void {
+    const { pid } = this.process;
+    if (pid !== undefined) process.kill(pid, 'SIGHUP');
+  }
+
   async pause(): Promise<void> {
     await this.process.pause();
   }
