@@ -77,7 +77,10 @@ async function becomes(state: string): Promise<SeenDestination> {
       last = await seen();
       return last.state === state ? last : null;
     },
-    { timeoutMs: 30_000, describe: () => `${state}; seen ${JSON.stringify(last)}; log:\n${pipeline.anyNode.log().slice(-3000)}` },
+    {
+      timeoutMs: 30_000,
+      describe: () => `${state}; seen ${JSON.stringify(last)}; log:\n${pipeline.anyNode.log().slice(-3000)}`,
+    },
   );
 }
 
@@ -154,7 +157,8 @@ describe('an operator', () => {
     await put('/other/1', 'x');
     const routes = [{ ...ROUTE, exclude: ['/conf/2'] }, { prefix: '/other/' }];
     const leaving = await countAt(destination, '/copy/2');
-    for (const node of pipeline.nodes) node.configure(nodeConfig(options([codfw(routes)]), { id: node.id, listen: node.listen }));
+    for (const node of pipeline.nodes)
+      node.configure(nodeConfig(options([codfw(routes)]), { id: node.id, listen: node.listen }));
     const plan = await tell('resync', 'codfw', '--plan');
     expect(plan).toContain(`1 keys would appear, 0 would change, ${leaving} would disappear`);
     expect(plan).toContain('appears     /other/1');
