@@ -39,17 +39,22 @@ export class Gate {
 
   /**
    * Lets the changes behind a checkpoint pass, or holds them: a hold from before that was not approved, or a backlog.
-   * @returns up to which revision they were approved, 0 when nothing needed it; null when aborted
+   * @returns what was approved, 'free' when nothing needed it, 'aborted' when aborted
    */
-  async passChanges(checkpoint: Checkpoint, info: JournalInfo, signal: AbortSignal): Promise<number | null> {
+  async passChanges(
+    checkpoint: Checkpoint,
+    info: JournalInfo,
+    signal: AbortSignal,
+  ): Promise<DueHold | 'free' | 'aborted'> {
     const standing = await this.standing(checkpoint, info, signal);
-    if (standing !== null && !(await this.wait(standing, signal))) return null;
-    const allowed = standing?.upTo?.revision ?? 0;
+    if (standing !== null && !(await this.wait(standing, signal))) return 'aborted';
     const { position } = checkpoint;
+    const allowed = standing?.upTo?.revision ?? 0;
     const after = { ...position, revision: Math.max(position.revision, allowed) };
     const backlog = await this.backlog(info.id, after, signal);
-    if (backlog === null) return signal.aborted ? null : allowed;
-    return (await this.wait(backlog, signal)) ? (backlog.upTo?.revision ?? 0) : null;
+    if (signal.aborted) return 'aborted';
+    if (backlog === null) return standing ?? 'free';
+    return (await this.wait(backlog, signal)) ? backlog : 'aborted';
   }
 
   /** Holds everything behind a position that is in the journal now. False when aborted. */
@@ -104,7 +109,7 @@ export class Gate {
     const ours = upTo !== null && journal === info.id && hold.id.startsWith(`${journal}/`);
     const ahead = ours && upTo.generation === position.generation && comparePositions(upTo, position) > 0;
     if (ahead && isOn(brake, brakes)) return hold;
-    await holds.clear(signal);
+    await holds.clear(hold.id, signal);
     return null;
   }
 

@@ -22,11 +22,11 @@ import {
 import { type BaseSearch, findBase, placeIn } from './base-search.js';
 import { type BootstrapTask, bootstrap, planBootstrap } from './bootstrap.js';
 import { baseHold } from './brakes/base-hold.js';
-import { Holds } from './brakes/hold.js';
+import { type DueHold, Holds } from './brakes/hold.js';
 import type { Controls } from './control/board.js';
 import { Errands, NotStreamingError } from './control/errands.js';
 import { Orders } from './control/orders.js';
-import { follow } from './follow.js';
+import { type FollowFrom, follow } from './follow.js';
 import { Gate } from './gate.js';
 import { type LifecycleEvent, nextState } from './lifecycle.js';
 import type { WorkerObserver } from './observer.js';
@@ -197,12 +197,12 @@ export class DestinationWorker {
     if (checkpoint === null) return;
     if (order !== null) await this.orders.resynced(order, signal);
     this.needsBase = false;
-    const allowed = await this.gate.passChanges(checkpoint, info, signal);
-    if (allowed === null) return;
+    const passed = await this.gate.passChanges(checkpoint, info, signal);
+    if (passed === 'aborted') return;
     this.enter('following', null);
     await this.errands.carryOut((keys) => repair(this.options, { checkpoint, keys }, signal));
     logger.info({ ...checkpoint.position }, 'applying from here');
-    const approval = allowed === 0 ? null : { revision: allowed, spent: () => this.forgetHold(signal) };
+    const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
     const end = await follow(this.options, { checkpoint, first: info.first, approval }, signal);
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
     this.needsBase = end.kind === 'reset';
@@ -230,7 +230,7 @@ export class DestinationWorker {
     this.enter('base_needed', `Writing what differs from snapshot ${snapshot.id}.`);
     await this.orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
     const checkpoint = await bootstrap(parts, task, plan, signal);
-    if (due !== null) await this.holds.clear(signal);
+    if (due !== null) await this.holds.clear(due.id, signal);
     if (task.former !== null) await this.orders.forgetRoutes(task.former.fingerprint, signal);
     return checkpoint;
   }
@@ -250,11 +250,14 @@ export class DestinationWorker {
     return routes === null ? null : filter.with(routes);
   }
 
-  /** What was approved is carried out. A note that stays is recognised as spent by its position. */
-  private forgetHold(signal: AbortSignal): void {
-    this.holds.clear(signal).catch((error: unknown) => {
-      this.options.logger.debug({ reason: describeError(error) }, 'the note of a hold stays');
-    });
+  /** Ends by itself when everything that was approved is applied. A note that stays is recognised by its position. */
+  private approvalOf({ id, upTo }: DueHold, signal: AbortSignal): FollowFrom['approval'] {
+    const spent = () => {
+      this.holds.clear(id, signal).catch((error: unknown) => {
+        this.options.logger.debug({ reason: describeError(error) }, 'the note of a hold stays');
+      });
+    };
+    return { revision: upTo?.revision ?? 0, spent };
   }
 
   private enter(event: LifecycleEvent, reason: string | null): void {

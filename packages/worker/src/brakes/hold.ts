@@ -65,8 +65,9 @@ export class Holds {
     return approval?.id === id ? approval : null;
   }
 
-  /** What was approved has been carried out, or there is no reason to hold any more. */
-  async clear(signal: AbortSignal): Promise<void> {
+  /** What a hold was for has been carried out, or is no reason any more. Another one stays. */
+  async clear(id: string, signal: AbortSignal): Promise<void> {
+    if ((await this.current(signal))?.id !== id) return;
     await this.facts.remove(this.name('hold'), signal);
     await this.facts.remove(this.name('approval'), signal);
   }
