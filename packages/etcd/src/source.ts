@@ -10,15 +10,14 @@ import type { EtcdClient } from './client/client.js';
 import { RANGE } from './client/methods.js';
 import { compactedRevision } from './compacted.js';
 import { readPages } from './pages.js';
+import { AfterSilence } from './watch/after-silence.js';
 import { follow } from './watch/follow.js';
-import { WatchSilentError } from './watch/liveness.js';
 import { watch } from './watch/watch.js';
 import type { WatchResponse } from './wire/responses.js';
 
 /** An etcd cluster as a source of history. Reads only; reconnecting a broken tail is the caller's job. */
 export class EtcdSource implements Source {
-  /** The last watcher fell silent. */
-  private silent = false;
+  private readonly afterSilence = new AfterSilence();
 
   /** Takes the client over: `close` closes it. */
   constructor(private readonly client: EtcdClient) {}
@@ -39,20 +38,10 @@ export class EtcdSource implements Source {
     return follow({ open, startRevision, distrust: () => client.avoid() }, signal);
   }
 
-  /**
-   * After a silence, one watcher without fragments: etcd cuts a response into fragments by adding up all of a fragment's
-   * sizes again for each event. For a revision of 100,000 deletes that took it 19 s, in which it sends nothing; whole, the
-   * same is sent in 0.3 s. Who asks for fragments again and again would never get past that revision.
-   */
-  private async *watch(startRevision: number, signal: AbortSignal): AsyncGenerator<readonly WatchResponse[]> {
-    const fragment = !this.silent;
-    this.silent = false;
-    try {
-      yield* watch(this.client, { range: FULL_KEYSPACE, startRevision, fragment }, signal);
-    } catch (error) {
-      this.silent = error instanceof WatchSilentError;
-      throw error;
-    }
+  private watch(startRevision: number, signal: AbortSignal): AsyncGenerator<readonly WatchResponse[]> {
+    return this.afterSilence.watch((fragment) =>
+      watch(this.client, { range: FULL_KEYSPACE, startRevision, fragment }, signal),
+    );
   }
 
   compactedRevision(signal: AbortSignal): Promise<number> {

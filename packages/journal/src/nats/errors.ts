@@ -17,6 +17,7 @@ import { ErrorCode, NatsError } from 'nats';
  */
 export const ApiErrorCode = {
   accountResourcesExceeded: 10002,
+  noSuitablePeers: 10005,
   consumerNotFound: 10014,
   insufficientResources: 10023,
   noMessageFound: 10037,
@@ -107,6 +108,8 @@ function remedyFor(code: number | undefined): string {
     case ApiErrorCode.notEnabled:
     case ApiErrorCode.notEnabledForAccount:
       return 'Enable JetStream on the NATS servers, and for the account.';
+    case ApiErrorCode.noSuitablePeers:
+      return 'It is tried again. As many NATS servers have to be up, with JetStream, as journal.replicas says.';
     case ApiErrorCode.streamNotFound:
       return 'The leader creates the stream when it takes over. If none leads, look there first.';
     default:
