@@ -61,6 +61,7 @@ export type {
   StoredRecord,
   TermRecord,
 } from './contracts/journal.js';
+export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
 export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
 export * from './errors.js';
 export { type GatherOptions, gather } from './gather.js';
@@ -80,4 +81,5 @@ export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics 
 export { orWhenDue } from './or-when-due.js';
 export { comparePositions, formatPosition, type Position } from './position.js';
 export { Scope } from './scope.js';
+export { SharedBudget } from './shared-budget.js';
 export { SnapshotWishes } from './snapshot-wishes.js';

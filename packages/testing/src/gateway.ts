@@ -56,6 +56,17 @@ export class EtcdGateway {
     return found === undefined ? null : Buffer.from(found.value ?? '', 'base64');
   }
 
+  /** Values by key below a prefix; keys with a character for each byte. */
+  async list(prefix: string): Promise<Map<string, Buffer>> {
+    const end = Buffer.from(prefix);
+    end[end.length - 1] = (end[end.length - 1] ?? 0) + 1;
+    const answer = (await this.request('/v3/kv/range', { key: base64(prefix), rangeEnd: base64(end) })) as {
+      kvs?: { key: string; value?: string }[];
+    };
+    const bytes = (text = '') => Buffer.from(text, 'base64');
+    return new Map((answer.kvs ?? []).map(({ key, value }) => [bytes(key).toString('latin1'), bytes(value)]));
+  }
+
   async delete(key: string | Buffer): Promise<number> {
     return await this.post('/v3/kv/deleterange', { key: base64(key) });
   }

@@ -65,7 +65,14 @@ export class Applier {
   }
 }
 
-/** One transaction, observed. @throws FencedError when the destination stands elsewhere */
+/** A transaction that has begun when the work is to end gets so long to come to its end. */
+const FINISH_MS = 1_000;
+
+/**
+ * One transaction, observed. One that has begun is finished also when `signal` aborts: whoever takes over might otherwise
+ * read the checkpoint before the cancelled transaction is committed, and be refused afterwards.
+ * @throws FencedError when the destination stands elsewhere
+ */
 export async function commit(
   destination: Destination,
   request: ApplyRequest,
@@ -73,7 +80,7 @@ export async function commit(
   signal: AbortSignal,
 ): Promise<void> {
   const started = performance.now();
-  const result = await destination.apply(request, signal);
+  const result = await finishing(signal, (finish) => destination.apply(request, finish));
   if (result.outcome === 'superseded') {
     throw new FencedError({
       message: `The destination stands at ${describe(result.found)}, expected ${describe(request.expected)}: another worker moved it, or it was restored.`,
@@ -82,6 +89,23 @@ export async function commit(
   }
   const puts = request.writes.reduce((count, write) => count + (write.kind === 'put' ? 1 : 0), 0);
   observer.applied({ puts, deletes: request.writes.length - puts, seconds: (performance.now() - started) / 1000 });
+}
+
+/** Does nothing once `signal` has aborted; what has begun is told to stop `FINISH_MS` later. */
+async function finishing<T>(signal: AbortSignal, work: (finish: AbortSignal) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const finish = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    timer = setTimeout(() => finish.abort(), FINISH_MS);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await work(finish.signal);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    clearTimeout(timer);
+  }
 }
 
 function describe(checkpoint: Checkpoint | null): string {

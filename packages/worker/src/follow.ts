@@ -10,6 +10,7 @@ import {
   type JournalInfo,
   orWhenDue,
   type Position,
+  type SharedBudget,
   type StoredRecord,
   systemClock,
 } from '@tidemark/core';
@@ -23,8 +24,10 @@ import type { Filter } from './routes.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
-/** Journal bytes that may wait in memory for one destination. */
+/** Journal bytes that may wait in memory for one destination, */
 const QUEUED_BYTES = 8 * 1024 * 1024;
+/** and in any case, however many destinations share the node's memory. */
+const LEAST_QUEUED_BYTES = 256 * 1024;
 /** Journal bytes handled between two looks at the queue. */
 const GROUP_BYTES = 2 * 1024 * 1024;
 /**
@@ -40,6 +43,8 @@ export interface FollowOptions {
   readonly brakes: Pick<BrakesConfig, 'maxDeletes' | 'maxDeletePercent' | 'window'>;
   /** Milliseconds that a change waits after it was journaled. */
   readonly delayMs: number;
+  /** Memory for journal bytes that wait, of all destinations of this process. */
+  readonly room: SharedBudget;
   readonly observer: WorkerObserver;
   readonly clock?: Clock;
 }
@@ -67,7 +72,7 @@ export type FollowEnd =
  */
 export async function follow(options: FollowOptions, from: FollowFrom, signal: AbortSignal): Promise<FollowEnd> {
   const following = new Following(options, from, signal);
-  const { journal, delayMs, observer, clock = systemClock } = options;
+  const { journal, delayMs, room, observer, clock = systemClock } = options;
   const onWaiting = ({ kind, time, revision }: StoredRecord['record']) => {
     if (kind === 'batch' && revision > from.checkpoint.position.revision) observer.waiting(time);
   };
@@ -75,14 +80,21 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     delayed(journal.read({ after: lookBack(from) }, until), { delayMs, clock, onWaiting }, until);
   const groups = gather((stop) => read(AbortSignal.any([stop, signal])), {
     maxGroupBytes: GROUP_BYTES,
-    maxQueuedBytes: QUEUED_BYTES,
+    get maxQueuedBytes() {
+      return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
+    },
     sizeOf: (stored: StoredRecord) => stored.bytes,
   });
-  for await (const group of orWhenDue(groups, () => following.checkpointDueInMs())) {
-    const end = group === null ? await following.flush() : await following.handle(group);
-    if (end !== null) return end;
+  const leaveRoom = room.join();
+  try {
+    for await (const group of orWhenDue(groups, () => following.checkpointDueInMs())) {
+      const end = group === null ? await following.flush() : await following.handle(group);
+      if (end !== null) return end;
+    }
+    return { kind: 'stopped' };
+  } finally {
+    leaveRoom();
   }
-  return { kind: 'stopped' };
 }
 
 function lookBack({ checkpoint, first }: FollowFrom): Position {

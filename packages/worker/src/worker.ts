@@ -13,6 +13,7 @@ import {
   JournalPositionLostError,
   type Logger,
   Scope,
+  type SharedBudget,
   type SharedFacts,
   type SnapshotRef,
   SnapshotWishes,
@@ -43,6 +44,8 @@ export interface WorkerOptions {
   readonly brakes: BrakesConfig;
   /** Milliseconds that a change waits after it was journaled. */
   readonly delayMs: number;
+  /** Memory for journal bytes that wait, of all destinations of this process. */
+  readonly room: SharedBudget;
   /** Milliseconds between two comparisons with the source; null for none. */
   readonly verifyEveryMs: number | null;
   /** Whether foreign writes and what a comparison finds are taken back without being asked. */

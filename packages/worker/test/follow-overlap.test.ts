@@ -1,4 +1,4 @@
-import type { ApplyRequest, Checkpoint, Entry } from '@tidemark/core';
+import { type ApplyRequest, type Checkpoint, type Entry, SharedBudget } from '@tidemark/core';
 import { MemoryDestination, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { follow } from '../src/follow.js';
@@ -58,7 +58,8 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
     ...{ reached: nothing, applied: nothing, waiting: nothing, state: nothing },
     ...{ stands: nothing, fenced: nothing, held: nothing, foreign: nothing, verified: nothing },
   };
-  const options = { journal: chronicle.journal, destination, filter, observer, brakes: unbraked, delayMs: 0 };
+  const parts = { journal: chronicle.journal, destination, filter, observer };
+  const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(1024 * 1024) };
   return { following: follow(options, { checkpoint: from, first: null, approval: null }, stop.signal) };
 }
 

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@tidemark/core';
+import { type Checkpoint, SharedBudget } from '@tidemark/core';
 import { MemoryDestination } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { follow } from '../src/follow.js';
@@ -59,7 +59,7 @@ beforeEach(async () => {
     verified: () => undefined,
   };
   const parts = { journal: chronicle.journal, destination, filter, observer, clock: time };
-  const options = { ...parts, brakes: unbraked, delayMs: 0 };
+  const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(1024 * 1024) };
   following = follow(options, { checkpoint: from, first: null, approval: null }, stopping.signal);
   // A first change for this destination: from here on its checkpoint is of a known age.
   chronicle.source.put('/a/1', 'x');

@@ -1,3 +1,4 @@
+import { preferredOwner } from '@tidemark/worker';
 import type { DestinationReport } from '../daemon/destination-status.js';
 import type { HopHealth } from '../daemon/hop-monitor.js';
 import type { LeaderReport } from '../daemon/leader-status.js';
@@ -46,7 +47,16 @@ export interface PipelineStatus {
   readonly nodes: readonly NodeSummary[];
   readonly source: { readonly revision: number | null; readonly headroomRevisions: number | null };
   readonly journal: JournalStatus | null;
-  readonly destinations: readonly DestinationReport[];
+  readonly destinations: readonly PlacedDestination[];
+}
+
+/** A destination, and where it should be. */
+export interface PlacedDestination extends DestinationReport {
+  /**
+   * The node that should own it, of those that are up: it is handed over when that node has been up for a while. Null
+   * when no node with the role is up.
+   */
+  readonly preferredOwner: string | null;
 }
 
 /** Merges what the nodes say of themselves. A destination nobody owns is reported as starting, without an owner. */
@@ -61,6 +71,7 @@ export function mergeStatus(
     .sort((a, b) => (b.leader?.term ?? 0) - (a.leader?.term ?? 0))[0];
   const revisions = statuses.flatMap(({ source }) => source.revision ?? []);
   const owned = statuses.flatMap(({ destinations }) => destinations);
+  const workers = nodes.flatMap(({ summary }) => (summary.roles.includes('worker') ? [summary.id] : []));
   return {
     pipeline,
     leader: leading?.leader ? { node: leading.id, term: leading.leader.term, since: leading.leader.since } : null,
@@ -70,9 +81,10 @@ export function mergeStatus(
       headroomRevisions: leading?.leader?.headroomRevisions ?? null,
     },
     journal: newestJournal(statuses),
-    destinations: configured.map(
-      ({ name, kind }) => owned.find((report) => report.name === name) ?? unowned(name, kind),
-    ),
+    destinations: configured.map(({ name, kind }) => ({
+      ...(owned.find((report) => report.name === name) ?? unowned(name, kind)),
+      preferredOwner: preferredOwner(name, workers),
+    })),
   };
 }
 

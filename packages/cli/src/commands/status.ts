@@ -1,5 +1,5 @@
 import colors from 'picocolors';
-import type { PipelineStatus } from '../admin/status.js';
+import type { PipelineStatus, PlacedDestination } from '../admin/status.js';
 import type { CommandContext } from './context.js';
 import { formatAge, formatBytes, formatTable } from './table.js';
 
@@ -30,7 +30,7 @@ function describe(status: PipelineStatus): string {
         destination.name,
         destination.kind,
         destination.state,
-        destination.owner ?? '-',
+        ownerCell(destination),
         String(destination.revision),
         `${destination.lagRevisions} rev, ${formatAge(destination.lagSeconds)}`,
         destination.headroomSeconds === null ? '-' : formatAge(destination.headroomSeconds),
@@ -40,6 +40,12 @@ function describe(status: PipelineStatus): string {
     ...status.destinations.flatMap(({ name, reason }) => (reason === null ? [] : [problem(`  ! ${name}: ${reason}`)])),
   ];
   return lines.join('\n');
+}
+
+/** The preferred owner as well where it is another node: the destination will move there. */
+function ownerCell({ owner, preferredOwner }: PlacedDestination): string {
+  const preferred = preferredOwner === null || preferredOwner === owner ? '' : ` (preferred: ${preferredOwner})`;
+  return `${owner ?? '-'}${preferred}`;
 }
 
 function secondsSince(time: string): number {

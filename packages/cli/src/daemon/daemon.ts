@@ -8,12 +8,13 @@ import {
   loadConfig,
   type Metrics,
   prefixRange,
+  SharedBudget,
   type SharedFacts,
   type Source,
 } from '@tidemark/core';
-import { CoordinationSession, EtcdElector, EtcdFacts, NodeRegistry } from '@tidemark/etcd';
+import { CoordinationSession, EtcdElector, EtcdFacts, EtcdOwnership, NodeRegistry } from '@tidemark/etcd';
 import { ReservedKeys, runLeader, SnapshotDesk } from '@tidemark/leader';
-import { ControlBoard } from '@tidemark/worker';
+import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
 import { openCoordination, openJournal, openSource } from './backends.js';
@@ -28,6 +29,9 @@ import { StepDownElector } from './step-down.js';
 
 /** A quiet journal gets a record at least this often, and at least four times within its maximum age. */
 const PROGRESS_EVERY_MS = 3_600_000;
+
+/** Journal bytes that may wait in memory for all destinations of this node together. */
+const WAITING_BYTES = 32 * 1024 * 1024;
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -56,6 +60,7 @@ class Daemon {
   private readonly registry: NodeRegistry;
   private readonly facts: SharedFacts;
   private readonly board: ControlBoard;
+  private readonly placement: Placement;
   private readonly destinations: Destinations;
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
@@ -81,9 +86,16 @@ class Daemon {
     this.session = new CoordinationSession(client, { leaseTtlMs: coordination.leaseTtl, logger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
     const faulty = faultyElectors(logger);
-    const elector = (key: string) =>
-      faulty(new EtcdElector(this.session, { prefix: `${prefix}${key}`, candidate: node.id, logger }));
-    this.leaderElector = new StepDownElector(elector('leader/'));
+    const candidate = node.id;
+    this.leaderElector = new StepDownElector(
+      faulty(new EtcdElector(this.session, { prefix: `${prefix}leader/`, candidate, logger })),
+    );
+    this.placement = new Placement({
+      node: node.id,
+      ownership: new EtcdOwnership(this.session, { prefix, node: node.id, logger }),
+      patience: patienceOf(coordination.leaseTtl),
+      logger,
+    });
     this.leaderStatus = new LeaderStatus(metrics);
     this.journalWatch = new JournalWatch(this.journal, config.journal, metrics, logger);
     this.sourceMonitor = new HopMonitor('source', (signal) => this.source.identity(signal), logger);
@@ -93,8 +105,9 @@ class Daemon {
       facts: this.facts,
       source: this.source,
       board: this.board,
-      elector,
+      elector: (destination) => faulty(this.placement.elector(destination)),
       journalView: this.journalWatch,
+      room: new SharedBudget(WAITING_BYTES),
       metrics,
       logger,
     });
@@ -108,19 +121,20 @@ class Daemon {
     logger.info({ node: id, listen, roles, version: VERSION }, 'started');
     // Lives until the roles have ended: their keys are under the session's lease.
     const background = new AbortController();
+    const announcing = this.registry.announce({ id, listen, roles, version: VERSION }, signal);
     const running = [
       this.session.run(background.signal),
-      this.registry.announce({ id, listen, roles, version: VERSION }, background.signal),
+      this.placement.run(background.signal),
       this.sourceMonitor.run(background.signal),
       this.journalWatch.run(background.signal),
       this.board.run(background.signal),
     ];
-    if (roles.includes('worker')) await this.destinations.configure(config.destinations);
+    await this.destinations.configure(config.destinations);
     const leading = roles.includes('leader') ? this.lead(signal) : Promise.resolve();
     await notifySystemd('READY=1', logger);
     await aborted(signal);
     await notifySystemd('STOPPING=1', logger);
-    await Promise.all([leading, this.destinations.stopAll()]);
+    await Promise.all([leading, this.leaveDestinations(announcing)]);
     background.abort();
     await Promise.all(running);
     await Promise.all([this.source.close(), this.journal.close(), this.session.close()]);
@@ -130,17 +144,20 @@ class Daemon {
 
   /** Takes over the destinations of the file; anything wrong with it changes nothing. */
   async reload(configFile: string): Promise<void> {
-    const { logger, config } = this;
+    const { logger } = this;
     try {
-      const { destinations } = loadConfig(configFile);
-      if (config.node.roles.includes('worker')) await this.destinations.configure(destinations);
-      logger.info(
-        { destinations: destinations.map(({ name }) => name) },
-        'destinations re-read; other settings need a restart',
-      );
+      const changes = await this.destinations.configure(loadConfig(configFile).destinations);
+      logger.info({ ...changes }, 'destinations re-read; other settings need a restart');
     } catch (error) {
       logger.error({ reason: describeError(error) }, 'the configuration was not re-read, nothing has changed');
     }
+  }
+
+  /** Off the list first: the others take what this node gives up as soon as it does, and do not wait for it to come back. */
+  private async leaveDestinations(announcing: Promise<void>): Promise<void> {
+    await announcing;
+    await this.registry.withdraw(this.config.node.id);
+    await this.destinations.stopAll();
   }
 
   private lead(signal: AbortSignal): Promise<void> {

@@ -5,8 +5,19 @@ import { type DestinationContext, OwnedDestination } from './owned-destination.j
 /** The destinations of the configuration as it is now; a reload stops and starts only what changed. */
 export class Destinations {
   private readonly owned = new Map<string, OwnedDestination>();
+  private configured_: readonly DestinationConfig[];
+  /** The end of the last change: changes come one after the other. */
+  private last: Promise<void> = Promise.resolve();
+  private stopped = false;
 
-  constructor(private readonly context: DestinationContext) {}
+  constructor(private readonly context: DestinationContext) {
+    this.configured_ = context.config.destinations;
+  }
+
+  /** What the file says, whether or not this node works for it. */
+  get configured(): readonly DestinationConfig[] {
+    return this.configured_;
+  }
 
   get all(): readonly OwnedDestination[] {
     return [...this.owned.values()];
@@ -16,19 +27,57 @@ export class Destinations {
     return this.owned.get(name) ?? null;
   }
 
-  async configure(wanted: readonly DestinationConfig[]): Promise<void> {
-    const names = new Set(wanted.map(({ name }) => name));
-    const gone = this.all.filter(({ config }) => !names.has(config.name));
-    const changed = wanted.filter((config) => !isDeepStrictEqual(this.owned.get(config.name)?.config, config));
-    await Promise.all([
-      ...gone.map(({ config }) => this.stop(config.name)),
-      ...changed.map(({ name }) => this.stop(name)),
-    ]);
-    for (const config of changed) this.owned.set(config.name, OwnedDestination.start(this.context, config));
+  /**
+   * Makes it so, and returns what was done. Once it is rejected nothing has changed.
+   * @throws AccessDeniedError when a destination's certificate or password cannot be read
+   */
+  async configure(wanted: readonly DestinationConfig[]): Promise<DestinationChanges> {
+    const change = this.last.then(() => this.change(wanted));
+    this.last = change.then(
+      () => undefined,
+      () => undefined,
+    );
+    return await change;
   }
 
   async stopAll(): Promise<void> {
+    this.stopped = true;
+    await this.last;
     await Promise.all([...this.owned.keys()].map((name) => this.stop(name)));
+  }
+
+  private async change(wanted: readonly DestinationConfig[]): Promise<DestinationChanges> {
+    const names = new Set(wanted.map(({ name }) => name));
+    const before = new Map(this.configured.map((config) => [config.name, config]));
+    const gone = [...before.keys()].filter((name) => !names.has(name));
+    const changed = wanted.filter((config) => !isDeepStrictEqual(before.get(config.name), config));
+    const changes = {
+      added: changed.filter(({ name }) => !before.has(name)).map(({ name }) => name),
+      changed: changed.filter(({ name }) => before.has(name)).map(({ name }) => name),
+      removed: gone,
+    };
+    const works = this.context.config.node.roles.includes('worker') && !this.stopped;
+    const due = works ? wanted.filter((config) => changed.includes(config) || !this.owned.has(config.name)) : [];
+    // Everything that can fail comes before anything is stopped.
+    const opened = await this.openAll(due);
+    await Promise.all([...gone, ...changes.changed].map((name) => this.stop(name)));
+    this.configured_ = wanted;
+    for (const destination of opened) {
+      this.owned.set(destination.config.name, destination);
+      destination.start();
+    }
+    return changes;
+  }
+
+  private async openAll(configs: readonly DestinationConfig[]): Promise<readonly OwnedDestination[]> {
+    const opened: OwnedDestination[] = [];
+    try {
+      for (const config of configs) opened.push(OwnedDestination.open(this.context, config));
+      return opened;
+    } catch (error) {
+      await Promise.all(opened.map((destination) => destination.stop()));
+      throw error;
+    }
   }
 
   private async stop(name: string): Promise<void> {
@@ -36,4 +85,11 @@ export class Destinations {
     this.owned.delete(name);
     await owned?.stop();
   }
+}
+
+/** Names of destinations, by what a reload did to them. */
+export interface DestinationChanges {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
 }

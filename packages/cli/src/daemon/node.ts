@@ -89,7 +89,7 @@ export class Node {
     const { config } = this.parts;
     const peers = await this.peers(signal);
     const nodes = await Promise.all(peers.map((peer) => this.ask(peer, signal)));
-    return mergeStatus(config.name, config.destinations, nodes);
+    return mergeStatus(config.name, this.parts.destinations.configured, nodes);
   }
 
   /** Prometheus text; gauges that depend on the clock are brought up to date first. */

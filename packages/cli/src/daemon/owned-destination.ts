@@ -8,6 +8,7 @@ import {
   type Logger,
   type Metrics,
   prefixRange,
+  type SharedBudget,
   type SharedFacts,
   type Source,
   TidemarkError,
@@ -23,8 +24,11 @@ export interface DestinationContext {
   readonly facts: SharedFacts;
   readonly source: Source;
   readonly board: ControlBoard;
-  readonly elector: (key: string) => Elector;
+  /** Leads while this node owns the destination of this name. */
+  readonly elector: (destination: string) => Elector;
   readonly journalView: JournalView;
+  /** Memory for journal bytes that wait, of all destinations of this node. */
+  readonly room: SharedBudget;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -58,11 +62,14 @@ export class OwnedDestination {
     );
   }
 
-  /** Opens the destination and starts campaigning for it. */
-  static start(context: DestinationContext, config: DestinationConfig): OwnedDestination {
-    const owned = new OwnedDestination(context, config, openDestination(context.config.name, config));
-    owned.running = owned.campaign(owned.stopping.signal);
-    return owned;
+  /** Reads certificates and passwords, and does nothing yet. @throws AccessDeniedError when a file cannot be read */
+  static open(context: DestinationContext, config: DestinationConfig): OwnedDestination {
+    return new OwnedDestination(context, config, openDestination(context.config.name, config));
+  }
+
+  /** Starts campaigning for it. */
+  start(): void {
+    this.running = this.campaign(this.stopping.signal);
   }
 
   /** Null while another node owns it. */
@@ -95,7 +102,7 @@ export class OwnedDestination {
 
   private async campaign(signal: AbortSignal): Promise<void> {
     const { context, config } = this;
-    await context.elector(`destinations/${config.name}/`).lead((leadership) => this.own(leadership.signal), signal);
+    await context.elector(config.name).lead((leadership) => this.own(leadership.signal), signal);
   }
 
   private async own(signal: AbortSignal): Promise<void> {
@@ -108,6 +115,7 @@ export class OwnedDestination {
       ...{ name: config.name, journal, facts, source, destination, filter, observer: status, logger },
       brakes: config.brakes,
       delayMs: config.delay,
+      room: context.room,
       verifyEveryMs: config.verifyEvery,
       repairAutomatically: config.repair === 'automatic',
       controls: board.of(config.name),

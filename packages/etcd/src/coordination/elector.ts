@@ -1,13 +1,6 @@
-import {
-  Backoff,
-  describeError,
-  type Elector,
-  type Leadership,
-  LeadershipLostError,
-  type Logger,
-  TidemarkError,
-} from '@tidemark/core';
+import { Backoff, describeError, type Elector, type Leadership, type Logger, TidemarkError } from '@tidemark/core';
 import { Candidacy } from './candidacy.js';
+import { HeldLeadership } from './held-leadership.js';
 import { keyGone } from './key.js';
 import type { Lease } from './lease.js';
 import type { CoordinationSession } from './session.js';
@@ -98,42 +91,5 @@ export class EtcdElector implements Elector {
       if (!(error instanceof TidemarkError)) throw error;
       this.options.logger.debug({ reason: describeError(error) }, 'election key not deleted: it goes with its lease');
     }
-  }
-}
-
-class HeldLeadership implements Leadership {
-  readonly token: number;
-  readonly signal: AbortSignal;
-  private readonly lost = new AbortController();
-
-  constructor(
-    private readonly candidacy: Candidacy,
-    private readonly lease: Lease,
-    /** Asks the work to come to its end: leadership is still held while it drains. */
-    stepDown: AbortSignal,
-  ) {
-    this.token = candidacy.createRevision;
-    this.signal = AbortSignal.any([stepDown, lease.signal, this.lost.signal]);
-  }
-
-  assertHeld(): void {
-    this.lease.assertAlive();
-    if (this.lost.signal.aborted) throw this.lost.signal.reason;
-  }
-
-  async prove(): Promise<void> {
-    this.assertHeld();
-    try {
-      await this.candidacy.prove(this.lease.signal);
-    } catch (error) {
-      if (error instanceof LeadershipLostError) this.lost.abort(error);
-      throw error;
-    }
-    this.assertHeld();
-  }
-
-  lose(why: string): void {
-    const remedy = 'Nothing to do: Tidemark campaigns again.';
-    this.lost.abort(new LeadershipLostError({ message: `leadership is lost: ${why}`, remedy }));
   }
 }

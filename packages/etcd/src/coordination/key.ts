@@ -1,7 +1,8 @@
-import { keyAfter, sleep, TidemarkError } from '@tidemark/core';
+import { type KeyRange, keyAfter, sleep, TidemarkError } from '@tidemark/core';
 import type { EtcdClient } from '../client/client.js';
 import { RANGE } from '../client/methods.js';
 import { watch } from '../watch/watch.js';
+import type { RevisionRun } from '../wire/responses.js';
 
 /** A key as it was created once: deleted and created again, it is another one. */
 export interface CreatedKey {
@@ -38,16 +39,29 @@ async function deletionSeen(
   target: { readonly key: Buffer; readonly startRevision: number; readonly pollMs: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const range = { start: target.key, end: keyAfter(target.key) };
+  const { key, startRevision, pollMs } = target;
+  const range = { start: key, end: keyAfter(key) };
+  for await (const runs of runsFor(client, { range, startRevision, forMs: pollMs }, signal)) {
+    if (runs.some(({ changes }) => changes.some(({ kind }) => kind === 'delete'))) return;
+  }
+}
+
+/** What happens in a range, as it happens, for so many milliseconds or until `signal` aborts. Throws what `watch` throws. */
+export async function* runsFor(
+  client: EtcdClient,
+  target: { readonly range: KeyRange; readonly startRevision: number; readonly forMs: number },
+  signal: AbortSignal,
+): AsyncGenerator<readonly RevisionRun[]> {
+  const { range, startRevision, forMs } = target;
   // Not AbortSignal.any with a timeout: every round would leave something behind on a signal that lives for months.
   const until = new AbortController();
   const stop = () => until.abort();
-  const timer = setTimeout(stop, target.pollMs);
+  const timer = setTimeout(stop, forMs);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for await (const responses of watch(client, { range, startRevision: target.startRevision }, until.signal)) {
-      const changes = responses.flatMap(({ runs }) => runs.flatMap((run) => run.changes));
-      if (changes.some(({ kind }) => kind === 'delete')) return;
+    for await (const responses of watch(client, { range, startRevision }, until.signal)) {
+      const runs = responses.flatMap((response) => response.runs);
+      if (runs.length > 0) yield runs;
     }
   } finally {
     clearTimeout(timer);

@@ -1,8 +1,10 @@
-import { Backoff, describeError, type Logger, prefixRange, silentLogger } from '@tidemark/core';
+import { Backoff, describeError, type Logger, prefixRange, silentLogger, TidemarkError } from '@tidemark/core';
 import { RANGE, TXN } from '../client/methods.js';
 import { TO_THE_END } from '../watch/watch.js';
 import { keyGone } from './key.js';
 import type { CoordinationSession } from './session.js';
+
+const WITHDRAW_TIMEOUT_MS = 1_000;
 
 /** A node as the others see it. */
 export interface NodeInfo {
@@ -43,6 +45,22 @@ export class NodeRegistry {
     }
   }
 
+  /**
+   * Takes this node off the list before the session ends, after `announce` has ended: who leaves tells it first, so that
+   * what it gives up is not kept waiting for it. Best effort: unanswered, the key goes with the lease.
+   */
+  async withdraw(id: string): Promise<void> {
+    const { signal } = new AbortController();
+    const request = { success: [{ request_delete_range: { key: this.keyOf(id) } }] };
+    const options = { kind: 'write', repeatable: true, timeoutMs: WITHDRAW_TIMEOUT_MS, signal } as const;
+    try {
+      await this.session.client.call(TXN, request, options);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      this.logger.debug({ reason: describeError(error) }, 'node not taken off the list: it goes with its lease');
+    }
+  }
+
   /** All nodes that are alive, in the order of their ids. */
   async list(signal: AbortSignal): Promise<readonly NodeInfo[]> {
     const { start, end } = prefixRange(Buffer.from(this.options.prefix));
@@ -56,7 +74,7 @@ export class NodeRegistry {
     const lease = await this.session.lease(signal);
     if (lease === null) return;
     const { client } = this.session;
-    const key = Buffer.from(this.options.prefix + node.id);
+    const key = this.keyOf(node.id);
     const put = { key, value: Buffer.from(JSON.stringify(node)), lease: String(lease.id) };
     const request = { success: [{ request_put: put }, { request_range: { key } }] };
     const { ranges } = await client.call(TXN, request, { kind: 'write', repeatable: true, signal });
@@ -64,10 +82,14 @@ export class NodeRegistry {
     const until = AbortSignal.any([signal, lease.signal]);
     await keyGone(client, { key, createRevision, pollMs: lease.ttlMs }, until);
   }
+
+  private keyOf(id: string): Buffer {
+    return Buffer.from(this.options.prefix + id);
+  }
 }
 
 /** Null for a value that no version of Tidemark wrote: a stranger's key must not blind us to the others. */
-function parseNode(value: Buffer): NodeInfo | null {
+export function parseNode(value: Buffer): NodeInfo | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(value.toString('utf8'));

@@ -1,4 +1,4 @@
-import { type Logger, type TidemarkError, UnavailableError } from '@tidemark/core';
+import { type Logger, type SharedBudget, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy, type Subscription } from 'nats';
 import type { JournalMessage } from '../format/assembler.js';
 import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
@@ -13,10 +13,15 @@ export interface FeedOptions {
   readonly link: Link;
   readonly stream: string;
   readonly startSequence: number;
+  /** Of all feeds of this process. */
+  readonly room: SharedBudget;
   readonly log: Logger;
 }
 
-/** Bytes that may be on the way, queued, or in the reader's hands. At least twice the largest message, see `budget`. */
+/**
+ * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers, but never less than
+ * two of the largest messages, so that a request always has room for one.
+ */
 const BUDGET_BYTES = 8 * 1024 * 1024;
 const BATCH_MESSAGES = 8192;
 /** A request for messages is renewed after this time; the server reports twice as often that it still waits. */
@@ -47,14 +52,17 @@ export class Feed {
   private readonly subscription: Subscription;
   private readonly timer: NodeJS.Timeout;
   private readonly stopListening: () => void;
-  private budget: number;
+  private readonly leaveRoom: () => void;
+  /** Bytes below which the budget does not go, however many readers there are. */
+  private leastBudget: number;
 
   private constructor(
     private readonly options: FeedOptions,
     private readonly consumer: string,
   ) {
     const { link } = options;
-    this.budget = Math.max(BUDGET_BYTES, 4 * link.maxPayload);
+    this.leastBudget = 2 * link.maxPayload;
+    this.leaveRoom = options.room.join();
     this.inbox = createInbox();
     this.subscription = link.nats.subscribe(`${this.inbox}.*`, {
       callback: (error, message) => this.receive(error, message),
@@ -115,9 +123,14 @@ export class Feed {
       .catch((error: unknown) => log.debug({ err: error }, 'a consumer could not be removed'));
   }
 
+  private get budget(): number {
+    return Math.max(this.leastBudget, Math.min(BUDGET_BYTES, this.options.room.share));
+  }
+
   private pull(): void {
-    const free = this.budget - this.queuedBytes - this.handedOutBytes;
-    if (this.request !== null || this.end !== null || free < this.budget / 2) return;
+    const { budget } = this;
+    const free = budget - this.queuedBytes - this.handedOutBytes;
+    if (this.request !== null || this.end !== null || free < budget / 2) return;
     const { link, stream } = this.options;
     this.request = { id: ++this.requests, messages: 0 };
     this.lastActivity = performance.now();
@@ -165,7 +178,7 @@ export class Feed {
       (code === CONFLICT && /maxbytes|batch completed/i.test(description))
     ) {
       // The next message is larger than all the room there is: the server once allowed larger messages.
-      if (tooLarge && this.request?.messages === 0) this.budget *= 2;
+      if (tooLarge && this.request?.messages === 0) this.leastBudget = 2 * this.budget;
       this.endRequest();
     } else {
       this.interrupt(`the server ended the consumer: ${code} ${description}`);
@@ -198,6 +211,7 @@ export class Feed {
       this.end = end;
       clearInterval(this.timer);
       this.stopListening();
+      this.leaveRoom();
       this.subscription.unsubscribe();
     } else if (end === 'closed') {
       this.end = end;

@@ -7,6 +7,7 @@ import {
   type JournalWriter,
   type Logger,
   type ReadFrom,
+  SharedBudget,
   type SnapshotStore,
   type StoredRecord,
   silentLogger,
@@ -37,6 +38,8 @@ export interface NatsJournalOptions {
 }
 
 const READER_PATIENCE_MS = 10_000;
+/** Bytes that all readers of a node may hold together: a node that applies to many destinations has a reader for each. */
+const READERS_BYTES = 32 * 1024 * 1024;
 
 /** Three connections, so that no one's bytes delay the others'. */
 interface Links {
@@ -60,6 +63,7 @@ export class NatsJournal implements Journal {
   /** Kept over every `open`, also over several at once: connections reconnect by themselves. */
   private links: Promise<Links> | null = null;
   private writer: NatsWriter | null = null;
+  private readonly room = new SharedBudget(READERS_BYTES);
   private readonly log: Logger;
 
   constructor(private readonly options: NatsJournalOptions) {
@@ -116,7 +120,8 @@ export class NatsJournal implements Journal {
   read(from: ReadFrom, signal: AbortSignal): AsyncIterable<StoredRecord> {
     const { reading, stream, id } = this.opened();
     const patienceMs = this.options.readerPatienceMs ?? READER_PATIENCE_MS;
-    return readJournal({ link: reading, stream, id, log: this.log, patienceMs }, from, signal);
+    const { room, log } = this;
+    return readJournal({ link: reading, stream, id, room, log, patienceMs }, from, signal);
   }
 
   async close(): Promise<void> {

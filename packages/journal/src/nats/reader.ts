@@ -1,4 +1,11 @@
-import { Backoff, type Logger, type ReadFrom, type StoredRecord, UnavailableError } from '@tidemark/core';
+import {
+  Backoff,
+  type Logger,
+  type ReadFrom,
+  type SharedBudget,
+  type StoredRecord,
+  UnavailableError,
+} from '@tidemark/core';
 import { unlessAborted } from '../abort.js';
 import { Cursor, chainBroken, positionLost } from '../cursor.js';
 import type { JournalMessage } from '../format/assembler.js';
@@ -13,6 +20,8 @@ export interface ReaderOptions {
   /** Identity of the journal that was opened. */
   readonly id: string;
   readonly log: Logger;
+  /** Memory that all readers of this process share. */
+  readonly room: SharedBudget;
   /** How long the servers may be away before reading fails, in milliseconds. */
   readonly patienceMs: number;
 }
@@ -69,9 +78,9 @@ class Reader {
 
   /** The messages from the cursor on, in groups as they arrive, until interrupted. */
   private async *messages(signal: AbortSignal): AsyncGenerator<readonly JournalMessage[]> {
-    const { link, stream, log } = this.options;
+    const { link, stream, room, log } = this.options;
     const cursor = await unlessAborted(signal, () => this.recognise());
-    const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, log });
+    const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, room, log });
     const close = () => feed.close();
     signal.addEventListener('abort', close, { once: true });
     try {

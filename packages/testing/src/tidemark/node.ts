@@ -18,6 +18,7 @@ export interface SeenDestination {
   readonly name: string;
   readonly state: string;
   readonly owner: string | null;
+  readonly preferredOwner: string | null;
   readonly generation: number;
   readonly revision: number;
   readonly lagRevisions: number;

@@ -88,6 +88,24 @@ export class Pipeline implements AsyncDisposable {
     );
   }
 
+  /** Waits until every destination is owned by the node that is preferred for it. */
+  async placed(timeoutMs = 60_000): Promise<void> {
+    let seen: SeenStatus | undefined;
+    await until(
+      async () => {
+        seen = await this.anyNode.status();
+        return seen.destinations.every(({ owner, preferredOwner }) => owner !== null && owner === preferredOwner);
+      },
+      {
+        timeoutMs,
+        describe: () => {
+          const placement = seen?.destinations.map((each) => [each.name, each.owner, each.preferredOwner]);
+          return `every destination at its preferred owner; name, owner, preferred: ${JSON.stringify(placement)}`;
+        },
+      },
+    );
+  }
+
   /** Most resident memory that any node ever had, in MiB. */
   get peakRssMiB(): number {
     return Math.max(...this.nodes.map((node) => node.peakRssMiB));

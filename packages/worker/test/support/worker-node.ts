@@ -5,6 +5,7 @@ import {
   type ForeignWrite,
   type Position,
   prefixRange,
+  SharedBudget,
   silentLogger,
 } from '@tidemark/core';
 import { type MemoryDestination, MemoryFacts, until } from '@tidemark/testing';
@@ -65,7 +66,13 @@ export class WorkerNode implements WorkerObserver {
     const { signal } = this.stopping;
     this.worker = new DestinationWorker({
       ...{ name: 'codfw', journal, destination, filter, source, facts, logger: silentLogger, observer: this },
-      ...{ brakes: unbraked, delayMs: 0, verifyEveryMs: null, repairAutomatically: false },
+      ...{
+        brakes: unbraked,
+        delayMs: 0,
+        room: new SharedBudget(1024 * 1024),
+        verifyEveryMs: null,
+        repairAutomatically: false,
+      },
       controls: board.of('codfw'),
       ...options,
     });

@@ -1,0 +1,51 @@
+import type { KeyValue, LiveNode, Owner, OwnershipView, Put } from '@tidemark/core';
+import type { RevisionRun } from '../wire/responses.js';
+import { parseNode } from './registry.js';
+
+/** Nodes and owners as of a read, kept up to date by what a watch from there on shows. */
+export class OwnershipMirror {
+  private readonly nodes = new Map<string, LiveNode>();
+  private readonly owners = new Map<string, Owner>();
+  private readonly nodesPrefix: string;
+  private readonly ownersPrefix: string;
+
+  constructor(
+    prefix: string,
+    private revision: number,
+    kvs: readonly KeyValue[],
+  ) {
+    this.nodesPrefix = `${prefix}nodes/`;
+    this.ownersPrefix = `${prefix}owners/`;
+    for (const kv of kvs) this.put(kv.key.toString('utf8'), kv);
+  }
+
+  get view(): OwnershipView {
+    return { revision: this.revision, nodes: [...this.nodes.values()], owners: new Map(this.owners) };
+  }
+
+  apply({ revision, changes }: RevisionRun): void {
+    this.revision = revision;
+    for (const change of changes) {
+      const key = change.key.toString('utf8');
+      if (change.kind === 'put') this.put(key, change);
+      else this.remove(key);
+    }
+  }
+
+  private remove(key: string): void {
+    if (key.startsWith(this.ownersPrefix)) this.owners.delete(key.slice(this.ownersPrefix.length));
+    else this.nodes.delete(key);
+  }
+
+  private put(key: string, { value, createRevision, lease }: Pick<Put, 'value' | 'createRevision' | 'lease'>): void {
+    if (key.startsWith(this.ownersPrefix)) {
+      const destination = key.slice(this.ownersPrefix.length);
+      this.owners.set(destination, { node: value.toString('utf8'), token: createRevision });
+      return;
+    }
+    const node = key.startsWith(this.nodesPrefix) ? parseNode(value) : null;
+    // A lease is granted to one life of one process: what is registered under another one has come back.
+    if (node !== null) this.nodes.set(key, { id: node.id, roles: node.roles, registration: lease.toString(16) });
+    else this.nodes.delete(key);
+  }
+}

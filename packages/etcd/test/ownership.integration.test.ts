@@ -1,0 +1,182 @@
+import { type Claim, LeadershipLostError, type OwnershipView, silentLogger } from '@tidemark/core';
+import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { CoordinationSession, EtcdClient, EtcdFacts, EtcdOwnership, NodeRegistry } from '../src/index.js';
+
+const leaseTtlMs = 2_000;
+const never = new AbortController().signal;
+
+let servers: Servers;
+let etcd: EtcdServer;
+let prefix: string;
+let pipelines = 0;
+const nodes = new Set<TestNode>();
+
+/** One registered node, in this process, that follows who owns what. */
+class TestNode {
+  readonly session: CoordinationSession;
+  readonly ownership: EtcdOwnership;
+  readonly registry: NodeRegistry;
+  view: OwnershipView | null = null;
+  views = 0;
+  private readonly announcing = new AbortController();
+  private readonly background = new AbortController();
+  private readonly running: Promise<void>[];
+
+  constructor(
+    readonly id: string,
+    endpoint = etcd.url,
+  ) {
+    nodes.add(this);
+    const client = new EtcdClient({ endpoints: [endpoint] });
+    this.session = new CoordinationSession(client, { leaseTtlMs, logger: silentLogger });
+    this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
+    this.ownership = new EtcdOwnership(this.session, { prefix, node: id, logger: silentLogger });
+    const info = { id, listen: '127.0.0.1:1', roles: ['worker'], version: '0' };
+    this.running = [
+      this.session.run(this.background.signal),
+      this.registry.announce(info, this.announcing.signal),
+      this.follow(),
+    ];
+  }
+
+  owner(destination: string): string | null {
+    return this.view?.owners.get(destination)?.node ?? null;
+  }
+
+  async claim(destination: string): Promise<Claim> {
+    const claim = await this.ownership.claim(destination, never);
+    if (claim === null) throw new Error(`${destination} is owned already`);
+    return claim;
+  }
+
+  async withdraw(): Promise<void> {
+    this.announcing.abort();
+    await this.running[1];
+    await this.registry.withdraw(this.id);
+  }
+
+  async close(): Promise<void> {
+    nodes.delete(this);
+    this.announcing.abort();
+    this.background.abort();
+    await Promise.all(this.running);
+    await this.session.close();
+  }
+
+  private async follow(): Promise<void> {
+    for await (const view of this.ownership.follow(this.background.signal)) {
+      this.view = view;
+      this.views++;
+    }
+  }
+}
+
+async function sees(node: TestNode, destination: string, owner: string | null): Promise<void> {
+  await until(() => node.view !== null && node.owner(destination) === owner, {
+    describe: () => `${destination} owned by ${owner}; seen ${JSON.stringify([...(node.view?.owners ?? [])])}`,
+  });
+}
+
+beforeAll(async () => {
+  servers = localServers();
+  etcd = await servers.etcd();
+});
+
+afterAll(() => servers?.[Symbol.asyncDispose]());
+
+beforeEach(() => {
+  prefix = `/__tidemark/test-${pipelines++}/`;
+});
+
+afterEach(async () => {
+  await Promise.all([...nodes].map((node) => node.close()));
+});
+
+it('gives a destination to one node, and tells the others of it and of its end', async () => {
+  const [a, b] = [new TestNode('a'), new TestNode('b')];
+  const claim = await a.claim('codfw');
+  expect(await b.ownership.claim('codfw', never)).toBeNull();
+  await sees(b, 'codfw', 'a');
+  expect(b.view?.owners.get('codfw')?.token).toBe(claim.token);
+  claim.assertHeld();
+  await claim.prove();
+  expect(await claim.release()).toBe(true);
+  await sees(b, 'codfw', null);
+  const next = await b.claim('codfw');
+  expect(next.token).toBeGreaterThan(claim.token);
+  // Whoever was replaced cannot take the key of the next one with it.
+  expect(await claim.release()).toBe(true);
+  await expect(claim.prove()).rejects.toThrow(LeadershipLostError);
+  await next.prove();
+});
+
+it('keeps all that a node owns under one lease, and all of it ends in one revision with the node', async () => {
+  const [a, b] = [new TestNode('a'), new TestNode('b')];
+  const names = Array.from({ length: 50 }, (_, index) => `destination-${index}`);
+  await Promise.all(names.map((name) => a.claim(name)));
+  await until(() => b.view?.owners.size === names.length, { describe: 'all owners' });
+  const lease = await a.session.lease(never);
+  const kept = (await etcd.etcdctl(['lease', 'timetolive', lease?.id.toString(16) ?? '', '--keys'])).toString();
+  for (const name of names) expect(kept).toContain(`${prefix}owners/${name}`);
+  expect(kept).toContain(`${prefix}nodes/a`);
+  const seen = b.views;
+  await a.close();
+  await until(() => b.view?.owners.size === 0, { describe: 'no owner' });
+  expect(b.view?.nodes.map(({ id }) => id)).toEqual(['b']);
+  // One look more at most, by the reading every few seconds, however many keys have gone.
+  expect(b.views - seen).toBeLessThanOrEqual(3);
+});
+
+it('tells a node that came back from one that was there all the time', async () => {
+  const watcher = new TestNode('watcher');
+  const registration = () => watcher.view?.nodes.find(({ id }) => id === 'a')?.registration;
+  const first = new TestNode('a');
+  const before = await until(registration, { describe: 'the node' });
+  await first.withdraw();
+  await until(() => registration() === undefined, { describe: 'the node off the list' });
+  await first.close();
+  new TestNode('a');
+  const after = await until(registration, { describe: 'the node again' });
+  expect(after).not.toBe(before);
+});
+
+it('is not irritated by facts about a destination, e.g. that it is held', async () => {
+  const a = new TestNode('a');
+  const facts = new EtcdFacts(a.session.client, prefix);
+  await facts.write('destinations/codfw/hold', '{}', never);
+  await a.claim('codfw');
+  await sees(a, 'codfw', 'a');
+  expect([...(a.view?.owners.keys() ?? [])]).toEqual(['codfw']);
+});
+
+it('owns what it claimed when the answer was lost', async () => {
+  const proxy = await FaultProxy.start(etcd.address);
+  const a = new TestNode('a', `http://${proxy.address}`);
+  await until(() => a.view, { describe: 'the first view' });
+  proxy.loseReplyTo('owners/codfw');
+  const claiming = a.ownership.claim('codfw', never).catch(() => null);
+  await until(async () => (await etcd.etcdctl(['get', `${prefix}owners/codfw`])).length > 0, { describe: 'the key' });
+  proxy.cut();
+  const claim = (await claiming) ?? (await until(() => a.ownership.claim('codfw', never), { describe: 'the claim' }));
+  await claim.prove();
+  await a.close();
+  await proxy[Symbol.asyncDispose]();
+});
+
+it('is silent while etcd is frozen, and goes on afterwards with what happened meanwhile', async () => {
+  const proxy = await FaultProxy.start(etcd.address);
+  const [cutOff, b] = [new TestNode('cut off', `http://${proxy.address}`), new TestNode('b')];
+  await b.claim('before');
+  await sees(cutOff, 'before', 'b');
+  proxy.blackHole();
+  await b.claim('meanwhile');
+  await sees(b, 'meanwhile', 'b');
+  expect(cutOff.owner('meanwhile')).toBeNull();
+  expect(cutOff.owner('before')).toBe('b');
+  proxy.forward();
+  await until(() => cutOff.owner('meanwhile') === 'b', { describe: 'the later owner', timeoutMs: 30_000 });
+  expect(proxy.counters.held).toBeGreaterThan(0);
+  await cutOff.close();
+  await proxy[Symbol.asyncDispose]();
+});
