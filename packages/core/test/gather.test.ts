@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { gather } from '../src/index.js';
 
 const bySize = { maxGroupBytes: 10, maxQueuedBytes: 100, sizeOf: (size: number) => size };
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** An upstream that is fed by hand and ends when its signal aborts. */
 class Feed<T> {
@@ -76,6 +81,24 @@ describe('gather', () => {
     let rest = 0;
     for await (const group of groups) rest += group.length;
     expect(rest).toBe(9);
+  });
+
+  it('keeps nothing that it has handed out, though it never runs empty', async () => {
+    const feed = new Feed<{ bytes: number }>();
+    const groups = gather((signal) => feed.open(signal), { maxGroupBytes: 1, maxQueuedBytes: 100, sizeOf: () => 1 });
+    const handedOut: WeakRef<object>[] = [];
+    for (let n = 0; n < 10; n++) feed.push({ bytes: 1 });
+    await new Promise(setImmediate);
+    for (let n = 0; n < 9; n++) {
+      const { value } = await groups.next();
+      for (const item of value ?? []) handedOut.push(new WeakRef(item));
+    }
+    // A WeakRef holds its target until the job that made it is over.
+    await new Promise(setImmediate);
+    collectGarbage();
+    // The newest group may still be in the generator's hands.
+    expect(handedOut.slice(0, -1).map((ref) => ref.deref())).toEqual(new Array(8).fill(undefined));
+    await groups.return(undefined);
   });
 
   it('rethrows upstream errors after what was read before', async () => {
