@@ -1,5 +1,6 @@
 export { entryDigest } from './anchor.js';
 export { Backoff, type BackoffOptions } from './backoff.js';
+export { BackwardWriter, MAX_FIELD_HEADER_BYTES, MAX_INTEGER_FIELD_BYTES } from './backward-writer.js';
 export {
   type Change,
   changeBytes,

@@ -4,7 +4,8 @@ import { someAnchor } from '@tidemark/testing';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeRecord, encodeRecord } from '../src/format/record.js';
+import { encodeRecord } from '../src/format/encode.js';
+import { decodeRecord } from '../src/format/record.js';
 import { anyRecord, recordOfSafeNumbers } from './arbitraries.js';
 
 /** What a stranger has: the published .proto and a protobuf library. */

@@ -1,5 +1,4 @@
-import type { Write } from '@tidemark/core';
-import { BackwardWriter, MAX_FIELD_HEADER_BYTES } from './writer.js';
+import { BackwardWriter, MAX_FIELD_HEADER_BYTES, type Write } from '@tidemark/core';
 
 /** Tags of etcd's rpc.proto, `number << 3 | wire type`. */
 const Txn = { compare: 10, success: 18, failure: 26 } as const;

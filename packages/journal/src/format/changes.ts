@@ -1,49 +1,15 @@
 import { type Change, type Entry, type KeyValue, NO_LEASE } from '@tidemark/core';
-import type { Reader, Writer } from 'protobufjs/minimal.js';
-import {
-  readBytes,
-  readEnd,
-  readInteger,
-  readLease,
-  skipField,
-  tag,
-  WIRE_BYTES,
-  WIRE_VARINT,
-  writeBytes,
-  writeInteger,
-  writeLease,
-} from './wire.js';
+import type { Reader } from 'protobufjs/minimal.js';
+import { readBytes, readEnd, readInteger, readLease, skipField, tag, WIRE_BYTES, WIRE_VARINT } from './wire.js';
 
 /** Entry, Change and KeyValue of journal.proto. A change has the field numbers of a key-value, and a mark for deletes. */
 
 export const KeyValueField = { key: 1, createRevision: 2, modRevision: 3, version: 4, value: 5, lease: 6 } as const;
-const DELETE = 7;
-
-const ENTRY_REVISION = 1;
-const ENTRY_CHANGES = 2;
+/** The mark, beside the fields of a key-value. */
+export const DELETE = 7;
+export const EntryField = { revision: 1, changes: 2 } as const;
 
 const EMPTY = Buffer.alloc(0);
-
-export function writeEntry(writer: Writer, entry: Entry): void {
-  writeInteger(writer, ENTRY_REVISION, entry.revision);
-  for (const change of entry.changes) {
-    writer.uint32(tag(ENTRY_CHANGES, WIRE_BYTES)).fork();
-    writeChange(writer, change);
-    writer.ldelim();
-  }
-}
-
-function writeChange(writer: Writer, change: Change): void {
-  writeBytes(writer, KeyValueField.key, change.key);
-  if (change.kind === 'delete') {
-    writer.uint32(tag(DELETE, WIRE_VARINT)).uint32(1);
-    return;
-  }
-  writeInteger(writer, KeyValueField.createRevision, change.createRevision);
-  writeInteger(writer, KeyValueField.version, change.version);
-  writeBytes(writer, KeyValueField.value, change.value);
-  writeLease(writer, KeyValueField.lease, change.lease);
-}
 
 export function readEntry(reader: Reader): Entry {
   const end = readEnd(reader);
@@ -51,8 +17,8 @@ export function readEntry(reader: Reader): Entry {
   let revision = 0;
   while (reader.pos < end) {
     const field = readInteger(reader);
-    if (field === tag(ENTRY_REVISION, WIRE_VARINT)) revision = readInteger(reader);
-    else if (field === tag(ENTRY_CHANGES, WIRE_BYTES)) changes.push(readChange(reader));
+    if (field === tag(EntryField.revision, WIRE_VARINT)) revision = readInteger(reader);
+    else if (field === tag(EntryField.changes, WIRE_BYTES)) changes.push(readChange(reader));
     else skipField(reader, field);
   }
   return { revision, changes };

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { JournalCorruptError, type JournalRecord } from '@tidemark/core';
-import { encodeRecord, type RecordKind } from './record.js';
+import { encodeRecord } from './encode.js';
+import type { RecordKind } from './record.js';
 
 /**
  * The envelope of a record: message headers that a person can read with any NATS tool, and the payload, cut into parts

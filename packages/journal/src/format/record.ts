@@ -8,7 +8,7 @@ import {
   type SnapshotRef,
 } from '@tidemark/core';
 import protobuf from 'protobufjs/minimal.js';
-import { readEntry, writeEntry } from './changes.js';
+import { readEntry } from './changes.js';
 import {
   readBytes,
   readEnd,
@@ -19,14 +19,11 @@ import {
   WIRE_BYTES,
   WIRE_VARINT,
   WireError,
-  writeBytes,
-  writeInteger,
-  writeString,
 } from './wire.js';
 
 /** Record of journal.proto. Numbers below are the field numbers there. */
 
-const KINDS = ['unspecified', 'term', 'batch', 'progress', 'reset', 'snapshot'] as const;
+export const KINDS = ['unspecified', 'term', 'batch', 'progress', 'reset', 'snapshot'] as const;
 export type RecordKind = JournalRecord['kind'];
 
 const RESET_REASONS: readonly ResetReason[] = [
@@ -38,76 +35,6 @@ const RESET_REASONS: readonly ResetReason[] = [
   'journal_lost',
   'snapshot_missing',
 ];
-
-/** The payload of a record, whole; {@link import('./frame.js')} cuts it into messages. */
-export function encodeRecord(record: JournalRecord): Buffer {
-  const writer = protobuf.Writer.create();
-  writeInteger(writer, 1, KINDS.indexOf(record.kind));
-  writeInteger(writer, 2, record.generation);
-  writeInteger(writer, 3, record.term);
-  writeInteger(writer, 4, record.previous);
-  writeInteger(writer, 5, record.revision);
-  writeInteger(writer, 6, record.time);
-  writeAnchor(writer, record.anchor);
-  writeBody(writer, record);
-  return writer.finish() as Buffer;
-}
-
-function writeAnchor(writer: protobuf.Writer, { revision, digest, clusterId, raftTerm }: Anchor): void {
-  writer.uint32(tag(7, WIRE_BYTES)).fork();
-  writeInteger(writer, 1, revision);
-  if (digest !== null) writeBytes(writer, 2, digest);
-  writeString(writer, 3, clusterId);
-  writeInteger(writer, 4, raftTerm);
-  writer.ldelim();
-}
-
-function writeBody(writer: protobuf.Writer, record: JournalRecord): void {
-  switch (record.kind) {
-    case 'term':
-      writeString(writer, 8, record.node);
-      return;
-    case 'batch':
-      for (const entry of record.entries) {
-        writer.uint32(tag(9, WIRE_BYTES)).fork();
-        writeEntry(writer, entry);
-        writer.ldelim();
-      }
-      return;
-    case 'reset':
-      writer.uint32(tag(10, WIRE_BYTES)).fork();
-      writeString(writer, 1, record.reason);
-      writeString(writer, 2, record.evidence);
-      writer.ldelim();
-      writeSnapshotRef(writer, record.snapshot);
-      return;
-    case 'snapshot':
-      writeSnapshotRef(writer, record.snapshot);
-      return;
-    case 'progress':
-      return;
-    default:
-      record satisfies never;
-  }
-}
-
-function writeSnapshotRef(writer: protobuf.Writer, ref: SnapshotRef): void {
-  writer.uint32(tag(11, WIRE_BYTES)).fork();
-  writeString(writer, 1, ref.id);
-  writeInteger(writer, 2, ref.position.generation);
-  writeInteger(writer, 3, ref.position.revision);
-  writeInteger(writer, 4, ref.keys);
-  writeInteger(writer, 5, ref.bytes);
-  writeInteger(writer, 6, ref.createdAt);
-  if (ref.rewind !== null) {
-    writer.uint32(tag(7, WIRE_BYTES)).fork();
-    writeInteger(writer, 1, ref.rewind.generation);
-    writeString(writer, 2, ref.rewind.reason);
-    writeString(writer, 3, ref.rewind.evidence);
-    writer.ldelim();
-  }
-  writer.ldelim();
-}
 
 /**
  * The record in `payload`. Keys and values are views of it: it must not be written to afterwards.
@@ -179,6 +106,7 @@ function readBytesField(reader: protobuf.Reader, number: number, fields: Fields)
   else skipField(reader, WIRE_BYTES);
 }
 
+/** The digest is a copy: anchors are kept for longer than their record, and a view would keep its payload. */
 function readAnchor(reader: protobuf.Reader): Anchor {
   const end = readEnd(reader);
   let [revision, raftTerm, clusterId] = [0, 0, ''];
@@ -186,7 +114,7 @@ function readAnchor(reader: protobuf.Reader): Anchor {
   while (reader.pos < end) {
     const field = readInteger(reader);
     if (field === tag(1, WIRE_VARINT)) revision = readInteger(reader);
-    else if (field === tag(2, WIRE_BYTES)) digest = readBytes(reader);
+    else if (field === tag(2, WIRE_BYTES)) digest = Buffer.from(readBytes(reader));
     else if (field === tag(3, WIRE_BYTES)) clusterId = readString(reader);
     else if (field === tag(4, WIRE_VARINT)) raftTerm = readInteger(reader);
     else skipField(reader, field);

@@ -1,7 +1,7 @@
-import type { Reader, Writer } from 'protobufjs/minimal.js';
+import type { Reader } from 'protobufjs/minimal.js';
 
 /**
- * Protobuf primitives for the integers we have: never negative, almost always small. protobufjs reads and writes int64
+ * Protobuf primitives for the integers we have: never negative, almost always small. protobufjs reads int64
  * through an object of two halves (`Long`); one of those for every revision, version and lease of a busy journal costs
  * more than all the rest of the codec.
  */
@@ -10,7 +10,6 @@ export const WIRE_VARINT = 0;
 export const WIRE_BYTES = 2;
 
 const MAX_VARINT_BYTES = 10;
-const UINT32_LIMIT = 2 ** 32;
 
 /** The wire does not hold what the format says. Becomes a JournalCorruptError where a record is decoded. */
 export class WireError extends Error {}
@@ -18,32 +17,6 @@ export class WireError extends Error {}
 /** `number << 3 | wireType`: what stands before each field. */
 export function tag(field: number, wireType: number): number {
   return (field << 3) | wireType;
-}
-
-/** Writes a field, or nothing when it is 0 (proto3 leaves defaults out). */
-export function writeInteger(writer: Writer, field: number, value: number): void {
-  if (value === 0) return;
-  if (!Number.isSafeInteger(value) || value < 0) throw new WireError(`field ${field}: ${value} is not a safe integer`);
-  writer.uint32(tag(field, WIRE_VARINT));
-  // The same bytes either way; uint32 does without the object of halves.
-  if (value < UINT32_LIMIT) writer.uint32(value);
-  else writer.uint64(value);
-}
-
-export function writeString(writer: Writer, field: number, value: string): void {
-  if (value !== '') writer.uint32(tag(field, WIRE_BYTES)).string(value);
-}
-
-export function writeBytes(writer: Writer, field: number, value: Uint8Array): void {
-  if (value.length > 0) writer.uint32(tag(field, WIRE_BYTES)).bytes(value);
-}
-
-/** Leases are arbitrary int64: etcd ids use 63 bits, and a negative one takes all ten bytes. */
-export function writeLease(writer: Writer, field: number, lease: bigint): void {
-  if (lease === 0n) return;
-  const bits = BigInt.asUintN(64, lease);
-  writer.uint32(tag(field, WIRE_VARINT));
-  writer.uint64({ low: Number(bits & 0xffffffffn) | 0, high: Number(bits >> 32n) | 0, unsigned: true });
 }
 
 /** A varint that must be a safe, non-negative integer. */
