@@ -1,5 +1,6 @@
 import { createLogger, type LogLevel } from '@tidemark/core';
 import { runDaemon } from '../daemon/daemon.js';
+import { boundHeapGrowth } from '../daemon/heap.js';
 import type { CommandContext } from './context.js';
 
 export interface RunOptions {
@@ -8,6 +9,7 @@ export interface RunOptions {
 
 /** Runs until SIGTERM or SIGINT; SIGHUP re-reads the destinations. */
 export async function runCommand(context: CommandContext, options: RunOptions): Promise<number> {
+  boundHeapGrowth();
   const { config, configFile } = context;
   const logger = createLogger(options.logLevel);
   const stop = new AbortController();

@@ -1,0 +1,16 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * How much garbage the old generation may gather until it is collected, percent of what is alive. Unless told, V8 lets
+ * it grow up to fourfold on a machine with much memory: one revision of 100,000 deletes, of which 60 MiB are alive at
+ * once, took a node to 276 MiB; to 193 MiB with 30 percent, to 217 MiB with 40. Collecting more often costs little,
+ * because a node keeps little: a backlog is journaled as fast as before (the backlog case of test/bench).
+ *
+ * Not --max-old-space-size: V8 aborts the process where it cannot stay below that.
+ */
+const HEAP_GROWTH_PERCENT = 40;
+
+/** For a process that runs for months. V8 reads the flag after each collection, so it counts from the first one on. */
+export function boundHeapGrowth(): void {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+}
