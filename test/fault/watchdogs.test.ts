@@ -16,6 +16,8 @@ import { Stage } from './support/stage.js';
 
 /** Within this time the tail has to be with another member: gRPC's keepalive takes 9 s, the rest is for slow machines. */
 const MOVED_MS = 20_000;
+/** Of a node that leads and applies. */
+const MAX_RSS_MIB = 300;
 const PASSWORD = 'not-a-secret';
 /** Simple tokens live for 5 s after their last use. Only this logger tells of their end. */
 const TOKENS = ['--auth-token-ttl=5', '--logger=zap'];
@@ -77,6 +79,8 @@ describe('a single source', () => {
     expect(play.pipeline.peakRssMiB).toBeLessThan(200);
     await nats.start();
     await play.reached();
+    // Nor while it is made up for.
+    expect(play.pipeline.peakRssMiB).toBeLessThan(MAX_RSS_MIB);
     const verdict = await play.expectOneChain();
     expect(verdict.kinds).toMatchObject({ reset: 1 });
     await play.expectEqual(30);

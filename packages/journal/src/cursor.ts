@@ -49,7 +49,8 @@ export class Cursor {
    */
   take(message: JournalMessage): StoredRecord | null {
     this.next = message.sequence + 1;
-    this.lastMessage = message;
+    // Not the payload: on a quiet journal it would stay in memory for hours.
+    this.lastMessage = { sequence: message.sequence, headers: message.headers };
     const stored = this.assembler.push(message);
     if (stored === null) return null;
     const fault = chainFault(this.before, stored.record);

@@ -15,8 +15,8 @@ import type { ReservedKeys } from './reserved.js';
  * waits. More would keep batches small, because a batch only grows while all places are taken.
  */
 const APPENDS_IN_FLIGHT = 2;
-/** Bytes of entries that may wait in memory before reading from the source stops. */
-const QUEUED_BYTES = 16 * 1024 * 1024;
+/** Bytes of entries that may wait in memory before reading from the source stops: sixteen of the largest batches. */
+const QUEUED_BYTES = 8 * 1024 * 1024;
 
 export interface PumpOptions {
   /** Opens the stream of entries that follow the writer's position. */

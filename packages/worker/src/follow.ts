@@ -24,8 +24,8 @@ import type { Filter } from './routes.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
-/** Journal bytes that may wait in memory for one destination, */
-const QUEUED_BYTES = 8 * 1024 * 1024;
+/** Journal bytes that may wait in memory for one destination, four transactions' worth, */
+const QUEUED_BYTES = 4 * 1024 * 1024;
 /** and in any case, however many destinations share the node's memory. */
 const LEAST_QUEUED_BYTES = 256 * 1024;
 /** Journal bytes handled between two looks at the queue. */

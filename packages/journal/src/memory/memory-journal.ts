@@ -86,7 +86,9 @@ export class MemoryJournal implements Journal {
       throw positionLost(position, { ...position, revision: position.revision + 1 });
     }
     if (lastMessage === null || position === null) return cursor.next <= lastSequence + 1 ? cursor : this.start(from);
-    const unchanged = lastMessage.sequence < firstSequence || this.stream.at(lastMessage.sequence) === lastMessage;
+    if (lastMessage.sequence < firstSequence) return cursor;
+    // The very message: each has headers of its own.
+    const unchanged = this.stream.at(lastMessage.sequence)?.headers === lastMessage.headers;
     return unchanged ? cursor : this.start({ after: position });
   }
 

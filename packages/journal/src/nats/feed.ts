@@ -19,10 +19,12 @@ export interface FeedOptions {
 }
 
 /**
+/**
  * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers, but never less than
- * two of the largest messages, so that a request always has room for one.
+ * two of the largest messages, so that a request always has room for one. A reader is no faster with more: the next
+ * request leaves when half of it is free.
  */
-const BUDGET_BYTES = 8 * 1024 * 1024;
+const BUDGET_BYTES = 4 * 1024 * 1024;
 const BATCH_MESSAGES = 8192;
 /** A request for messages is renewed after this time; the server reports twice as often that it still waits. */
 const EXPIRES_MS = 30_000;
