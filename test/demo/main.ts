@@ -1,11 +1,12 @@
 /**
- * What `npm start` runs: three Tidemark nodes between two real etcd clusters, and the incident that started the project,
- * in small. With `--once` it checks itself and ends; without, it stays up until Ctrl-C.
+ * What `npm start` runs: three Tidemark nodes between a real etcd, another one and a Redis, and the incident that started
+ * the project, in small. With `--once` it checks itself and ends; without, it stays up until Ctrl-C.
  */
 import { once } from 'node:events';
 import {
   audit,
   conftoolKeyspace,
+  differing,
   EtcdGateway,
   type EtcdServer,
   loadKeys,
@@ -13,7 +14,9 @@ import {
   Pipeline,
   poolValue,
   Random,
+  type RedisServer,
   readKeys,
+  readRedisKeys,
   type Servers,
 } from '@tidemark/testing';
 import { formatMs, measure, Story, statusAddress } from './story.js';
@@ -22,10 +25,13 @@ const SEED = 20_240_228;
 const KEYS = 5_000;
 const UNRELATED_CHANGES = 1_500;
 const PREFIX = '/conftool/';
+/** Of all keys at Redis. */
+const KEY_PREFIX = 'conf:';
 
 interface Stage {
   readonly source: EtcdServer;
   readonly destination: EtcdServer;
+  readonly redis: RedisServer;
   readonly pipeline: Pipeline;
   readonly atSource: EtcdGateway;
   readonly atDestination: EtcdGateway;
@@ -50,14 +56,20 @@ async function main(): Promise<void> {
 
 async function setTheStage(servers: Servers, story: Story): Promise<Stage & AsyncDisposable> {
   story.chapter('Servers');
-  const [source, destination, nats] = await Promise.all([servers.etcd(), servers.etcd(), servers.nats()]);
-  story.tell(`source etcd ${source.url}, destination etcd ${destination.url}, journal ${nats.url}`);
-  const destinations = [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes: [{ prefix: PREFIX }] }];
+  const [source, destination] = await Promise.all([servers.etcd(), servers.etcd()]);
+  const [redis, nats] = await Promise.all([servers.redis(), servers.nats()]);
+  story.tell(`source etcd ${source.url}, journal ${nats.url}`);
+  story.tell(`destinations: etcd ${destination.url}, ${redis.url}`);
+  const routes = [{ prefix: PREFIX }];
+  const destinations = [
+    { name: 'replica', kind: 'etcd', endpoints: [destination.url], routes },
+    { name: 'cache', kind: 'redis', url: redis.url, keyPrefix: KEY_PREFIX, routes },
+  ];
   const pipeline = await Pipeline.prepare({ source, nats, destinations });
   const atSource = new EtcdGateway(source.url);
   const atDestination = new EtcdGateway(destination.url);
   const dispose = () => pipeline[Symbol.asyncDispose]();
-  return { source, destination, pipeline, atSource, atDestination, story, [Symbol.asyncDispose]: dispose };
+  return { source, destination, redis, pipeline, atSource, atDestination, story, [Symbol.asyncDispose]: dispose };
 }
 
 async function replicate({ source, pipeline, atSource, story }: Stage): Promise<void> {
@@ -67,9 +79,10 @@ async function replicate({ source, pipeline, atSource, story }: Stage): Promise<
   const began = performance.now();
   await pipeline.start();
   const seen = await pipeline.anyNode.reached('replica', await atSource.revision());
+  await pipeline.anyNode.reached('cache', seen.revision);
   const leader = await pipeline.leader();
   story.tell(
-    `three nodes up, ${leader.id} leads; the replica is complete ${formatMs(performance.now() - began)} after their start`,
+    `three nodes up, ${leader.id} leads; both destinations are complete ${formatMs(performance.now() - began)} after their start`,
   );
   story.tell(`position: revision ${seen.revision}, lag ${seen.lagRevisions} revisions`);
 }
@@ -88,7 +101,8 @@ async function killTheLeader({ pipeline, atSource, atDestination, story }: Stage
   story.tell(`${leader.id} is back, as a standby`);
 }
 
-async function theIncident({ source, destination, pipeline, atSource, atDestination, story }: Stage): Promise<void> {
+async function theIncident(stage: Stage): Promise<void> {
+  const { source, destination, redis, pipeline, atSource, atDestination, story } = stage;
   story.chapter('2024-02-28 in small: a quiet prefix, a busy neighbour, a stop, a compaction');
   await unrelatedChanges(atSource);
   const quiet = await pipeline.anyNode.reached('replica', await atSource.revision());
@@ -123,6 +137,11 @@ async function theIncident({ source, destination, pipeline, atSource, atDestinat
   });
   if (differences.length > 0) throw new Error(`the replica differs in ${differences.length} keys`);
   story.tell(`etcdctl on both sides: ${keys} keys, byte for byte equal`);
+  await pipeline.anyNode.reached('cache', await atSource.revision());
+  const wanted = await readKeys({ server: source, prefix: PREFIX });
+  const strays = differing(wanted, await readRedisKeys(redis, KEY_PREFIX));
+  if (strays.length > 0) throw new Error(`Redis differs in ${strays.length} keys`);
+  story.tell(`redis-cli: the same ${wanted.size} keys, byte for byte equal`);
 }
 
 async function unrelatedChanges(gateway: EtcdGateway): Promise<void> {
@@ -132,19 +151,22 @@ async function unrelatedChanges(gateway: EtcdGateway): Promise<void> {
 
 async function conclude({ pipeline, story }: Stage): Promise<void> {
   story.chapter('Check');
-  const verified = await pipeline.anyNode.command('verify', 'replica');
-  if (verified.code !== 0) throw new Error(`tidemark verify: ${verified.stdout}${verified.stderr}`);
-  story.tell(`tidemark verify replica: ${verified.stdout.trim()}`);
+  for (const name of ['replica', 'cache']) {
+    const verified = await pipeline.anyNode.command('verify', name);
+    if (verified.code !== 0) throw new Error(`tidemark verify ${name}: ${verified.stdout}${verified.stderr}`);
+    story.tell(`tidemark verify ${name}: ${verified.stdout.trim()}`);
+  }
   story.tell(`most memory a node ever used: ${Math.round(pipeline.peakRssMiB)} MiB`);
 }
 
-async function untilInterrupted({ source, destination, pipeline, story }: Stage): Promise<void> {
+async function untilInterrupted({ source, destination, redis, pipeline, story }: Stage): Promise<void> {
   const node = pipeline.anyNode;
   story.chapter('Everything stays up until Ctrl-C. Try:');
   process.stdout.write(
     [
       `  etcdctl --endpoints=${source.address} put ${PREFIX}hello world`,
       `  etcdctl --endpoints=${destination.address} get ${PREFIX}hello`,
+      `  redis-cli -p ${redis.address.split(':')[1]} get ${KEY_PREFIX}${PREFIX}hello`,
       `  node packages/cli/dist/tidemark.mjs -c ${node.configFile} status`,
       `  status page: ${statusAddress(node)}`,
       '',

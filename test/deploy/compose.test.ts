@@ -109,7 +109,7 @@ describe.each(nodes)('$name', ({ name, hostname, volumes = [], build, depends_on
     const urls = [
       ...config.source.endpoints,
       ...config.journal.servers,
-      ...config.destinations.flatMap((each) => (each.kind === 'etcd' ? each.endpoints : [each.url])),
+      ...config.destinations.flatMap((each) => (each.kind === 'etcd' ? each.endpoints : (each.url ?? []))),
     ];
     const hosts = urls.map((url) => new URL(url).hostname);
     expect(Object.keys(dependencies).toSorted()).toEqual([...new Set(hosts)].toSorted());

@@ -85,7 +85,7 @@ describe('the three conf hosts', () => {
       const urls = [
         ...source.endpoints,
         ...journal.servers,
-        ...destinations.flatMap((each) => (each.kind === 'etcd' ? each.endpoints : [each.url])),
+        ...destinations.flatMap((each) => (each.kind === 'etcd' ? each.endpoints : (each.url ?? []))),
       ];
       for (const url of urls) expect(url).toMatch(/^(https|tls):\/\/[^@]+$/);
       for (const hop of [source, journal, ...destinations])

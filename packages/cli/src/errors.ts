@@ -1,10 +1,5 @@
 import { TidemarkError } from '@tidemark/core';
 
-/** Something that this version cannot do. */
-export class NotSupportedError extends TidemarkError {
-  readonly code = 'NOT_SUPPORTED';
-}
-
 /** The admin address cannot be used. */
 export class ListenError extends TidemarkError {
   readonly code = 'LISTEN';

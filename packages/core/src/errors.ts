@@ -124,6 +124,12 @@ export class DestinationFullError extends TidemarkError {
   override readonly permanent = true;
 }
 
+/** A key of the destination holds something that is not a plain value: it is somebody else's, and is not overwritten. */
+export class WrongTypeError extends TidemarkError {
+  readonly code = 'WRONG_TYPE';
+  override readonly permanent = true;
+}
+
 /** A request is larger than the server accepts. */
 export class RequestTooLargeError extends TidemarkError {
   readonly code = 'REQUEST_TOO_LARGE';

@@ -14,6 +14,7 @@ export {
 export { aborted, type Clock, sleep, systemClock } from './clock.js';
 export { type Config, loadConfig, parseConfig } from './config/load.js';
 export { ConfigError, type ConfigProblem, formatProblem } from './config/problems.js';
+export { hashTag } from './config/redis-rules.js';
 export { destinationPrefix } from './config/rules.js';
 export {
   type AuthConfig,
@@ -82,5 +83,6 @@ export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics 
 export { orWhenDue } from './or-when-due.js';
 export { comparePositions, formatPosition, type Position } from './position.js';
 export { Scope } from './scope.js';
+export { readPassword, readSecret, systemTrust } from './secret-files.js';
 export { SharedBudget } from './shared-budget.js';
 export { SnapshotWishes } from './snapshot-wishes.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, parseConfig } from '../src/index.js';
+import { ConfigError, hashTag, parseConfig } from '../src/index.js';
 
 const MINIMAL = `
 name: eqiad
@@ -95,5 +95,49 @@ describe('a configuration', () => {
     const found = problems(text);
     expect(found).toHaveLength(3);
     expect(found.map((line) => Number(line.split(':')[1]))).toEqual([2, 4, 10]);
+  });
+});
+
+describe('a Redis destination', () => {
+  const redis = (rest: string) =>
+    MINIMAL.slice(0, MINIMAL.indexOf('  - name')).concat(
+      `  - {name: cache, kind: redis, routes: [{prefix: /conftool/}], ${rest}}\n`,
+    );
+
+  it.each([
+    'url: redis://127.0.0.1',
+    'url: "rediss://[::1]:6380/3", tls: {ca: ca.pem}',
+    'sentinel: {name: conf, addresses: [s1:26379, "[::1]:26379"]}, tls: {}',
+    'cluster: {addresses: [r1:6379]}, keyPrefix: "a{conf}:", auth: {passwordFile: p}',
+  ])('may be reached by %s', (rest) => {
+    expect(problems(redis(rest))).toEqual([]);
+  });
+
+  it.each([
+    ['keyPrefix: a', 'kind: expected exactly one of url, sentinel and cluster'],
+    ['url: redis://a, cluster: {addresses: [r1:6379]}, keyPrefix: "{a}"', 'cluster: expected exactly one of url'],
+    ['url: redis://user:secret@a', 'url: holds a user or a password: secrets stand in files'],
+    ['url: redis://a/b', 'url: expected redis://HOST:PORT/DATABASE'],
+    ['url: redis://a, tls: {}', 'url: is not encrypted although tls is set'],
+    ['sentinel: {name: conf, addresses: ["redis://a:1"]}', 'sentinel.addresses[0]: expected HOST:PORT'],
+    ['cluster: {addresses: [r1:6379]}, keyPrefix: "conf:"', 'keyPrefix: has no hash tag'],
+    ['cluster: {addresses: [r1:6379]}, keyPrefix: "{}conf:"', 'keyPrefix: has no hash tag'],
+  ])('with %s is refused', (rest, expected) => {
+    const found = problems(redis(rest)).join('\n');
+    expect(found).toContain(`destinations[0].${expected}`);
+    expect(found).not.toContain('secret@');
+  });
+});
+
+describe('a hash tag', () => {
+  it.each([
+    ['{conf}:a', 'conf'],
+    ['a{b}{c}', 'b'],
+    ['a{b', null],
+    ['{}{b}', null],
+    ['a}{b}', 'b'],
+    ['{{a}}', '{a'],
+  ])('of %s is %s', (key, tag) => {
+    expect(hashTag(key)).toBe(tag);
   });
 });

@@ -42,23 +42,25 @@ export async function readKeys({ server, prefix, revision }: AuditedRange): Prom
 }
 
 export async function audit({ source, destination, exclude = [] }: Audit): Promise<AuditResult> {
-  const [wanted, found] = [await readKeys(source), await readKeys(destination)];
+  const [all, found] = [await readKeys(source), await readKeys(destination)];
   const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
   const [from, to] = [latin1(source.prefix), latin1(destination.prefix)];
   const excluded = exclude.map(latin1);
+  const wanted = [...all].filter(([key]) => !excluded.some((prefix) => key.startsWith(prefix)));
+  const asAtSource = [...found].map(([key, value]) => [from + key.slice(to.length), value] as const);
+  return { keys: wanted.length, differences: differing(new Map(wanted), new Map(asAtSource)) };
+}
+
+/** Which keys differ between what should be there and what is. */
+export function differing(wanted: ReadonlyMap<string, Buffer>, found: ReadonlyMap<string, Buffer>): Difference[] {
   const differences: Difference[] = [];
-  let keys = 0;
   for (const [key, value] of wanted) {
-    if (excluded.some((prefix) => key.startsWith(prefix))) continue;
-    keys += 1;
-    const target = to + key.slice(from.length);
-    const other = found.get(target);
-    found.delete(target);
+    const other = found.get(key);
     if (other === undefined) differences.push({ key: printable(key), kind: 'missing' });
     else if (!other.equals(value)) differences.push({ key: printable(key), kind: 'different' });
   }
-  for (const key of found.keys()) differences.push({ key: printable(from + key.slice(to.length)), kind: 'extra' });
-  return { keys, differences };
+  for (const key of found.keys()) if (!wanted.has(key)) differences.push({ key: printable(key), kind: 'extra' });
+  return differences;
 }
 
 function printable(latin1: string): string {

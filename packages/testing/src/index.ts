@@ -1,4 +1,12 @@
-export { type Audit, type AuditedRange, type AuditResult, audit, type Difference, readKeys } from './audit.js';
+export {
+  type Audit,
+  type AuditedRange,
+  type AuditResult,
+  audit,
+  type Difference,
+  differing,
+  readKeys,
+} from './audit.js';
 export {
   type DestinationUnderTest,
   destinationConformance,
@@ -28,6 +36,8 @@ export { FaultProxy, type ProxyCounters } from './proxy.js';
 export { Random } from './random.js';
 export { RawJournal, type RawMessage, readRawJournal } from './raw-journal.js';
 export { RawNats } from './raw-nats.js';
+export { readRedisKeys } from './redis-audit.js';
+export { RedisMonitor } from './redis-monitor.js';
 export type {
   EtcdCluster,
   EtcdClusterOptions,
@@ -46,6 +56,7 @@ export type {
   NatsOptions,
   NatsServer,
   RedisOptions,
+  RedisSentinelOptions,
   RedisServer,
   Server,
   Servers,

@@ -10,6 +10,8 @@ import {
   type DestinationView,
   type ForeignWrite,
   type KeyRange,
+  type KeyValue,
+  keyAfter,
   rangeContains,
   TidemarkError,
   UnavailableError,
@@ -37,6 +39,8 @@ export interface MemoryDestinationOptions {
   readonly limits?: ApplyLimits;
   /** Keys per page of a view's range. */
   readonly pageKeys?: number;
+  /** False: a view's range shows what is there when a page is asked for, as Redis does. */
+  readonly viewsAtOneState?: boolean;
 }
 
 const DEFAULT_LIMITS: ApplyLimits = { maxWrites: 4096, maxBytes: 1024 * 1024 };
@@ -53,11 +57,15 @@ export class MemoryDestination implements Destination {
   readonly log: CommittedTransaction[] = [];
   /** Calls of `apply` so far; the first is number 1. */
   applies = 0;
+  /** Answered calls of `read` so far. */
+  readings = 0;
   /** Asked before each apply, with its number. */
   faultAt: (apply: number) => ApplyFault | null = () => null;
   /** False: nothing can be read or written. */
   available = true;
+  readonly deviations: readonly string[] = [];
   private readonly pageKeys: number;
+  private readonly viewsAtOneState: boolean;
   private stored: Buffer | null = null;
   private data = new Map<string, Buffer>();
   private readonly written = new Map<string, number>();
@@ -67,6 +75,7 @@ export class MemoryDestination implements Destination {
   constructor(options: MemoryDestinationOptions = {}) {
     this.limits = options.limits ?? DEFAULT_LIMITS;
     this.pageKeys = options.pageKeys ?? 100;
+    this.viewsAtOneState = options.viewsAtOneState ?? true;
   }
 
   async checkpoint(signal: AbortSignal): Promise<Checkpoint | null> {
@@ -87,15 +96,20 @@ export class MemoryDestination implements Destination {
 
   async view(signal: AbortSignal): Promise<DestinationView> {
     await this.reach(signal);
-    const { data, pageKeys } = this;
+    const { data, pageKeys, viewsAtOneState: atOneState } = this;
     const reach = this.reach.bind(this);
+    const current = () => (atOneState ? data : this.data);
     return {
       checkpoint: decode(this.stored),
+      atOneState,
       async *range(range, stop) {
-        const items = within(data, range);
-        for (let start = 0; start < items.length; start += pageKeys) {
+        let rest: KeyRange | null = range;
+        while (rest !== null) {
           await reach(stop);
-          yield items.slice(start, start + pageKeys);
+          const items: Item[] = within(current(), rest).slice(0, pageKeys);
+          if (items.length > 0) yield items;
+          const last: Item | undefined = items[pageKeys - 1];
+          rest = last === undefined ? null : { start: keyAfter(last.key), end: range.end };
         }
       },
     };
@@ -103,6 +117,7 @@ export class MemoryDestination implements Destination {
 
   async read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading> {
     await this.reach(signal);
+    this.readings++;
     const values = keys.map((key) => this.data.get(key.toString('latin1')) ?? null);
     return { checkpoint: decode(this.stored), values };
   }
@@ -200,7 +215,9 @@ export class MemoryDestination implements Destination {
   }
 }
 
-function within(data: ReadonlyMap<string, Buffer>, range: KeyRange): { key: Buffer; value: Buffer }[] {
+type Item = Pick<KeyValue, 'key' | 'value'>;
+
+function within(data: ReadonlyMap<string, Buffer>, range: KeyRange): Item[] {
   return [...data]
     .map(([name, value]) => ({ key: Buffer.from(name, 'latin1'), value }))
     .filter(({ key }) => rangeContains(range, key))

@@ -58,7 +58,7 @@ export class FaultProxy implements AsyncDisposable {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: { host: string; port: number },
+    private target: { host: string; port: number },
     /** `host:port` for the client. */
     readonly address: string,
   ) {
@@ -67,12 +67,11 @@ export class FaultProxy implements AsyncDisposable {
 
   /** A proxy in front of `target` (`host:port`, as `Server.address` has it) that passes everything on. */
   static async start(target: string): Promise<FaultProxy> {
-    const { hostname, port } = new URL(`tcp://${target}`);
     const own = await freePort();
     const server = createServer({ allowHalfOpen: true });
     server.listen({ host: '127.0.0.1', port: own });
     await once(server, 'listening');
-    return new FaultProxy(server, { host: hostname, port: Number(port) }, `127.0.0.1:${own}`);
+    return new FaultProxy(server, parseTarget(target), `127.0.0.1:${own}`);
   }
 
   get counters(): Readonly<ProxyCounters> {
@@ -82,6 +81,12 @@ export class FaultProxy implements AsyncDisposable {
   /** Connections that are open now. */
   get open(): number {
     return this.live.size;
+  }
+
+  /** New connections go to another server, as when a floating address moves; the old ones are broken. */
+  redirect(target: string): void {
+    this.target = parseTarget(target);
+    this.cut();
   }
 
   /** Ends every fault. What a black hole held is delivered, as TCP does when a partition heals. */
@@ -152,4 +157,9 @@ export class FaultProxy implements AsyncDisposable {
     this.live.add(connection);
     void connection.ended.then(() => this.live.delete(connection));
   }
+}
+
+function parseTarget(target: string): { host: string; port: number } {
+  const { hostname, port } = new URL(`tcp://${target}`);
+  return { host: hostname, port: Number(port) };
 }

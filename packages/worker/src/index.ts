@@ -4,6 +4,8 @@ export { ControlBoard, type Pause, type ResyncOrder } from './control/board.js';
 export { NotStreamingError } from './control/errands.js';
 export { Orders } from './control/orders.js';
 export { EtcdDestination } from './destinations/etcd/destination.js';
+export { RedisDestination, type RedisDestinationOptions } from './destinations/redis/destination.js';
+export { REDIS_CHECKPOINT_PREFIX } from './destinations/redis/key-names.js';
 export { LIFECYCLE_EVENTS, type LifecycleEvent, nextState, TRANSITIONS } from './lifecycle.js';
 export type { WorkerObserver } from './observer.js';
 export { patienceOf } from './placement/next-step.js';

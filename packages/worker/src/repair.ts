@@ -1,8 +1,9 @@
-import { type Checkpoint, type Destination, type KeyValue, keyAfter, type Source, type Write } from '@tidemark/core';
+import type { Checkpoint, Destination, Source, Write } from '@tidemark/core';
 import { commit } from './applier.js';
 import type { WorkerObserver } from './observer.js';
 import type { Filter } from './routes.js';
 import { splitWrites } from './split.js';
+import { wantedValue } from './wanted-value.js';
 
 export interface RepairOptions {
   readonly source: Pick<Source, 'read'>;
@@ -28,7 +29,8 @@ export async function repair(
   { checkpoint, keys }: { checkpoint: Checkpoint; keys: readonly Buffer[] },
   signal: AbortSignal,
 ): Promise<RepairReport> {
-  const { destination, filter, observer } = options;
+  const { source, destination, filter, observer } = options;
+  const { routes } = filter;
   const owned = keys.filter((key) => filter.owns(key));
   const report = { puts: 0, deletes: 0 };
   for (let from = 0; from < owned.length; from += destination.limits.maxWrites) {
@@ -36,7 +38,7 @@ export async function repair(
     const { values } = await destination.read(some, signal);
     const writes: Write[] = [];
     for (const [index, key] of some.entries()) {
-      const wanted = await wantedValue(options, { key, revision: checkpoint.position.revision }, signal);
+      const wanted = await wantedValue({ source, routes }, { key, revision: checkpoint.position.revision }, signal);
       const found = values[index] ?? null;
       if (wanted === null && found !== null) writes.push({ kind: 'delete', key });
       if (wanted !== null && !(found?.equals(wanted) ?? false)) writes.push({ kind: 'put', key, value: wanted });
@@ -48,22 +50,4 @@ export async function repair(
     }
   }
   return report;
-}
-
-/** What should stand at a key of the destination; null for nothing. */
-async function wantedValue(
-  { source, filter }: RepairOptions,
-  { key, revision }: { key: Buffer; revision: number },
-  signal: AbortSignal,
-): Promise<Buffer | null> {
-  for (const route of filter.routes) {
-    const sourceKey = route.sourceKey(key);
-    if (sourceKey === null) continue;
-    const { pages } = await source.read({ start: sourceKey, end: keyAfter(sourceKey) }, revision, signal);
-    const found: KeyValue[] = [];
-    for await (const page of pages) found.push(...page);
-    const item = found[0] === undefined ? null : route.mapKeyValue(found[0]);
-    return item?.value ?? null;
-  }
-  return null;
 }

@@ -7,9 +7,9 @@ import {
   SourceCompactedError,
   TidemarkError,
 } from '@tidemark/core';
-import type { Difference } from './difference.js';
 import { routeDifference, type SourceCopy } from './reconcile.js';
 import type { Route } from './routes.js';
+import { type DifferentKey, type Settling, settle } from './settle.js';
 
 /** Differences kept with their keys; more are only counted. */
 const LISTED_DIFFERENCES = 1000;
@@ -29,12 +29,13 @@ export interface VerifyReport {
   readonly different: number;
   readonly extra: number;
   /** The first differences: which key, and how it differs. */
-  readonly keys: readonly Pick<Difference, 'kind' | 'key'>[];
+  readonly keys: readonly DifferentKey[];
 }
 
 /**
  * Compares a destination with the source at one position: the destination's checkpoint. Destination and checkpoint are
- * read at one state, the source at exactly that revision, so that traffic in between cannot look like a difference.
+ * read at one state, the source at exactly that revision, so that traffic in between cannot look like a difference. Where
+ * the destination cannot be read at one state, what looks different is settled key by key: see `settle`.
  * @throws CannotCompareError
  */
 export async function verify(
@@ -43,7 +44,8 @@ export async function verify(
   routes: readonly Route[],
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  return await atCheckpoint({ source, destination }, (comparable) => compareOnce(comparable, routes, signal), signal);
+  const settling = { source, destination, routes, settled };
+  return await atCheckpoint(settling, (comparable) => compareOnce(comparable, settling, signal), signal);
 }
 
 /** A destination, and the source as it was at the destination's position. */
@@ -77,16 +79,17 @@ export async function atCheckpoint<T>(
 
 async function compareOnce(
   { copy, view, position }: Comparable,
-  routes: readonly Route[],
+  settling: Settling,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const keys: Pick<Difference, 'kind' | 'key'>[] = [];
+  const keys: DifferentKey[] = [];
   const count = { compared: 0, missing: 0, different: 0, extra: 0 };
   const onCompared = (compared: number) => {
     count.compared += compared;
   };
-  for (const route of routes) {
-    for await (const differences of routeDifference(route, copy, view, signal, onCompared)) {
+  for (const route of settling.routes) {
+    for await (const suspects of routeDifference(route, copy, view, signal, onCompared)) {
+      const differences = view.atOneState ? suspects : await settle(settling, suspects, signal);
       for (const { kind, key } of differences) {
         count[kind]++;
         if (keys.length < LISTED_DIFFERENCES) keys.push({ kind, key });

@@ -1,5 +1,5 @@
-import { type Checkpoint, prefixRange } from '@tidemark/core';
-import { MemoryDestination, MemorySource } from '@tidemark/testing';
+import { type Checkpoint, prefixRange, type Write } from '@tidemark/core';
+import { MemoryDestination, MemorySource, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CannotCompareError, Route, verify } from '../src/index.js';
 import { filter, replica } from './support/worker-node.js';
@@ -19,12 +19,16 @@ beforeEach(async () => {
   await stand({});
 });
 
-/** Sets the destination's checkpoint, by default at the source's revision. */
-async function stand(checkpoint: Partial<Checkpoint>): Promise<void> {
+/** Sets the destination's checkpoint, by default at the source's revision, and together with it some keys. */
+async function stand(checkpoint: Partial<Checkpoint>, writes: readonly Write[] = []): Promise<void> {
   const position = { generation: 1, revision: source.revision };
   const expected = await destination.checkpoint(never);
   const next = { journal: 'j', position, filter: 'f', resync: null, partial: null, ...checkpoint };
-  await destination.apply({ writes: [], expected, next }, never);
+  await destination.apply({ writes, expected, next }, never);
+}
+
+function put([key, value]: readonly [string, string]): Write {
+  return { kind: 'put', key: Buffer.from(key), value: Buffer.from(value) };
 }
 
 const report = () => verify(source, destination, filter.routes, never);
@@ -108,5 +112,51 @@ describe('verify', () => {
   it('cannot compare with a destination without a checkpoint', async () => {
     destination = new MemoryDestination();
     await expect(report()).rejects.toThrow(CannotCompareError);
+  });
+});
+
+describe('verify of a destination that shows no single state', () => {
+  beforeEach(async () => {
+    const backup = destination.backup();
+    destination = new MemoryDestination({ pageKeys: 4, viewsAtOneState: false });
+    destination.restore(backup);
+  });
+
+  it('does not take what was written meanwhile for different', async () => {
+    const comparing = report();
+    await new Promise(setImmediate);
+    for (let index = 0; index < 20; index++) source.put(`/a/${index}`, 'newer');
+    source.delete('/a/7');
+    source.put('/a/77', 'new');
+    await stand({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
+    expect(await comparing).toMatchObject({ compared: 20, missing: 0, different: 0, extra: 0 });
+  });
+
+  it('finds what really differs, also while more is written', async () => {
+    destination.write('/b/3', null);
+    destination.write('/b/7', 'changed');
+    destination.write('/b/zzz', 'extra');
+    const comparing = report();
+    await new Promise(setImmediate);
+    source.put('/a/9', 'newer');
+    await stand({}, [put(['/b/9', 'newer'])]);
+    const { keys } = await comparing;
+    expect(keys.map(({ kind, key }) => `${kind} ${key.toString()}`)).toEqual([
+      'missing /b/3',
+      'different /b/7',
+      'extra /b/zzz',
+    ]);
+  });
+
+  it('waits while a revision is written in parts', async () => {
+    destination.write('/b/3', 'of the next revision');
+    source.put('/a/3', 'of the next revision');
+    const revision = source.revision;
+    const comparing = report();
+    await new Promise(setImmediate);
+    await stand({ position: { generation: 1, revision: revision - 1 }, partial: { revision, writes: 1 } });
+    await until(async () => destination.readings > 0, { describe: 'a look between the parts' });
+    await stand({});
+    expect(await comparing).toMatchObject({ different: 0 });
   });
 });

@@ -62,11 +62,12 @@ export function renderPage(status: PipelineStatus, asked: string) {
 }
 
 function renderDestination(destination: PipelineStatus['destinations'][number]) {
-  const { name, kind, state, owner, preferredOwner, revision, lagRevisions, lagSeconds, reason } = destination;
+  const { name, kind, state, owner, preferredOwner, revision, lagRevisions, lagSeconds } = destination;
+  const notes = [...(destination.reason === null ? [] : [destination.reason]), ...destination.deviations];
   const moves = preferredOwner !== null && preferredOwner !== owner;
   return html`<tr>
       <td>${name} <span class="why">${kind}</span></td>
-      <td><span class="state ${TONE[state]}">${state}</span>${reason === null ? '' : html`<br><span class="why">${reason}</span>`}</td>
+      <td><span class="state ${TONE[state]}">${state}</span>${notes.map((note) => html`<br><span class="why">${note}</span>`)}</td>
       <td>${owner ?? 'none'}${moves ? html` <span class="why">preferred: ${preferredOwner}</span>` : ''}</td><td>${revision}</td><td>${lagRevisions} revisions, ${formatAge(lagSeconds)}</td>
     </tr>`;
 }

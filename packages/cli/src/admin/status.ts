@@ -107,6 +107,7 @@ function unowned(name: string, kind: string): DestinationReport {
     since: new Date().toISOString(),
     reason: 'No node owns this destination at the moment.',
     hold: null,
+    deviations: [],
     appliedTransactions: 0,
     appliedChanges: 0,
     foreignWrites: { count: 0, last: null, keys: [] },

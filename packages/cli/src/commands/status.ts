@@ -37,7 +37,9 @@ function describe(status: PipelineStatus): string {
         formatAge(secondsSince(destination.since)),
       ]),
     ]),
-    ...status.destinations.flatMap(({ name, reason }) => (reason === null ? [] : [problem(`  ! ${name}: ${reason}`)])),
+    ...status.destinations.flatMap(({ name, reason, deviations }) =>
+      [...(reason === null ? [] : [reason]), ...deviations].map((sentence) => problem(`  ! ${name}: ${sentence}`)),
+    ),
   ];
   return lines.join('\n');
 }

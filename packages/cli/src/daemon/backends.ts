@@ -1,8 +1,16 @@
-import type { Config, Destination, DestinationConfig, Journal, Logger, Source } from '@tidemark/core';
+import {
+  type Config,
+  type Destination,
+  type DestinationConfig,
+  type Journal,
+  type KeyRange,
+  type Logger,
+  prefixRange,
+  type Source,
+} from '@tidemark/core';
 import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
 import { NatsJournal } from '@tidemark/journal';
-import { EtcdDestination } from '@tidemark/worker';
-import { UnsupportedDestination } from './unsupported-destination.js';
+import { EtcdDestination, REDIS_CHECKPOINT_PREFIX, RedisDestination } from '@tidemark/worker';
 
 /** The concrete classes behind the contracts are chosen here and nowhere else. */
 
@@ -19,8 +27,14 @@ export function openJournal(config: Config, log: Logger): Journal {
   return new NatsJournal({ name: config.name, config: config.journal, node: config.node.id, log });
 }
 
-export function openDestination(pipeline: string, config: DestinationConfig): Destination {
-  if (config.kind === 'redis') return new UnsupportedDestination(config.kind);
-  const checkpointKey = `${config.checkpointPrefix}${pipeline}/${config.name}/checkpoint`;
-  return new EtcdDestination(new EtcdKv(new EtcdClient(config)), { checkpointKey: Buffer.from(checkpointKey) });
+export function openDestination(pipeline: string, config: DestinationConfig, logger: Logger): Destination {
+  const owner = `${pipeline}/${config.name}`;
+  if (config.kind === 'redis') return new RedisDestination({ ...config, owner, logger });
+  const checkpointKey = Buffer.from(`${config.checkpointPrefix}${owner}/checkpoint`);
+  return new EtcdDestination(new EtcdKv(new EtcdClient(config)), { checkpointKey });
+}
+
+/** The destination's keys that are ours and no route's: where checkpoints live. */
+export function reservedKeys(config: DestinationConfig): KeyRange {
+  return prefixRange(Buffer.from(config.kind === 'redis' ? REDIS_CHECKPOINT_PREFIX : config.checkpointPrefix));
 }

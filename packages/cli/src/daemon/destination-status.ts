@@ -25,6 +25,8 @@ export interface DestinationReport {
   readonly reason: string | null;
   /** What it waits for approval of; null unless held. */
   readonly hold: Hold | null;
+  /** What is set at the destination otherwise than it should be. */
+  readonly deviations: readonly string[];
   readonly appliedTransactions: number;
   readonly appliedChanges: number;
   readonly foreignWrites: ForeignWrites;
@@ -146,7 +148,7 @@ export class DestinationStatus implements WorkerObserver {
   }
 
   /** The report now; also brings the gauges up to date. */
-  get report(): DestinationReport {
+  get report(): Omit<DestinationReport, 'deviations'> {
     const lag = this.lag();
     const destination = this.identity.name;
     this.metrics.destinationRevision.set({ destination }, this.position.revision);

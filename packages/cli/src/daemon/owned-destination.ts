@@ -7,14 +7,13 @@ import {
   type Journal,
   type Logger,
   type Metrics,
-  prefixRange,
   type SharedBudget,
   type SharedFacts,
   type Source,
   TidemarkError,
 } from '@tidemark/core';
 import { type ControlBoard, DestinationWorker, Filter, type RepairReport } from '@tidemark/worker';
-import { openDestination } from './backends.js';
+import { openDestination, reservedKeys } from './backends.js';
 import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
 
@@ -64,7 +63,8 @@ export class OwnedDestination {
 
   /** Reads certificates and passwords, and does nothing yet. @throws AccessDeniedError when a file cannot be read */
   static open(context: DestinationContext, config: DestinationConfig): OwnedDestination {
-    return new OwnedDestination(context, config, openDestination(context.config.name, config));
+    const logger = context.logger.child({ destination: config.name });
+    return new OwnedDestination(context, config, openDestination(context.config.name, config, logger));
   }
 
   /** Starts campaigning for it. */
@@ -74,7 +74,7 @@ export class OwnedDestination {
 
   /** Null while another node owns it. */
   get report(): DestinationReport | null {
-    return this.status?.report ?? null;
+    return this.status === null ? null : { ...this.status.report, deviations: this.destination.deviations };
   }
 
   /** Null while another node owns it: then it is that node's business. */
@@ -133,6 +133,5 @@ export class OwnedDestination {
 }
 
 function filterOf(config: DestinationConfig): Filter {
-  const reserved = config.kind === 'etcd' ? [prefixRange(Buffer.from(config.checkpointPrefix))] : [];
-  return new Filter(config.routes, reserved);
+  return new Filter(config.routes, [reservedKeys(config)]);
 }

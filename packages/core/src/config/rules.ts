@@ -1,4 +1,5 @@
 import { prefixRange, rangesOverlap } from '../key-range.js';
+import { redisViolations } from './redis-rules.js';
 import type { ParsedConfig, RouteConfig } from './schema.js';
 
 /** A rule that spans several keys of the file. */
@@ -14,7 +15,12 @@ export function destinationPrefix(route: Pick<RouteConfig, 'prefix' | 'rewrite'>
 
 /** Checks what no single key can tell: unique names, and routes that would write each other's keys. */
 export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
-  return [...duplicateNames(config), ...overlappingRoutes(config), ...mixedSchemes(config)];
+  return [
+    ...duplicateNames(config),
+    ...overlappingRoutes(config),
+    ...mixedSchemes(config),
+    ...redisDestinations(config),
+  ];
 }
 
 function duplicateNames(config: ParsedConfig): RuleViolation[] {
@@ -65,4 +71,11 @@ function mixedSchemes(config: ParsedConfig): RuleViolation[] {
     if (destination.kind === 'etcd') check(['destinations', d, 'endpoints'], destination.endpoints);
   }
   return violations;
+}
+
+function redisDestinations({ destinations }: ParsedConfig): RuleViolation[] {
+  return destinations.flatMap((destination, index) => {
+    if (destination.kind !== 'redis') return [];
+    return redisViolations(destination).map(({ key, reason }) => ({ path: ['destinations', index, key], reason }));
+  });
 }

@@ -21,9 +21,17 @@ const name = z
   );
 
 const url = (schemes: readonly string[]) =>
-  z.string().refine((text) => schemes.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
-    message: `expected a URL that starts with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`,
-  });
+  z
+    .string()
+    .refine((text) => schemes.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
+      message: `expected a URL that starts with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`,
+      abort: true,
+    })
+    .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
+      message: 'holds a user or a password: secrets stand in files, see passwordFile and credentialsFile',
+    });
+
+const hostAndPort = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^:\s@/]+):\d{1,5}$/, 'expected HOST:PORT');
 
 const reservedPrefix = z.string().regex(/^.+\/$/s, 'expected a key prefix that ends with "/"');
 
@@ -175,13 +183,31 @@ const etcdDestination = z.strictObject({
   checkpointPrefix: reservedPrefix.default('/__tidemark/').describe('Where the checkpoint lives at the destination.'),
 });
 
+/** Redis calls the user that a bare `requirepass` belongs to "default". */
+const redisAuth = auth.extend({ username: z.string().min(1).default('default') });
+
 const redisDestination = z.strictObject({
   ...destinationBase,
   kind: z.literal('redis'),
-  url: url(['redis:', 'rediss:']),
+  url: url(['redis:', 'rediss:']).optional().describe('One server: redis://HOST:PORT/DATABASE; rediss:// is TLS.'),
+  sentinel: z
+    .strictObject({
+      name: z.string().min(1).describe('What the sentinels call the master.'),
+      addresses: z.array(hostAndPort).min(1, 'expected at least one address').describe('The sentinels.'),
+      database: z.int().min(0).default(0),
+      auth: redisAuth.optional().describe('User of the sentinels themselves.'),
+    })
+    .optional()
+    .describe('Instead of `url`: the server that sentinels name as the master.'),
+  cluster: z
+    .strictObject({
+      addresses: z.array(hostAndPort).min(1, 'expected at least one address').describe('Some nodes of the cluster.'),
+    })
+    .optional()
+    .describe('Instead of `url`: a Redis Cluster. keyPrefix then needs a hash tag: a script writes to one slot.'),
   tls: tls.optional(),
-  auth: auth.optional(),
-  keyPrefix: z.string().default('').describe('Put before every key.'),
+  auth: redisAuth.optional(),
+  keyPrefix: z.string().default('').describe('Put before every key, the checkpoint included.'),
 });
 
 export const configSchema = z

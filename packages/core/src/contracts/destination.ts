@@ -62,26 +62,30 @@ export interface ForeignWrite {
   readonly key: Buffer;
 }
 
-/** A destination as it stood at one moment. */
+/** A destination as it stood at one moment, or, where it cannot be read like that, from one moment on. */
 export interface DestinationView {
   readonly checkpoint: Checkpoint | null;
+  /**
+   * Whether the data is of the very state that `checkpoint` belongs to. Otherwise each key may be newer: what looks like a
+   * difference is one only when `read` shows it.
+   */
+  readonly atOneState: boolean;
   /** Live keys of a range in key order, as pages. */
   range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
 }
 
 export interface Destination {
   readonly limits: ApplyLimits;
+  /** What is set at the destination otherwise than it should be, as last seen: sentences for the operator. */
+  readonly deviations: readonly string[];
   checkpoint(signal: AbortSignal): Promise<Checkpoint | null>;
   /**
    * All or nothing, compared first. An unanswered attempt is sent again: the compare makes a repeat harmless.
    * @throws UnavailableError when the destination cannot be reached
+   * @throws WrongTypeError when a key holds what only somebody else can have written
    */
   apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
-  /**
-   * Everything, for a comparison. Checkpoint and data are of one and the same state where the destination can do that
-   * (etcd: one revision); elsewhere (Redis) the data may be newer than the checkpoint, key by key, and what looks like a
-   * difference is settled by `read`.
-   */
+  /** Everything, for a comparison: see {@link DestinationView.atOneState}. */
   view(signal: AbortSignal): Promise<DestinationView>;
   /** A few keys together with the checkpoint: always of one and the same state. At most `limits.maxWrites` keys. */
   read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading>;

@@ -207,8 +207,13 @@ function writing(open: OpenDestination): void {
     const applying = destination.apply(move(1, 2, writes), unhurried).finally(() => {
       done = true;
     });
+    const asked = writes.map((write) => write.key);
     const sizes = new Set<number>();
-    while (!done) sizes.add((await contentOf(destination)).length);
+    while (!done) {
+      const { values } = await destination.read(asked, unhurried);
+      sizes.add(values.filter((value) => value !== null).length);
+      if ((await destination.view(unhurried)).atOneState) sizes.add((await contentOf(destination)).length);
+    }
     expect(await applying).toEqual({ outcome: 'applied' });
     expect([...sizes].filter((size) => size !== 0 && size !== count)).toEqual([]);
     expect((await contentOf(destination)).map(([name]) => name)).toEqual(writes.map((_, index) => key(index)));
@@ -224,7 +229,7 @@ function writing(open: OpenDestination): void {
 }
 
 function reading(open: OpenDestination): void {
-  it('shows data and checkpoint of one state, while writes go on', async () => {
+  it('shows data no older than its checkpoint while writes go on, of one state where it says so', async () => {
     const shared = await open();
     const [writer, reader] = [await shared.client(), await shared.client()];
     const values = (revision: number) => ['k1', 'k2', 'k3'].map((key) => put(key, String(revision)));
@@ -238,13 +243,15 @@ function reading(open: OpenDestination): void {
     while (seen.size < 5) {
       const view = await reader.view(unhurried);
       const revision = view.checkpoint?.position.revision ?? 0;
-      // The view stays what it is while the destination moves on.
+      // A view of one state stays what it is while the destination moves on.
       while (seen.size < 4 && writtenTo <= revision + 1) await new Promise(setImmediate);
-      const found: string[] = [];
+      const found: number[] = [];
       for await (const page of view.range(EVERYTHING_BELOW_K, unhurried)) {
-        found.push(...page.map(({ value }) => value.toString()));
+        found.push(...page.map(({ value }) => Number(value.toString())));
       }
-      expect(found).toEqual(Array.from({ length: 3 }, () => String(revision)));
+      // Elsewhere each key may be newer than the checkpoint, never older.
+      const shown = view.atOneState ? found : found.map((value) => Math.min(value, revision));
+      expect(shown).toEqual(Array.from({ length: 3 }, () => revision));
       seen.add(revision);
     }
     stop = true;

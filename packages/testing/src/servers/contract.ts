@@ -96,13 +96,24 @@ export interface NatsDataCopy {
 }
 
 export interface RedisOptions {
-  /** Additional command-line flags, e.g. `['--maxmemory', '1mb']`. */
+  /** Additional command-line flags, e.g. `['--maxmemory', '1mb']`. They win over our own, e.g. `['--appendonly', 'no']`. */
   readonly flags?: readonly string[];
 }
 
 export interface RedisServer extends Server {
   /** `redis://host:port/0`. */
   readonly url: string;
+  /**
+   * Runs redis-cli against this server and returns its standard output. Independent of the code under test.
+   * @param input standard input: the last argument, with `-x` among the arguments, or commands, a line each
+   */
+  redisCli(args: readonly string[], input?: string | Buffer): Promise<string>;
+}
+
+export interface RedisSentinelOptions {
+  readonly master: RedisServer;
+  /** What it calls the master. */
+  readonly name: string;
 }
 
 /** A provider of servers. Disposing it stops all that it started and removes their data. */
@@ -110,6 +121,8 @@ export interface Servers extends AsyncDisposable {
   etcd(options?: EtcdOptions): Promise<EtcdServer>;
   nats(options?: NatsOptions): Promise<NatsServer>;
   redis(options?: RedisOptions): Promise<RedisServer>;
+  /** One sentinel that decides alone, and takes a master for dead after a second. Containers cannot: TestServerError. */
+  redisSentinel(options: RedisSentinelOptions): Promise<RedisServer>;
   /** A cluster with a leader. Containers cannot: TestServerError. */
   etcdCluster(options?: EtcdClusterOptions): Promise<EtcdCluster>;
   /** A cluster whose JetStream takes streams with as many replicas as it has servers. Containers cannot: TestServerError. */

@@ -1,6 +1,7 @@
 import type { EtcdServer, NatsServer, RedisServer, Server } from './contract.js';
 import { turnAuthOn } from './etcd-auth.js';
 import { runEtcdctl } from './etcdctl.js';
+import { runRedisCli } from './redis-cli.js';
 
 /** What a provider does to one server, wherever it runs. */
 export type Lifecycle = Omit<Server, 'address'>;
@@ -57,7 +58,11 @@ export function natsHandle({ port, monitorPort }: NatsPorts, parts: NatsParts): 
 }
 
 export function redisHandle(port: number, life: Lifecycle): RedisServer {
-  return { ...handle(port, life), url: `redis://127.0.0.1:${port}/0` };
+  return {
+    ...handle(port, life),
+    url: `redis://127.0.0.1:${port}/0`,
+    redisCli: (args, input) => runRedisCli({ port, args, input }),
+  };
 }
 
 function handle(port: number, life: Lifecycle): Server {

@@ -86,6 +86,10 @@ class ContainerServers implements Servers {
     return redisHandle(port, container);
   }
 
+  redisSentinel(): Promise<RedisServer> {
+    return refuse('a Redis sentinel');
+  }
+
   etcdCluster(): Promise<EtcdCluster> {
     return refuse('an etcd cluster');
   }

@@ -8,7 +8,7 @@ import { startEtcdCluster } from './etcd-cluster.js';
 import { guardDirectory, releaseDirectory } from './lifeline.js';
 import { startNats } from './nats.js';
 import { startNatsCluster } from './nats-cluster.js';
-import { startRedis } from './redis.js';
+import { startRedis, startRedisSentinel } from './redis.js';
 import type { Site } from './site.js';
 
 const ATTEMPTS = 5;
@@ -33,6 +33,10 @@ class LocalServers implements Servers {
 
   redis(options: Parameters<Servers['redis']>[0] = {}): ReturnType<Servers['redis']> {
     return this.launch((site) => startRedis(site, options));
+  }
+
+  redisSentinel(options: Parameters<Servers['redisSentinel']>[0]): ReturnType<Servers['redisSentinel']> {
+    return this.launch((site) => startRedisSentinel(site, options));
   }
 
   etcdCluster(options: Parameters<Servers['etcdCluster']>[0] = {}): ReturnType<Servers['etcdCluster']> {

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { binary } from '../binary.js';
-import type { RedisOptions, RedisServer } from '../contract.js';
+import type { RedisOptions, RedisSentinelOptions, RedisServer } from '../contract.js';
 import { redisHandle } from '../handles.js';
 import { freePort } from '../ports.js';
 import { redisAnswers } from '../probe.js';
@@ -16,15 +16,34 @@ export async function startRedis({ directory, atEnd }: Site, options: RedisOptio
   const args = [
     ...['--bind', '127.0.0.1', '--port', String(port), '--dir', data],
     ...['--save', '', '--appendonly', 'yes', '--daemonize', 'no'],
+    // A replica of a test's master catches up at once, not after the five seconds in which others could join it.
+    ...['--repl-diskless-sync-delay', '0'],
     ...(options.flags ?? []),
   ];
+  return await launch('redis-server', port, args, atEnd);
+}
+
+export async function startRedisSentinel(
+  { directory, atEnd }: Site,
+  { master, name }: RedisSentinelOptions,
+): Promise<RedisServer> {
+  const port = await freePort();
+  // A sentinel writes what it learns into its configuration file.
+  const file = join(directory, 'sentinel.conf');
+  const [host, masterPort] = master.address.split(':');
+  const lines = [
+    `sentinel monitor ${name} ${host} ${masterPort} 1`,
+    `sentinel down-after-milliseconds ${name} 1000`,
+    `sentinel failover-timeout ${name} 5000`,
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
+  const args = [file, '--sentinel', '--bind', '127.0.0.1', '--port', String(port), '--dir', directory];
+  return await launch('redis-sentinel', port, args, atEnd);
+}
+
+async function launch(name: string, port: number, args: readonly string[], atEnd: Site['atEnd']): Promise<RedisServer> {
   const command = binary('redis-server');
-  const process = new ServerProcess({
-    name: 'redis-server',
-    command,
-    args: () => args,
-    ready: () => redisAnswers(port),
-  });
+  const process = new ServerProcess({ name, command, args: () => args, ready: () => redisAnswers(port) });
   atEnd(() => process.kill());
   await process.start();
   return redisHandle(port, process);

@@ -10,7 +10,7 @@ import type {
   KeyRange,
 } from '@tidemark/core';
 import type { EtcdKv } from '@tidemark/etcd';
-import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.js';
 import { OwnRevisions } from './own-revisions.js';
 
 /** So many changes of one source revision become visible together. More would fit one request, and hold up etcd's other clients. */
@@ -24,6 +24,7 @@ const MAX_TRANSACTION_BYTES = 1024 * 1024;
 /** Checkpoint and data live in one etcd cluster and change in one transaction, hence in one revision. */
 export class EtcdDestination implements Destination {
   readonly limits: ApplyLimits = { maxWrites: MAX_TRANSACTION_WRITES, maxBytes: MAX_TRANSACTION_BYTES };
+  readonly deviations: readonly string[] = [];
   private readonly own = new OwnRevisions();
 
   constructor(
@@ -48,6 +49,7 @@ export class EtcdDestination implements Destination {
     const store = this.kv;
     return {
       checkpoint: kv === null ? null : decodeCheckpoint(kv.value),
+      atOneState: true,
       async *range(range, stop) {
         const { pages } = await store.readPages(range, revision, stop);
         yield* pages;

@@ -17,7 +17,7 @@ const schema = z.strictObject({
 });
 
 /**
- * JSON, so that `etcdctl get` shows an operator where the destination stands. The fields stand in a fixed order: the
+ * JSON, so that `etcdctl get` and `redis-cli get` show an operator where the destination stands. The fields stand in a fixed order: the
  * transaction compares the whole value, so equal checkpoints must be equal bytes.
  */
 export function encodeCheckpoint({ journal, position: at, filter, resync, partial }: Checkpoint): Buffer {
@@ -40,7 +40,7 @@ export function decodeCheckpoint(value: Buffer): Checkpoint {
     throw new CheckpointUnreadableError({
       message: 'The key where the checkpoint belongs holds something else.',
       remedy:
-        'Set checkpointPrefix to a prefix nobody else uses, or delete the key to make the destination start anew by difference.',
+        'Set checkpointPrefix (etcd) or keyPrefix (Redis) to a prefix nobody else uses, or delete the key to make the destination start anew by difference.',
       cause,
     });
   }

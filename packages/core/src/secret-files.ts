@@ -1,0 +1,37 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { AccessDeniedError } from './errors.js';
+
+/** Where distributions keep the certificates the system trusts; client libraries would take those built into Node. */
+const SYSTEM_TRUST_FILES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/cert.pem',
+];
+
+/** A certificate, key or password file. `setting` is the key of the configuration that names it. @throws AccessDeniedError */
+export function readSecret(file: string, setting: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new AccessDeniedError({
+      message: `${setting}: ${file} cannot be read (${reason})`,
+      remedy: 'Check the path, and that the user Tidemark runs as may read it.',
+      cause,
+    });
+  }
+}
+
+/** A password without a line break at its end, which editors put there. @throws AccessDeniedError */
+export function readPassword(file: string, setting: string): string {
+  return readSecret(file, setting)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+}
+
+/** What is trusted when a hop names no `tls.ca`. */
+export function systemTrust(): Buffer {
+  const file = SYSTEM_TRUST_FILES.find((candidate) => existsSync(candidate));
+  return file === undefined ? Buffer.from(rootCertificates.join('\n')) : readFileSync(file);
+}

@@ -1,0 +1,157 @@
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { type Checkpoint, FULL_KEYSPACE, UnavailableError } from '@tidemark/core';
+import { FaultProxy, localServers, type RedisServer, type Servers, until } from '@tidemark/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { at, move, put, redisClients, unhurried } from './support/redis-client.js';
+
+let servers: Servers;
+
+beforeAll(() => {
+  servers = localServers();
+});
+
+afterAll(() => servers?.[Symbol.asyncDispose]());
+
+const open = redisClients();
+
+async function replicaOf(address: string): Promise<RedisServer> {
+  const [host = '', port = ''] = address.split(':');
+  const replica = await servers.redis({ flags: ['--replicaof', `${host} ${port}`] });
+  const linked = async () => (await replica.redisCli(['INFO', 'replication'])).includes('master_link_status:up');
+  await until(linked, { describe: 'a replica in step' });
+  return replica;
+}
+
+describe('sentinels', () => {
+  it('name the master, and after a failover the next one', async () => {
+    const master = await servers.redis();
+    const replica = await replicaOf(master.address);
+    const sentinel = await servers.redisSentinel({ master, name: 'conf' });
+    const knowsReplica = async () => (await sentinel.redisCli(['SENTINEL', 'REPLICAS', 'conf'])).includes('slave');
+    await until(knowsReplica, { describe: 'a sentinel that knows the replica' });
+    const addresses = ['127.0.0.1:1', sentinel.address];
+    const destination = open({ sentinel: { name: 'conf', addresses, database: 0 } });
+
+    await destination.apply(move(null, 1, [put('a', '1')]), unhurried);
+    await until(async () => (await replica.redisCli(['GET', 'conf:a'])) === '1', { describe: 'the replica in step' });
+    await master.kill();
+    await expect(destination.apply(move(1, 2, [put('a', '2')]), unhurried)).rejects.toThrow(UnavailableError);
+    const applied = async () => (await destination.apply(move(1, 2, [put('a', '2')]), unhurried)).outcome;
+    expect(await until(applied, { describe: 'the new master', timeoutMs: 30_000 })).toBe('applied');
+    expect(await replica.redisCli(['GET', 'conf:a'])).toBe('2');
+  });
+
+  it('that know no such master are told by name', async () => {
+    const sentinel = await servers.redisSentinel({ master: await servers.redis(), name: 'conf' });
+    const destination = open({ sentinel: { name: 'other', addresses: [sentinel.address], database: 0 } });
+    await expect(destination.checkpoint(unhurried)).rejects.toThrow(/knows no master called other/);
+  });
+});
+
+describe('a Redis Cluster', () => {
+  const node = () => servers.redis({ flags: ['--cluster-enabled', 'yes'] });
+
+  it('of one node takes everything below a hash tag, and refuses a prefix without', async () => {
+    const single = await node();
+    await single.redisCli(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383']);
+    await until(async () => (await single.redisCli(['CLUSTER', 'INFO'])).includes('cluster_state:ok'), {
+      describe: 'a cluster that serves',
+    });
+    await expect(open(single).checkpoint(unhurried)).rejects.toMatchObject({
+      code: 'HASH_TAG_MISSING',
+      permanent: true,
+    });
+    const destination = open({ url: single.url, keyPrefix: '{conf}:' });
+    const writes = Array.from({ length: 500 }, (_, index) => put(`{other}${index}`, 'v'));
+    expect(await destination.apply(move(null, 1, writes), unhurried)).toEqual({ outcome: 'applied' });
+    expect(await destination.count(FULL_KEYSPACE, unhurried)).toBe(500);
+    expect((await destination.read([Buffer.from('{other}7')], unhurried)).values).toEqual([Buffer.from('v')]);
+  });
+
+  it('of two nodes is entered at any of them', async () => {
+    const nodes = [await node(), await node()] as const;
+    const [first, second] = nodes;
+    await first.redisCli(['CLUSTER', 'ADDSLOTSRANGE', '0', '8191']);
+    await second.redisCli(['CLUSTER', 'ADDSLOTSRANGE', '8192', '16383']);
+    await first.redisCli(['CLUSTER', 'MEET', ...second.address.split(':')]);
+    await until(
+      async () => {
+        const infos = await Promise.all(nodes.map((each) => each.redisCli(['CLUSTER', 'INFO'])));
+        return infos.every((info) => info.includes('cluster_state:ok'));
+      },
+      { describe: 'a cluster of two nodes', timeoutMs: 30_000 },
+    );
+    for (const keyPrefix of ['{conf}:', '{a}:', '{b}:']) {
+      const destination = open({ cluster: { addresses: ['127.0.0.1:1', first.address] }, keyPrefix });
+      expect(await destination.apply(move(null, 1, [put('a', '1')]), unhurried)).toEqual({ outcome: 'applied' });
+    }
+    const sizes = await Promise.all(nodes.map(async (each) => Number(await each.redisCli(['DBSIZE']))));
+    // The slots of the three tags are on both nodes: redirections were followed.
+    expect(sizes.every((size) => size > 0)).toBe(true);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(6);
+  });
+});
+
+describe('TLS', () => {
+  const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
+  /** A key pair for tests alone, for 127.0.0.1; it is its own authority. */
+  const [cert, key] = [fixture('tls-cert.pem'), fixture('tls-key.pem')];
+
+  it('on both sides is enough, and a server that is not trusted is refused', async () => {
+    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert];
+    const port = String(await unusedPort());
+    const server = await servers.redis({ flags: [...files, '--tls-port', port, '--tls-auth-clients', 'yes'] });
+    const url = `rediss://127.0.0.1:${port}/2`;
+    const destination = open({ url, tls: { ca: cert, cert, key } });
+    expect(await destination.apply(move(null, 1, [put('a', '1')]), unhurried)).toEqual({ outcome: 'applied' });
+    expect(await server.redisCli(['-n', '2', 'GET', 'conf:a'])).toBe('1');
+    const attempt = open({ url }).checkpoint(unhurried);
+    await expect(attempt).rejects.toThrow(UnavailableError);
+    await expect(attempt).rejects.toMatchObject({ remedy: expect.stringContaining('tls.ca') });
+  });
+});
+
+describe('while a difference against a snapshot is written', () => {
+  const marked = (attempt: number): Checkpoint => ({
+    ...at(1),
+    resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt },
+  });
+
+  it('a failover that loses writes but not the mark makes it begin anew', async () => {
+    const master = await servers.redis();
+    await using link = await FaultProxy.start(master.address);
+    const replica = await replicaOf(link.address);
+    await using floating = await FaultProxy.start(master.address);
+    const destination = open({ url: `redis://${floating.address}` });
+    await destination.apply({ writes: [], expected: null, next: marked(1) }, unhurried);
+    const [kept, lost] = [[put('kept', '1')], [put('lost', '1')]];
+    await destination.apply({ writes: kept, expected: marked(1), next: marked(1) }, unhurried);
+    await until(async () => (await replica.redisCli(['EXISTS', 'conf:kept'])) === '1', { describe: 'the first put' });
+    link.blackHole();
+    await destination.apply({ writes: lost, expected: marked(1), next: marked(1) }, unhurried);
+    await master.kill();
+    link.cut();
+    await replica.redisCli(['REPLICAOF', 'NO', 'ONE']);
+    floating.redirect(replica.address);
+    // The fault is there: the mark survived, a write under it did not.
+    expect(await replica.redisCli(['EXISTS', 'conf:lost'])).toBe('0');
+
+    const arrive = { writes: [], expected: marked(1), next: at(9) };
+    await expect(destination.apply(arrive, unhurried)).rejects.toThrow(/failed over/);
+    const again = { writes: [], expected: marked(1), next: marked(2) };
+    await expect(destination.apply(again, unhurried)).rejects.toThrow(/failed over/);
+    expect((await destination.view(unhurried)).checkpoint).toEqual(marked(1));
+    expect(await destination.apply(again, unhurried)).toEqual({ outcome: 'applied' });
+    await destination.apply({ writes: lost, expected: marked(2), next: marked(2) }, unhurried);
+    expect(await destination.apply({ ...arrive, expected: marked(2) }, unhurried)).toEqual({ outcome: 'applied' });
+  });
+});
+
+async function unusedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
