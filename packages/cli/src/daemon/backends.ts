@@ -9,7 +9,7 @@ import {
   type Source,
 } from '@tidemark/core';
 import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
-import { NatsJournal } from '@tidemark/journal';
+import { NatsJournal, SharedTail } from '@tidemark/journal';
 import { EtcdDestination, REDIS_CHECKPOINT_PREFIX, RedisDestination } from '@tidemark/worker';
 
 /** The concrete classes behind the contracts are chosen here and nowhere else. */
@@ -25,6 +25,11 @@ export function openCoordination(config: Config): EtcdClient {
 
 export function openJournal(config: Config, log: Logger): Journal {
   return new NatsJournal({ name: config.name, config: config.journal, node: config.node.id, log });
+}
+
+/** The destinations of a node read the journal together. */
+export function shareReading(journal: Journal, log: Logger): Journal {
+  return new SharedTail(journal, log);
 }
 
 export function openDestination(pipeline: string, config: DestinationConfig, logger: Logger): Destination {

@@ -17,7 +17,7 @@ import { ReservedKeys, runLeader, SnapshotDesk } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
-import { openCoordination, openJournal, openSource } from './backends.js';
+import { openCoordination, openJournal, openSource, shareReading } from './backends.js';
 import { Destinations } from './destinations.js';
 import { faultyElectors } from './fault.js';
 import { HopMonitor } from './hop-monitor.js';
@@ -101,7 +101,7 @@ class Daemon {
     this.sourceMonitor = new HopMonitor('source', (signal) => this.source.identity(signal), logger);
     this.destinations = new Destinations({
       config,
-      journal: this.journal,
+      journal: shareReading(this.journal, logger),
       facts: this.facts,
       source: this.source,
       board: this.board,

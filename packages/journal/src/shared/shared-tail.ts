@@ -1,0 +1,98 @@
+import {
+  describeError,
+  type Journal,
+  type JournalHead,
+  type JournalInfo,
+  type JournalWriter,
+  type Logger,
+  type ReadFrom,
+  type SnapshotStore,
+  type StoredRecord,
+} from '@tidemark/core';
+import { type Place, positionIn, Window, type WindowLimits } from './window.js';
+
+/**
+ * A megabyte is a second of a busy source; 8 MiB is what one destination may be behind the fastest one and still read
+ * together with it.
+ */
+const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, maxBytes: 8 * 1024 * 1024 };
+
+/**
+ * Reads a journal once for all readers that are about as far: they differ in what they do with the records, not in which
+ * ones they need. Fifty readers of their own would fetch, decode and hold everything fifty times. Who is far behind, or
+ * falls behind, reads alone until it has caught up, so that nobody waits for anybody.
+ *
+ * Everything else goes to the journal itself. Every error that a reader gets is that of its own reading.
+ */
+export class SharedTail implements Journal {
+  readonly snapshots: SnapshotStore;
+  private window: Window | null = null;
+
+  constructor(
+    private readonly journal: Journal,
+    private readonly logger: Logger,
+    private readonly limits = LIMITS,
+  ) {
+    this.snapshots = journal.snapshots;
+  }
+
+  async *read(from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
+    if (from === 'oldest') {
+      yield* this.journal.read(from, signal);
+      return;
+    }
+    let place: Place = { after: from.after, last: null };
+    // Where the window ended, another one would most likely end for the same reason: the reader's own reading tells.
+    let mayOpen = true;
+    while (!signal.aborted) {
+      if (this.window === null && mayOpen) this.openWindow(place);
+      const { window } = this;
+      mayOpen = !(window?.covers(place) ?? false);
+      place = window?.covers(place) ? yield* window.follow(place, signal) : yield* this.readAlone(place, signal);
+    }
+  }
+
+  /** Until the window covers what comes next, or there is none and this reader may open one. */
+  private async *readAlone(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
+    let { last } = place;
+    const { after } = place;
+    for await (const record of this.journal.read({ after: positionIn(place) }, signal)) {
+      last = record;
+      yield record;
+      if (this.window === null || this.window.covers({ after, last })) return { after, last };
+    }
+    return { after, last };
+  }
+
+  open(signal: AbortSignal): Promise<void> {
+    return this.journal.open(signal);
+  }
+
+  info(signal: AbortSignal): Promise<JournalInfo> {
+    return this.journal.info(signal);
+  }
+
+  head(signal: AbortSignal): Promise<JournalHead> {
+    return this.journal.head(signal);
+  }
+
+  takeOver(...call: Parameters<Journal['takeOver']>): Promise<JournalWriter> {
+    return this.journal.takeOver(...call);
+  }
+
+  close(): Promise<void> {
+    return this.journal.close();
+  }
+
+  private openWindow(place: Place): void {
+    const after = positionIn(place);
+    const window = new Window(place, this.limits);
+    this.window = window;
+    window
+      .fill((signal) => this.journal.read({ after }, signal))
+      .catch((error: unknown) => this.logger.debug({ reason: describeError(error) }, 'readers of the journal part'))
+      .finally(() => {
+        if (this.window === window) this.window = null;
+      });
+  }
+}

@@ -1,0 +1,182 @@
+import { comparePositions, type Position, Scope, type StoredRecord } from '@tidemark/core';
+import { positionOf } from '../chain.js';
+
+/** How far a reader has come. */
+export interface Place {
+  /** Where it began. */
+  readonly after: Position;
+  /** The last record it was handed, null when there was none yet. */
+  readonly last: StoredRecord | null;
+}
+
+export interface WindowLimits {
+  /** Records that everybody has read are kept up to this many bytes, so that others can join. */
+  readonly keepBytes: number;
+  /** All that is kept; who is further behind than this reads alone. */
+  readonly maxBytes: number;
+}
+
+interface Reader {
+  /** Number of the record it takes next, counted from where the window was opened. */
+  next: number;
+  /** Bytes up to there, counted likewise. */
+  takenBytes: number;
+}
+
+/**
+ * The stretch of the journal that was read last, for any number of readers. It is read ahead of the fastest of them by
+ * no more than its size; the others lose their place when it moves on without them, and never slow it down.
+ */
+export class Window {
+  private records: StoredRecord[] = [];
+  /** Records that were let go: the number of the first one kept, counted from where the window was opened. */
+  private first = 0;
+  private bytes = 0;
+  /** Of all records that were ever in the window. */
+  private readBytes = 0;
+  /** Everything behind this place is in the window, or still to come. */
+  private floor: Place;
+  private over = false;
+  private readonly readers = new Set<Reader>();
+  private readonly waiting = new Set<() => void>();
+  private makeRoom: () => void = () => undefined;
+  private readonly closing = new AbortController();
+
+  /** @param begin the place of the reader for whom it is opened */
+  constructor(
+    begin: Place,
+    private readonly limits: WindowLimits,
+  ) {
+    this.floor = begin;
+  }
+
+  /** Reads until nobody follows any more, or reading fails: then those who follow read on alone, and see why. */
+  async fill(open: (signal: AbortSignal) => AsyncIterable<StoredRecord>): Promise<void> {
+    const scope = new Scope(this.closing.signal);
+    try {
+      for await (const record of open(scope.signal)) {
+        // The journal lost what it had acknowledged, and is read from an earlier place: no window onto both.
+        if (record.sequence <= (this.records.at(-1)?.sequence ?? 0)) return;
+        this.add(record);
+        while (this.untakenBytes() > this.limits.maxBytes && !this.closing.signal.aborted) {
+          await new Promise<void>((resolve) => {
+            this.makeRoom = resolve;
+          });
+        }
+      }
+    } finally {
+      scope.end();
+      this.over = true;
+      this.wake();
+    }
+  }
+
+  /** Whether a reader can go on here. */
+  covers({ after, last }: Place): boolean {
+    if (this.over) return false;
+    if (last === null) return comparePositions(after, positionIn(this.floor)) >= 0;
+    return this.indexOf(last) >= 0 || (this.floor.last !== null && isSame(this.floor.last, last));
+  }
+
+  /** The records behind a place that is covered, until it is covered no more or `signal` aborts. Returns the place then. */
+  async *follow(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
+    const { after } = place;
+    let { last } = place;
+    const reader = this.join(last === null ? 0 : this.indexOf(last) + 1);
+    try {
+      while (!signal.aborted && reader.next >= this.first) {
+        const record = this.records[reader.next - this.first];
+        if (record === undefined) {
+          if (this.over) break;
+          await this.changed(signal);
+          continue;
+        }
+        reader.next++;
+        reader.takenBytes += record.bytes;
+        this.makeRoom();
+        if (last === null && comparePositions(positionOf(record.record), after) <= 0) continue;
+        last = record;
+        yield record;
+      }
+      return { after, last };
+    } finally {
+      this.readers.delete(reader);
+      if (this.readers.size === 0) this.close();
+      this.makeRoom();
+    }
+  }
+
+  private join(index: number): Reader {
+    const ahead = this.records.slice(index).reduce((sum, { bytes }) => sum + bytes, 0);
+    const reader = { next: this.first + index, takenBytes: this.readBytes - ahead };
+    this.readers.add(reader);
+    this.makeRoom();
+    return reader;
+  }
+
+  private close(): void {
+    this.over = true;
+    this.closing.abort();
+  }
+
+  private add(record: StoredRecord): void {
+    this.records.push(record);
+    this.bytes += record.bytes;
+    this.readBytes += record.bytes;
+    const slowest = Math.min(...[...this.readers].map(({ next }) => next));
+    while (this.bytes > this.limits.keepBytes && this.records.length > 1) {
+      const oldest = this.records[0];
+      const isNeeded = this.first >= slowest && this.bytes <= this.limits.maxBytes;
+      if (oldest === undefined || isNeeded) break;
+      this.records.shift();
+      this.first++;
+      this.bytes -= oldest.bytes;
+      this.floor = { ...this.floor, last: oldest };
+    }
+    this.wake();
+  }
+
+  /** Bytes that nobody has taken yet. */
+  private untakenBytes(): number {
+    return this.readBytes - Math.max(0, ...[...this.readers].map(({ takenBytes }) => takenBytes));
+  }
+
+  /** -1 when it is not here. */
+  private indexOf(record: StoredRecord): number {
+    return this.records.findIndex((kept) => isSame(kept, record));
+  }
+
+  private async changed(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        this.waiting.delete(settle);
+        signal.removeEventListener('abort', settle);
+        resolve();
+      };
+      this.waiting.add(settle);
+      signal.addEventListener('abort', settle, { once: true });
+    });
+  }
+
+  private wake(): void {
+    for (const settle of [...this.waiting]) settle();
+  }
+}
+
+/** Where a reader at this place goes on. */
+export function positionIn({ after, last }: Place): Position {
+  return last === null ? after : positionOf(last.record);
+}
+
+/** Whether it is the very record: another one may have got its sequence. */
+function isSame(a: StoredRecord, b: StoredRecord): boolean {
+  if (a === b) return true;
+  const [one, other] = [a.record, b.record];
+  return (
+    a.sequence === b.sequence &&
+    one.kind === other.kind &&
+    one.term === other.term &&
+    one.time === other.time &&
+    comparePositions(positionOf(one), positionOf(other)) === 0
+  );
+}
