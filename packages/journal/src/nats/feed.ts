@@ -19,7 +19,6 @@ export interface FeedOptions {
 }
 
 /**
-/**
  * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers, but never less than
  * two of the largest messages, so that a request always has room for one. A reader is no faster with more: the next
  * request leaves when half of it is free.
