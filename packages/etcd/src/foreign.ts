@@ -8,6 +8,7 @@ import {
 } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { RANGE } from './client/methods.js';
+import { merged } from './merged.js';
 import { watch } from './watch/watch.js';
 import type { RevisionRun } from './wire/responses.js';
 
@@ -84,19 +85,4 @@ async function isForeign(
 
 function toWrite({ kind, key }: Change): ForeignWrite {
   return { kind, key };
-}
-
-/** What any of the iterables yields, as it comes; ends with the first that ends or fails. They end by their signal. */
-async function* merged<T>(iterables: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
-  const pending = new Map(iterables.map((iterable) => [iterable, advance(iterable)]));
-  while (pending.size > 0) {
-    const { iterable, result } = await Promise.race(pending.values());
-    if (result.done === true) return;
-    pending.set(iterable, advance(iterable));
-    yield result.value;
-  }
-}
-
-async function advance<T>(iterable: AsyncGenerator<T>) {
-  return { iterable, result: await iterable.next() };
 }

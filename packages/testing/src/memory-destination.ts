@@ -135,8 +135,12 @@ export class MemoryDestination implements Destination {
       if (found.length > 0) yield found;
       if (seen < this.foreign.length) continue;
       await new Promise<void>((resolve) => {
-        this.foreignWritten = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        const settle = () => {
+          signal.removeEventListener('abort', settle);
+          resolve();
+        };
+        this.foreignWritten = settle;
+        signal.addEventListener('abort', settle, { once: true });
       });
     }
   }

@@ -1,0 +1,37 @@
+/**
+ * What any of the iterables yields, as it comes, one item of each ahead; ends with the first that ends or fails. They end
+ * by their signal. Not by Promise.race, which leaves something behind on each pending promise at every turn: beside a busy
+ * iterable, a quiet one would keep everything alive that the busy one ever yielded.
+ */
+export async function* merged<T>(iterables: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
+  const arrived: (() => Promise<IteratorResult<T>>)[] = [];
+  let wake: () => void = () => undefined;
+  const arrive = (take: () => Promise<IteratorResult<T>>) => {
+    arrived.push(take);
+    wake();
+  };
+  const ask = (iterator: AsyncIterator<T>) => {
+    iterator.next().then(
+      (result) => {
+        arrive(async () => {
+          if (result.done !== true) ask(iterator);
+          return result;
+        });
+      },
+      (error: unknown) => arrive(() => Promise.reject(error)),
+    );
+  };
+  for (const iterable of iterables) ask(iterable[Symbol.asyncIterator]());
+  while (iterables.length > 0) {
+    const take = arrived.shift();
+    if (take === undefined) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      continue;
+    }
+    const result = await take();
+    if (result.done === true) return;
+    yield result.value;
+  }
+}
