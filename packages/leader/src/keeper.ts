@@ -51,7 +51,7 @@ export async function keepJournal(options: KeeperOptions, writer: SharedWriter, 
     keepFresh(options, writer, signal),
     keepHint(options, writer, signal),
     keepHeadroom(options, signal),
-    heedWishes(options, signal),
+    heedWishes(options, writer, signal),
   ]);
 }
 
@@ -104,12 +104,16 @@ async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, sign
 /** Destinations that wait for a newer snapshot, on whichever node, order one here. */
 async function heedWishes(
   { wishes, journal, snapshotDesk, logger }: KeeperOptions,
+  writer: JournalWriter,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     await sleep(WISHES_EVERY_MS, signal);
     try {
-      const wanted = signal.aborted ? [] : await wishes.all(signal);
+      const { position } = writer;
+      const all = signal.aborted || position === null ? [] : await wishes.all(signal);
+      // A destination may be ahead of a journal that lost its end: a snapshot of now would not do, however often it is taken.
+      const wanted = all.filter((at) => position !== null && comparePositions(at, position) <= 0);
       if (wanted.length === 0) continue;
       const newest = (await journal.snapshots.list(signal)).at(-1);
       const unmet = wanted.some((at) => newest === undefined || comparePositions(newest.position, at) < 0);
