@@ -40,8 +40,7 @@ export async function findBase(
   let wished = false;
   while (!signal.aborted) {
     const info = await journal.info(signal);
-    const hint = await hints.read(signal);
-    const current = hint === null || hint.journal === info.id;
+    const current = await isCurrent(hints, info, signal);
     const base = current ? await newestUsable(search, { info, known }, signal) : null;
     if (base !== null) {
       if (wished) await wishes.withdraw(name, signal);
@@ -55,6 +54,22 @@ export async function findBase(
     await (info.last === null ? firstRecord(journal, BASE_POLL_MS, signal) : sleep(BASE_POLL_MS, signal));
   }
   return null;
+}
+
+/** The snapshot that would be begun with now, without waiting for one; null when there is none. */
+export async function baseNow(
+  search: BaseSearch,
+  found: Checkpoint | null,
+  signal: AbortSignal,
+): Promise<SnapshotRef | null> {
+  const info = await search.journal.info(signal);
+  if (!(await isCurrent(search.hints, info, signal))) return null;
+  return await newestUsable(search, { info, known: placeIn(info, found) }, signal);
+}
+
+async function isCurrent(hints: JournalHints, { id }: JournalInfo, signal: AbortSignal): Promise<boolean> {
+  const hint = await hints.read(signal);
+  return hint === null || hint.journal === id;
 }
 
 /**

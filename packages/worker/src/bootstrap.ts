@@ -1,4 +1,12 @@
-import type { Checkpoint, Destination, Logger, SnapshotRef, SnapshotStore, Write } from '@tidemark/core';
+import {
+  type Checkpoint,
+  type Destination,
+  type Logger,
+  type SnapshotRef,
+  type SnapshotStore,
+  TidemarkError,
+  type Write,
+} from '@tidemark/core';
 import { commit } from './applier.js';
 import type { Difference } from './difference.js';
 import type { WorkerObserver } from './observer.js';
@@ -6,6 +14,11 @@ import { makePlan, type Plan } from './plan.js';
 import { differences, type SourceCopy } from './reconcile.js';
 import type { Filter } from './routes.js';
 import { WriteStream } from './write-stream.js';
+
+/** The destination has changed since its bootstrap was planned, perhaps approved. */
+class PlanOutdatedError extends TidemarkError {
+  readonly code = 'PLAN_OUTDATED';
+}
 
 export interface BootstrapOptions {
   readonly destination: Destination;
@@ -32,12 +45,13 @@ export async function planBootstrap(
   { snapshot, former }: BootstrapTask,
   signal: AbortSignal,
 ): Promise<Plan | null> {
-  if (former === null && (await isEmpty(options, signal))) return null;
   const { destination, filter } = options;
-  return await makePlan(
-    { copy: copyOf(options, snapshot), view: await destination.view(signal), filter, former },
-    signal,
-  );
+  const comparison = { copy: copyOf(options, snapshot), view: await destination.view(signal), filter, former };
+  const empty = former === null && (await isEmpty(options, signal));
+  const plan = empty ? null : await makePlan(comparison, signal);
+  // What was read ends quietly when aborted: half of a comparison is no plan.
+  signal.throwIfAborted();
+  return plan;
 }
 
 /**
@@ -70,7 +84,8 @@ export async function bootstrap(
     partial: null,
   };
   await commit(destination, { writes: [], expected: from, next: mark }, observer, signal);
-  for (const kinds of passes(plan)) await writeDifferences(options, { task, mark, kinds }, signal);
+  const maxDeletes = plan?.extra ?? 0;
+  for (const kinds of passes(plan)) await writeDifferences(options, { task, mark, kinds, maxDeletes }, signal);
 
   const { position } = snapshot;
   const arrived: Checkpoint = { journal, position, filter: filter.fingerprint, resync: null, partial: null };
@@ -109,22 +124,37 @@ async function isEmpty({ destination, filter }: BootstrapOptions, signal: AbortS
 
 async function writeDifferences(
   options: BootstrapOptions,
-  pass: { task: BootstrapTask; mark: Checkpoint; kinds: Kinds },
+  pass: { task: BootstrapTask; mark: Checkpoint; kinds: Kinds; maxDeletes: number },
   signal: AbortSignal,
 ): Promise<void> {
   const { destination, filter, observer } = options;
-  const { task, mark, kinds } = pass;
+  const { task, mark, kinds, maxDeletes } = pass;
+  let deletes = 0;
   const stream = new WriteStream(destination.limits, (writes) =>
     commit(destination, { writes, expected: mark, next: mark }, observer, signal),
   );
   const view = await destination.view(signal);
   const comparison = { copy: copyOf(options, task.snapshot), view, filter, former: task.former };
-  for await (const found of differences(comparison, signal)) {
-    for (const each of found) {
-      if (kinds.includes(each.kind)) await stream.write(toWrite(each));
+  try {
+    for await (const found of differences(comparison, signal)) {
+      for (const each of found) {
+        if (!kinds.includes(each.kind)) continue;
+        if (each.kind === 'extra' && ++deletes > maxDeletes) throw planOutdated(maxDeletes);
+        await stream.write(toWrite(each));
+      }
     }
+    await stream.end();
+  } finally {
+    // What is under way when something fails would otherwise arrive after a pause that says that nothing is written.
+    await stream.settled();
   }
-  await stream.end();
+}
+
+function planOutdated(planned: number): PlanOutdatedError {
+  return new PlanOutdatedError({
+    message: `More keys would be deleted than the ${planned} that were planned: somebody else has written to the destination.`,
+    remedy: 'None needed: it is planned anew, and the brakes decide again.',
+  });
 }
 
 function toWrite(found: Difference): Write {

@@ -85,6 +85,7 @@ export class Gate {
         held = true;
         await this.moment(signal);
         if (signal.aborted) return false;
+        if (!controls.shows(hold.id)) await holds.keep(hold, signal);
         if (!controls.approves(hold.id) && (await stillDue(signal))) continue;
         approval = await holds.approved(hold.id, signal);
         if (approval === null) return false;
@@ -116,12 +117,28 @@ export class Gate {
   private async backlog(journal: string, after: Position, signal: AbortSignal): Promise<DueHold | null> {
     const { brakes, filter, delayMs } = this.options;
     if (brakes.maxBacklogAge === null && brakes.maxBacklogChanges === null) return null;
-    const found = await survey(this.options.journal, { after, filter }, signal);
-    const ageMs = found.oldestTime === null ? 0 : Date.now() - found.oldestTime - delayMs;
+    // A delayed destination always has changes that wait; too many are only those that are due.
+    const dueBy = Date.now() - delayMs;
+    const found = await survey(this.options.journal, { after, filter, dueBy }, signal);
+    const ageMs = found.oldestTime === null ? 0 : dueBy - found.oldestTime;
     const exceeded = backlogExceeds(found.changes, ageMs, brakes);
     if (exceeded === null || signal.aborted) return null;
     const evidence = `${sentence(exceeded.finding)} ${describeSurvey(found, after)}`;
     return changesHold(journal, { brake: exceeded.brake, evidence, upTo: found.upTo });
+  }
+
+  /**
+   * Milliseconds since the oldest change was due that a destination lacks, which is to be brought to a base; 0 when it
+   * lacks none, or that is not asked for. Of one that fell out of the journal it is at least as long as the journal
+   * reaches back.
+   */
+  async ageBehind(found: Checkpoint | null, { id, first }: JournalInfo, signal: AbortSignal): Promise<number> {
+    const { brakes, journal, filter, delayMs } = this.options;
+    if (brakes.maxBacklogAge === null || found === null || first === null) return 0;
+    const begins = { ...first.position, revision: first.previous };
+    const lost = found.journal !== id || comparePositions(found.position, begins) < 0;
+    const oldest = lost ? first.time : (await survey(journal, { after: found.position, filter }, signal)).oldestTime;
+    return oldest === null ? 0 : Math.max(0, Date.now() - delayMs - oldest);
   }
 
   /** Until the orders change, or for a moment. */

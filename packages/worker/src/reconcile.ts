@@ -59,9 +59,11 @@ export async function* differences(
   onCompared?: (keys: number) => void,
 ): AsyncGenerator<readonly Difference[]> {
   for (const route of filter.routes) yield* routeDifference(route, copy, view, signal, onCompared);
-  for (const route of former?.routes ?? []) {
+  for (const [index, route] of (former?.routes ?? []).entries()) {
+    // Former routes may overlap: each key once.
+    const told = former?.routes.slice(0, index) ?? [];
     for await (const page of ownedItems(route, view, signal)) {
-      const orphans = page.filter(({ key }) => !filter.owns(key));
+      const orphans = page.filter(({ key }) => !filter.owns(key) && !told.some((each) => each.owns(key)));
       if (orphans.length > 0) yield orphans.map(({ key }) => ({ kind: 'extra', key }));
     }
   }

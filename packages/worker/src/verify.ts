@@ -8,7 +8,7 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import { routeDifference, type SourceCopy } from './reconcile.js';
-import type { Route } from './routes.js';
+import type { Filter } from './routes.js';
 import { type DifferentKey, type Settling, settle } from './settle.js';
 
 /** Differences kept with their keys; more are only counted. */
@@ -41,11 +41,19 @@ export interface VerifyReport {
 export async function verify(
   source: Pick<Source, 'read'>,
   destination: Destination,
-  routes: readonly Route[],
+  filter: Filter,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const settling = { source, destination, routes, settled };
-  return await atCheckpoint(settling, (comparable) => compareOnce(comparable, settling, signal), signal);
+  const settling = { source, destination, routes: filter.routes, settled };
+  const compare = (comparable: Comparable) => {
+    const { checkpoint } = comparable.view;
+    if (checkpoint?.filter === filter.fingerprint) return compareOnce(comparable, settling, signal);
+    throw new CannotCompareError({
+      message: 'The destination is still as other routes than the configured ones made it.',
+      remedy: 'See `tidemark explain` for what it waits for, and `tidemark resync --plan` for what would change.',
+    });
+  };
+  return await atCheckpoint({ source, destination }, compare, signal);
 }
 
 /** A destination, and the source as it was at the destination's position. */
@@ -66,7 +74,10 @@ export async function atCheckpoint<T>(
     const { position } = settled(view.checkpoint);
     const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
     try {
-      return await compare({ copy, view, position });
+      const compared = await compare({ copy, view, position });
+      // What was read ends quietly when aborted, and looks like keys that are missing.
+      signal.throwIfAborted();
+      return compared;
     } catch (error) {
       if (!(error instanceof SourceCompactedError)) throw error;
     }

@@ -14,6 +14,8 @@ import { type VerifyReport, verify } from './verify.js';
 
 /** A stranger who writes all the time is logged this often, milliseconds. */
 const LOG_EVERY_MS = 60_000;
+/** Keys that strangers wrote are repaired together, this often at most: each repair interrupts replication. Milliseconds. */
+const REPAIR_EVERY_MS = 500;
 /** Keys repaired without being asked; when more differ, somebody should know why first. */
 const MAX_AUTOMATIC_REPAIRS = 1000;
 
@@ -31,6 +33,15 @@ export interface WatcherOptions {
 
 /** Looks for writes that are not ours, until `signal` aborts; as far as the destination can tell. */
 export async function watchForeignWrites(options: WatcherOptions, signal: AbortSignal): Promise<void> {
+  const written = new Map<string, Buffer>();
+  await Promise.all([seeForeignWrites(options, written, signal), repairWritten(options, written, signal)]);
+}
+
+async function seeForeignWrites(
+  options: WatcherOptions,
+  written: Map<string, Buffer>,
+  signal: AbortSignal,
+): Promise<void> {
   const { destination, filter, observer, logger } = options;
   const ranges = filter.routes.map((route) => route.destinationRange);
   const backoff = new Backoff({ initialMs: 200, maxMs: 10_000 });
@@ -47,15 +58,34 @@ export async function watchForeignWrites(options: WatcherOptions, signal: AbortS
           logged = performance.now();
           logger.warn({ writes: foreign.length, keys: named(foreign) }, 'somebody else writes to this destination');
         }
-        await repairAll(
-          options,
-          foreign.map(({ key }) => key),
-        );
+        remember(written, foreign);
       }
     } catch (error) {
       if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
     }
     await backoff.wait(signal);
+  }
+}
+
+/** One key more than is repaired without being asked is enough: then somebody has to look. */
+function remember(written: Map<string, Buffer>, foreign: readonly ForeignWrite[]): void {
+  for (const { key } of foreign) {
+    if (written.size <= MAX_AUTOMATIC_REPAIRS) written.set(key.toString('latin1'), key);
+  }
+}
+
+/** Beside the watch, so that what strangers do goes on being seen. */
+async function repairWritten(
+  options: WatcherOptions,
+  written: Map<string, Buffer>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (options.repair !== null && !signal.aborted) {
+    await sleep(REPAIR_EVERY_MS, signal);
+    if (written.size === 0 || signal.aborted) continue;
+    const keys = [...written.values()];
+    written.clear();
+    await repairAll(options, keys);
   }
 }
 
@@ -67,7 +97,7 @@ export async function verifyRegularly(options: WatcherOptions, signal: AbortSign
     await sleep(verifyEveryMs, signal);
     if (signal.aborted) return;
     try {
-      const report = await verify(source, destination, filter.routes, signal);
+      const report = await verify(source, destination, filter, signal);
       observer.verified(report);
       if (driftOf(report) === 0) continue;
       const { missing, different, extra } = report;

@@ -2,6 +2,7 @@ import {
   Backoff,
   type BrakesConfig,
   type Checkpoint,
+  comparePositions,
   type Destination,
   type DestinationState,
   describeError,
@@ -12,15 +13,15 @@ import {
   type JournalInfo,
   JournalPositionLostError,
   type Logger,
+  type Position,
   Scope,
   type SharedBudget,
   type SharedFacts,
-  type SnapshotRef,
   SnapshotWishes,
   type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { type BaseSearch, findBase, placeIn } from './base-search.js';
+import { type BaseSearch, baseNow, findBase, placeIn } from './base-search.js';
 import { type BootstrapTask, bootstrap, planBootstrap } from './bootstrap.js';
 import { baseHold } from './brakes/base-hold.js';
 import { type DueHold, Holds } from './brakes/hold.js';
@@ -64,6 +65,10 @@ export class DestinationWorker {
   /** The journal cannot bring the destination further from where it stands. */
   private needsBase = false;
   private trouble: string | null = null;
+  /** Whether it was told since when changes wait that this owner found waiting. */
+  private backlogTold = false;
+  /** The last order to resync that was carried out. */
+  private resynced: string | null = null;
   /** Ends the present attempt, so that orders are looked at. */
   private attempt: Scope | null = null;
   private readonly holds: Holds;
@@ -84,6 +89,8 @@ export class DestinationWorker {
       onHeld: (hold, reason) => {
         this.state = nextState(this.state, 'hold');
         observer.held(hold, reason);
+        // Who ordered something would wait as long as people do.
+        this.errands.refuse(this.notStreaming());
       },
       onReleased: () => this.enter('release', null),
     });
@@ -114,23 +121,26 @@ export class DestinationWorker {
   }
 
   private async work(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (this.options.controls.pause !== null) {
-        await this.stayPaused(signal);
-        continue;
-      }
-      const attempt = new Scope(signal);
-      this.attempt = attempt;
-      try {
-        await this.replicate(attempt.signal);
-        this.trouble = null;
-      } catch (error) {
-        if (!attempt.signal.aborted) await this.endure(error, attempt.signal);
-      } finally {
-        attempt.end();
-      }
+    try {
+      while (!signal.aborted)
+        await (this.options.controls.pause === null ? this.tryOnce(signal) : this.stayPaused(signal));
+    } finally {
+      const message = `This node no longer works for ${this.options.name}.`;
+      this.errands.close(new NotStreamingError({ message, remedy: 'Ask its owner: see `tidemark status`.' }));
     }
-    this.errands.refuse(this.notStreaming());
+  }
+
+  private async tryOnce(signal: AbortSignal): Promise<void> {
+    const attempt = new Scope(signal);
+    this.attempt = attempt;
+    try {
+      await this.replicate(attempt.signal);
+      this.trouble = null;
+    } catch (error) {
+      if (!attempt.signal.aborted) await this.endure(error, attempt.signal);
+    } finally {
+      attempt.end();
+    }
   }
 
   /** Ends the present attempt when an order has come. */
@@ -148,29 +158,62 @@ export class DestinationWorker {
 
   private async stayPaused(signal: AbortSignal): Promise<void> {
     const { controls, name, logger } = this.options;
-    this.errands.refuse(this.notStreaming());
-    await this.tellPosition(signal);
-    for (let { pause } = controls; pause !== null && !signal.aborted; { pause } = controls) {
-      if (this.state !== 'paused') logger.warn({ ...pause }, 'paused');
-      this.enter(
-        'pause',
-        `Paused by ${pause.by} since ${pause.at}. Nothing is written until \`tidemark resume ${name}\`.`,
-      );
-      await controls.changed(signal);
+    const pausing = new Scope(signal);
+    let telling: Promise<void> | null = null;
+    try {
+      for (let { pause } = controls; pause !== null && !signal.aborted; { pause } = controls) {
+        if (this.state !== 'paused') logger.warn({ ...pause }, 'paused');
+        this.enter(
+          'pause',
+          `Paused by ${pause.by} since ${pause.at}. Nothing is written until \`tidemark resume ${name}\`.`,
+        );
+        this.errands.refuse(this.notStreaming());
+        // Beside it: a destination that cannot be reached must not keep a pause from being seen, nor its end.
+        telling ??= this.tellWhereItStands(pausing.signal);
+        await controls.changed(signal);
+      }
+    } finally {
+      pausing.end();
+      await telling;
     }
     if (signal.aborted) return;
     logger.info('resumed');
     this.enter('resume', null);
   }
 
-  /** So that status shows where a destination stands that nothing is written to. */
-  private async tellPosition(signal: AbortSignal): Promise<void> {
-    const { destination, observer, logger } = this.options;
+  /** So that status shows where a destination stands that nothing is written to, and since when changes wait for it. */
+  private async tellWhereItStands(signal: AbortSignal): Promise<void> {
+    const { destination, observer, logger, journal } = this.options;
     try {
       const found = await destination.checkpoint(signal);
-      if (found !== null) observer.stands(found.position);
+      if (found === null) return;
+      observer.stands(found.position);
+      await journal.open(signal);
+      if ((await journal.info(signal)).id === found.journal) await this.tellWaiting(found.position, signal);
     } catch (error) {
-      if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'a paused destination cannot be reached');
+      if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'it is not known where it stands');
+    }
+  }
+
+  /** A destination that is held from the start is never followed, and its lag would be told from the journal's end. */
+  private async tellBacklog(found: Checkpoint, { id, first, last }: JournalInfo, signal: AbortSignal): Promise<void> {
+    this.backlogTold = true;
+    if (found.journal !== id || last === null || comparePositions(found.position, last.position) >= 0) return;
+    try {
+      await this.tellWaiting(found.position, signal);
+    } catch (error) {
+      if (!(error instanceof JournalPositionLostError)) throw error;
+      // At least so long.
+      if (first !== null) this.options.observer.waiting(first.time);
+    }
+  }
+
+  /** When the first change behind a position was journaled, as soon as there is one. */
+  private async tellWaiting(after: Position, signal: AbortSignal): Promise<void> {
+    for await (const { record } of this.options.journal.read({ after }, signal)) {
+      if ((record.kind !== 'batch' && record.kind !== 'reset') || comparePositions(record, after) <= 0) continue;
+      this.options.observer.waiting(record.time);
+      return;
     }
   }
 
@@ -195,20 +238,32 @@ export class DestinationWorker {
     const info = await journal.info(signal);
     const found = await destination.checkpoint(signal);
     if (found !== null) observer.stands(found.position);
-    const order = controls.resync;
+    if (found !== null && !this.backlogTold) await this.tellBacklog(found, info, signal);
+    // What the board shows may be half a second old.
+    const order = controls.resync?.id === this.resynced ? null : controls.resync;
     const checkpoint = order === null && this.canFollow(found, info) ? found : await this.rebase(found, info, signal);
     if (checkpoint === null) return;
     if (order !== null) await this.orders.resynced(order, signal);
+    this.resynced = order?.id ?? this.resynced;
     this.needsBase = false;
     const passed = await this.gate.passChanges(checkpoint, info, signal);
     if (passed === 'aborted') return;
+    // Both may have taken days, in which retention goes on and a journal can be replaced.
+    const now = await journal.info(signal);
+    if (now.id !== info.id) return;
     this.enter('following', null);
-    await this.errands.carryOut((keys) => repair(this.options, { checkpoint, keys }, signal));
+    await this.runErrands(checkpoint, signal);
     logger.info({ ...checkpoint.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
-    const end = await follow(this.options, { checkpoint, first: info.first, approval }, signal);
+    const end = await follow(this.options, { checkpoint, first: now.first, approval }, signal);
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
     this.needsBase = end.kind === 'reset';
+  }
+
+  private async runErrands(checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
+    // Its first parts are newer than the position: to repair them by it would take them back, for good.
+    if (checkpoint.partial !== null) this.errands.refuse(this.notStreaming());
+    await this.errands.carryOut((keys) => repair(this.options, { checkpoint, keys }, signal));
   }
 
   private canFollow(found: Checkpoint | null, info: JournalInfo): found is Checkpoint {
@@ -221,36 +276,37 @@ export class DestinationWorker {
   private async rebase(found: Checkpoint | null, info: JournalInfo, signal: AbortSignal): Promise<Checkpoint | null> {
     const { journal, filter } = this.options;
     this.enter('base_needed', 'Waiting for a snapshot of the source.');
+    this.errands.refuse(this.notStreaming());
     const snapshot = await findBase(this.search, placeIn(info, found), signal);
     if (snapshot === null) return null;
     this.enter('base_needed', `Comparing with snapshot ${snapshot.id}.`);
     const task = { from: found, former: await this.formerFilter(found, signal), journal: info.id, snapshot };
     const parts = { ...this.options, snapshots: journal.snapshots };
     const plan = await planBootstrap(parts, task, signal);
+    const ageMs = await this.gate.ageBehind(found, info, signal);
     const { resync } = this.options.controls;
-    const due = baseHold(task, plan, { filter, brakes: this.options.brakes, ordered: resync !== null });
+    const due = baseHold(task, plan, { filter, brakes: this.options.brakes, ordered: resync !== null, ageMs });
     if (due !== null && !(await this.gate.wait(due, signal, () => this.isNewest(task, signal)))) return null;
     this.enter('base_needed', `Writing what differs from snapshot ${snapshot.id}.`);
     await this.orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
     const checkpoint = await bootstrap(parts, task, plan, signal);
-    if (due !== null) await this.holds.clear(due.id, signal);
-    if (task.former !== null) await this.orders.forgetRoutes(task.former.fingerprint, signal);
+    await this.orders.forgetFormerRoutes(filter.fingerprint, signal);
     return checkpoint;
   }
 
-  /** What is held is one base; when there is a newer one, that has to be shown instead. */
+  /** What is held is one base; when there is a newer one, that has to be shown instead. While there is none, it stays. */
   private async isNewest({ from, snapshot }: BootstrapTask, signal: AbortSignal): Promise<boolean> {
-    const info = await this.options.journal.info(signal);
-    const newest: SnapshotRef | null = await findBase(this.search, placeIn(info, from), signal);
-    return newest?.id === snapshot.id;
+    const newest = await baseNow(this.search, from, signal);
+    return newest === null || newest.id === snapshot.id;
   }
 
-  /** The routes under which the destination was written, where they are others than now. */
+  /** All routes under which something at the destination may have been written, besides those of now. */
   private async formerFilter(found: Checkpoint | null, signal: AbortSignal): Promise<Filter | null> {
     const { filter } = this.options;
-    if (found === null || found.filter === filter.fingerprint) return null;
-    const routes = await this.orders.recallRoutes(found.filter, signal);
-    return routes === null ? null : filter.with(routes);
+    // Also when the mark names the routes of now: they may have been others in between, which were given up half-way.
+    if (found === null || (found.filter === filter.fingerprint && found.resync === null)) return null;
+    const routes = await this.orders.formerRoutes(filter.fingerprint, signal);
+    return routes.length === 0 ? null : filter.with(routes);
   }
 
   /** Ends by itself when everything that was approved is applied. A note that stays is recognised by its position. */
@@ -272,7 +328,7 @@ export class DestinationWorker {
     const { name } = this.options;
     return new NotStreamingError({
       message: `${name} is ${this.state}: it can only be repaired while it is streaming.`,
-      remedy: `See \`tidemark explain ${name}\`.`,
+      remedy: `Try again once it is; see \`tidemark explain ${name}\`.`,
     });
   }
 }

@@ -38,6 +38,11 @@ export class WriteStream {
     this.throwFailure();
   }
 
+  /** Resolves when nothing is under way any more, whatever came of it. */
+  async settled(): Promise<void> {
+    await Promise.all(this.pending);
+  }
+
   private async flush(): Promise<void> {
     const writes = this.writes;
     this.writes = [];

@@ -1,7 +1,7 @@
 import { type Checkpoint, prefixRange, type Write } from '@tidemark/core';
 import { MemoryDestination, MemorySource, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CannotCompareError, Route, verify } from '../src/index.js';
+import { CannotCompareError, Filter, verify } from '../src/index.js';
 import { filter, replica } from './support/worker-node.js';
 
 const never = new AbortController().signal;
@@ -23,7 +23,7 @@ beforeEach(async () => {
 async function stand(checkpoint: Partial<Checkpoint>, writes: readonly Write[] = []): Promise<void> {
   const position = { generation: 1, revision: source.revision };
   const expected = await destination.checkpoint(never);
-  const next = { journal: 'j', position, filter: 'f', resync: null, partial: null, ...checkpoint };
+  const next = { journal: 'j', position, filter: filter.fingerprint, resync: null, partial: null, ...checkpoint };
   await destination.apply({ writes, expected, next }, never);
 }
 
@@ -31,7 +31,13 @@ function put([key, value]: readonly [string, string]): Write {
   return { kind: 'put', key: Buffer.from(key), value: Buffer.from(value) };
 }
 
-const report = () => verify(source, destination, filter.routes, never);
+/** Pages that end quietly because they are aborted, before there is one. */
+async function* endedBy(stop: AbortController): AsyncGenerator<never> {
+  stop.abort();
+  yield* [];
+}
+
+const report = () => verify(source, destination, filter, never);
 
 describe('verify', () => {
   it('finds nothing where nothing differs', async () => {
@@ -77,19 +83,30 @@ describe('verify', () => {
   it('leaves out excluded keys and checkpoints, on both sides', async () => {
     const reserved = [prefixRange(Buffer.from('/b/__tidemark/'))];
     const exclude = ['/a/locks/'];
-    const route = new Route({ prefix: '/a/', rewrite: '/b/', exclude, leased: 'keep' }, reserved);
+    const excluding = new Filter([{ prefix: '/a/', rewrite: '/b/', exclude, leased: 'keep' }], reserved);
     source.put('/a/locks/1', 'only at the source');
     source.put('/a/__tidemark/1', 'only at the source');
-    await stand({});
+    await stand({ filter: excluding.fingerprint });
     destination.write('/b/locks/2', 'only at the destination');
     destination.write('/b/__tidemark/checkpoint', 'only at the destination');
-    expect(await verify(source, destination, [route], never)).toMatchObject({ compared: 20, keys: [] });
+    expect(await verify(source, destination, excluding, never)).toMatchObject({ compared: 20, keys: [] });
   });
 
   it('counts all differences and lists the first thousand', async () => {
     for (let index = 0; index < 1200; index++) destination.write(`/b/x${index}`, 'extra');
     const { extra, keys } = await report();
     expect([extra, keys.length]).toEqual([1200, 1000]);
+  });
+
+  it('does not take what other routes wrote for different', async () => {
+    await stand({ filter: 'others' });
+    await expect(report()).rejects.toThrow(CannotCompareError);
+  });
+
+  it('says nothing when it is aborted half-way', async () => {
+    const stop = new AbortController();
+    const ended = { read: async () => ({ revision: 22, pages: endedBy(stop) }) };
+    await expect(verify(ended, destination, filter, stop.signal)).rejects.toThrow();
   });
 
   it('cannot compare with a revision the source has compacted, and says so', async () => {

@@ -48,7 +48,7 @@ export class DestinationVerbs {
 
   async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
     const { destination, filter } = this.find(name);
-    return await verify(this.parts.source, destination, filter.routes, signal);
+    return await verify(this.parts.source, destination, filter, signal);
   }
 
   /** Compares, writes what differs, and compares again. Only on the node that owns the destination. @throws NotOwnedError */
@@ -116,8 +116,8 @@ export class DestinationVerbs {
     const written = (await destination.checkpoint(signal))?.filter;
     if (written === undefined || written === wanted.fingerprint) return null;
     if (written === filter.fingerprint) return filter;
-    const routes = await this.orders(name).recallRoutes(written, signal);
-    return routes === null ? null : filter.with(routes);
+    const routes = await this.orders(name).formerRoutes(wanted.fingerprint, signal);
+    return routes.length === 0 ? null : filter.with(routes);
   }
 
   private holds(name: string): Holds {

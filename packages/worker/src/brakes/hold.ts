@@ -11,6 +11,8 @@ export interface Hold {
   readonly evidence: string;
   /** Up to here an approval lets changes of the journal go; null when it is for a base, not for changes. */
   readonly upTo: Position | null;
+  /** For a base: an approval lets it delete so many keys at most. Null when it is for changes. */
+  readonly deletes: number | null;
   /** RFC 3339. */
   readonly since: string;
 }
@@ -32,6 +34,7 @@ const holdSchema = z.object({
   brake: z.enum(['deletes', 'delete_percent', 'backlog_age', 'backlog_changes', 'rewound', 'filter']),
   evidence: z.string(),
   upTo: position.nullable(),
+  deletes: z.number().nullable(),
   since: z.string(),
 });
 const approvalSchema = z.object({ id: z.string(), by: z.string(), at: z.string() });
@@ -51,13 +54,22 @@ export class Holds {
     await this.facts.write(this.name('approval'), JSON.stringify(approval), signal);
   }
 
-  /** Notes the hold, keeping since when it lasts, and returns it as noted. */
+  /**
+   * Notes the hold, keeping since when it lasts, and returns it as noted. One that was noted for more stays, and with it
+   * its approval: a base that was interrupted half-way has less left to do.
+   */
   async note(hold: DueHold, signal: AbortSignal): Promise<Hold> {
     const earlier = await this.current(signal);
-    if (earlier?.id === hold.id) return earlier;
+    if (earlier !== null && covers(earlier, hold)) return earlier;
     const noted = { ...hold, since: new Date().toISOString() };
     await this.facts.write(this.name('hold'), JSON.stringify(noted), signal);
     return noted;
+  }
+
+  /** Notes it again where it is gone: what is not noted cannot be approved. */
+  async keep(hold: Hold, signal: AbortSignal): Promise<void> {
+    if ((await this.current(signal))?.id === hold.id) return;
+    await this.facts.write(this.name('hold'), JSON.stringify(hold), signal);
   }
 
   async approved(id: string, signal: AbortSignal): Promise<Approval | null> {
@@ -77,16 +89,33 @@ export class Holds {
   }
 }
 
+/** Whether an approval of what was noted is one for what is due: the same, or the same base with no more deletes. */
+function covers(noted: Hold, due: DueHold): boolean {
+  if (noted.id === due.id) return true;
+  if (noted.deletes === null || due.deletes === null || due.deletes > noted.deletes) return false;
+  return noted.id === due.id.replace(/\d+$/, String(noted.deletes));
+}
+
+/** Names a base: which, and how much it would delete. */
+export function baseId(what: string, deletes: number): string {
+  return `${what}/${deletes}`;
+}
+
 /**
  * What a destination must not follow without approval: a base behind a rewind that happened after the destination's own
  * position. Its content may be newer than the source's, and following would take changes back. Null when it may.
  */
-export function rewindHold(found: Checkpoint | null, base: SnapshotRef, journal: string): DueHold | null {
+export function rewindHold(
+  found: Checkpoint | null,
+  base: SnapshotRef,
+  { journal, deletes }: { readonly journal: string; readonly deletes: number },
+): DueHold | null {
   const { rewind } = base;
   if (found === null || rewind === null || found.position.generation === 0) return null;
   if (found.position.generation >= rewind.generation) return null;
   const evidence = `${rewind.evidence} The destination stands at revision ${found.position.revision} of generation ${found.position.generation}.`;
-  return { id: `${journal}/rewind/${rewind.generation}`, brake: 'rewound', evidence, upTo: null };
+  const id = baseId(`${journal}/rewind/${rewind.generation}/${base.id}`, deletes);
+  return { id, brake: 'rewound', evidence, upTo: null, deletes };
 }
 
 /** Holds changes of the journal behind a checkpoint, up to and including `upTo`. */
@@ -94,7 +123,7 @@ export function changesHold(
   journal: string,
   { brake, evidence, upTo }: Pick<Hold, 'brake' | 'evidence'> & { readonly upTo: Position },
 ): DueHold {
-  return { id: `${journal}/changes/${formatPosition(upTo)}`, brake, evidence, upTo };
+  return { id: `${journal}/changes/${formatPosition(upTo)}`, brake, evidence, upTo, deletes: null };
 }
 
 /** Facts are written by this class only; a text that is none counts as absent. */

@@ -20,10 +20,13 @@ export interface Survey {
   readonly named: readonly string[];
 }
 
-/** Reads ahead, without applying. Ends early at a reset: what is behind it comes as a difference. */
+/**
+ * Reads ahead, without applying. Ends early at a reset: what is behind it comes as a difference. And at what was
+ * journaled after `dueBy`, milliseconds since the epoch.
+ */
 export async function survey(
   journal: Pick<Journal, 'info' | 'read'>,
-  { after, filter }: { after: Position; filter: Filter },
+  { after, filter, dueBy = Number.POSITIVE_INFINITY }: { after: Position; filter: Filter; dueBy?: number },
   outer: AbortSignal,
 ): Promise<Survey> {
   const { last } = await journal.info(outer);
@@ -34,6 +37,7 @@ export async function survey(
   try {
     for await (const { record } of journal.read({ after }, scope.signal)) {
       if (record.kind === 'reset' && record.generation > after.generation) break;
+      if (record.time > dueBy) break;
       tally.add(record);
       if (comparePositions(record, end) >= 0) break;
     }

@@ -1,4 +1,4 @@
-import { describeError, type Logger, type SharedFacts, sleep } from '@tidemark/core';
+import { describeError, type Logger, Scope, type SharedFacts, sleep } from '@tidemark/core';
 import * as z from 'zod';
 
 /** Milliseconds between two looks: so late a pause or an approval is noticed. One read for all destinations of a node. */
@@ -19,6 +19,8 @@ export type ResyncOrder = z.output<typeof resyncSchema>;
 
 const approvalSchema = z.object({ id: z.string(), by: z.string(), at: z.string() });
 
+const noteSchema = z.object({ id: z.string() });
+
 const PREFIX = 'destinations/';
 
 /**
@@ -28,6 +30,11 @@ const PREFIX = 'destinations/';
 export class ControlBoard {
   private known: ReadonlyMap<string, string> | null = null;
   private readonly waiting = new Set<() => void>();
+  /** Looks that have begun, and the number of the last one that was answered. */
+  private looks = 0;
+  private answered = 0;
+  private readonly fresh = new Set<() => void>();
+  private hurry: () => void = () => undefined;
 
   constructor(
     private readonly facts: SharedFacts,
@@ -39,12 +46,35 @@ export class ControlBoard {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        this.see(await this.facts.list(PREFIX, signal));
+        const look = ++this.looks;
+        const facts = await this.facts.list(PREFIX, signal);
+        this.answered = look;
+        this.see(facts);
+        for (const settle of [...this.fresh]) settle();
       } catch (error) {
         if (!signal.aborted) this.logger.debug({ reason: describeError(error) }, 'orders cannot be read');
       }
-      await sleep(this.lookEveryMs, signal);
+      await this.untilNextLook(signal);
     }
+  }
+
+  /**
+   * Resolves when the orders are known as they were now or later, or `signal` aborts. What was looked at earlier may be
+   * older than a pause that another node has already told to be in force.
+   */
+  async lookedAtSince(signal: AbortSignal): Promise<void> {
+    const now = this.looks;
+    this.hurry();
+    while (this.answered <= now && !signal.aborted) await settled(this.fresh, signal);
+  }
+
+  private async untilNextLook(signal: AbortSignal): Promise<void> {
+    // Asked for while the last look was under way: at once, unless it failed.
+    if (this.fresh.size > 0 && this.answered === this.looks) return;
+    const scope = new Scope(signal);
+    this.hurry = () => scope.end();
+    await sleep(this.lookEveryMs, scope.signal);
+    scope.end();
   }
 
   of(destination: string): Controls {
@@ -56,22 +86,9 @@ export class ControlBoard {
     return this.known?.get(name) ?? null;
   }
 
-  get ready(): boolean {
-    return this.known !== null;
-  }
-
   /** Resolves when something has changed, or `signal` aborts. */
   async changed(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        this.waiting.delete(settle);
-        signal.removeEventListener('abort', settle);
-        resolve();
-      };
-      this.waiting.add(settle);
-      signal.addEventListener('abort', settle, { once: true });
-    });
+    await settled(this.waiting, signal);
   }
 
   private see(facts: ReadonlyMap<string, string>): void {
@@ -80,6 +97,20 @@ export class ControlBoard {
     const same = known?.size === facts.size && [...facts].every(([name, fact]) => known.get(name) === fact);
     if (!same) for (const settle of [...this.waiting]) settle();
   }
+}
+
+/** Resolves when all that wait are settled, or `signal` aborts. */
+async function settled(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      waiting.delete(settle);
+      signal.removeEventListener('abort', settle);
+      resolve();
+    };
+    waiting.add(settle);
+    signal.addEventListener('abort', settle, { once: true });
+  });
 }
 
 /** The orders for one destination. */
@@ -101,9 +132,14 @@ export class Controls {
     return this.read('approval', approvalSchema)?.id === hold;
   }
 
-  /** Waits for the first look: a destination that is paused must not be written to before it is known. */
+  /** Whether a hold is noted, so that people can approve it. */
+  shows(hold: string): boolean {
+    return this.read('hold', noteSchema)?.id === hold;
+  }
+
+  /** Waits for a look of now: a destination that is paused must not be written to before that is known. */
   async ready(signal: AbortSignal): Promise<void> {
-    while (!this.board.ready && !signal.aborted) await this.board.changed(signal);
+    await this.board.lookedAtSince(signal);
   }
 
   async changed(signal: AbortSignal): Promise<void> {

@@ -14,12 +14,14 @@ interface Errand<Task, Result> {
 /** Work that is done between two transactions, while nothing else moves the destination. */
 export class Errands<Task, Result> {
   private waiting: Errand<Task, Result>[] = [];
+  private closed: { readonly error: unknown } | null = null;
 
   /** `interrupt` makes the worker come for the errands. */
   constructor(private readonly interrupt: () => void) {}
 
-  order(task: Task): Promise<Result> {
-    return new Promise((resolve, reject) => {
+  async order(task: Task): Promise<Result> {
+    if (this.closed !== null) throw this.closed.error;
+    return await new Promise((resolve, reject) => {
       this.waiting.push({ task, resolve, reject });
       this.interrupt();
     });
@@ -36,5 +38,11 @@ export class Errands<Task, Result> {
   /** Refuses what waits. */
   refuse(error: unknown): void {
     for (const { reject } of this.waiting.splice(0)) reject(error);
+  }
+
+  /** Refuses also what is ordered from now on: nobody comes for it any more, and who ordered would wait for ever. */
+  close(error: unknown): void {
+    this.closed = { error };
+    this.refuse(error);
   }
 }

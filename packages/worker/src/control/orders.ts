@@ -38,15 +38,22 @@ export class Orders {
     if ((await this.facts.read(name, signal)) === null) await this.facts.write(name, JSON.stringify(routes), signal);
   }
 
-  /** Null when they are not known. */
-  async recallRoutes(fingerprint: string, signal: AbortSignal): Promise<readonly RouteConfig[] | null> {
-    const text = await this.facts.read(this.name(`routes/${fingerprint}`), signal);
-    return text === null ? null : parseRoutes(text);
+  /**
+   * All remembered routes but those of a fingerprint. More than one other set of routes is remembered when they were
+   * changed again before the destination had arrived: keys of each of them may be there.
+   */
+  async formerRoutes(fingerprint: string, signal: AbortSignal): Promise<readonly RouteConfig[]> {
+    return (await this.formerFacts(fingerprint, signal)).flatMap(([, text]) => parseRoutes(text) ?? []);
   }
 
-  /** The destination is under other routes for good. */
-  async forgetRoutes(fingerprint: string, signal: AbortSignal): Promise<void> {
-    await this.facts.remove(this.name(`routes/${fingerprint}`), signal);
+  /** The destination is under the routes of a fingerprint for good. */
+  async forgetFormerRoutes(fingerprint: string, signal: AbortSignal): Promise<void> {
+    for (const [name] of await this.formerFacts(fingerprint, signal)) await this.facts.remove(name, signal);
+  }
+
+  private async formerFacts(fingerprint: string, signal: AbortSignal): Promise<readonly [string, string][]> {
+    const remembered = await this.facts.list(this.name('routes/'), signal);
+    return [...remembered].filter(([name]) => name !== this.name(`routes/${fingerprint}`));
   }
 
   private name(fact: string): string {

@@ -6,6 +6,7 @@ import {
   type Position,
   prefixRange,
   SharedBudget,
+  type SharedFacts,
   silentLogger,
 } from '@tidemark/core';
 import { type MemoryDestination, MemoryFacts, until } from '@tidemark/testing';
@@ -55,6 +56,9 @@ export class WorkerNode implements WorkerObserver {
   private readonly worker: DestinationWorker;
   hold: Hold | null = null;
   readonly foreignKeys: string[] = [];
+  /** When the oldest change that was seen waiting was journaled. */
+  waitingSince: number | null = null;
+  private looked = 0;
 
   constructor(
     { journal, source }: Pick<Chronicle, 'journal' | 'source'>,
@@ -62,7 +66,16 @@ export class WorkerNode implements WorkerObserver {
     options: Partial<Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically'>> = {},
   ) {
     const { facts = new MemoryFacts() } = options;
-    const board = new ControlBoard(facts, silentLogger, 2);
+    const counted: SharedFacts = {
+      read: (name, signal) => facts.read(name, signal),
+      write: (name, fact, signal) => facts.write(name, fact, signal),
+      remove: (name, signal) => facts.remove(name, signal),
+      list: async (prefix, signal) => {
+        this.looked++;
+        return await facts.list(prefix, signal);
+      },
+    };
+    const board = new ControlBoard(counted, silentLogger, 2);
     const { signal } = this.stopping;
     this.worker = new DestinationWorker({
       ...{ name: 'codfw', journal, destination, filter, source, facts, logger: silentLogger, observer: this },
@@ -82,6 +95,15 @@ export class WorkerNode implements WorkerObserver {
   get lastState(): DestinationState | null {
     return this.states.at(-1) ?? null;
   }
+
+  /** Whether the orders have been looked at so many times since this was first asked. */
+  readonly looks = (() => {
+    let since: number | null = null;
+    return (times: number) => {
+      since ??= this.looked;
+      return this.looked > since + times;
+    };
+  })();
 
   /** Resolves when it is in a state. */
   async becomes(state: DestinationState): Promise<void> {
@@ -143,7 +165,7 @@ export class WorkerNode implements WorkerObserver {
     // Nothing to record.
   }
 
-  waiting(): void {
-    // What counts is what is reached.
+  waiting(time: number): void {
+    this.waitingSince ??= time;
   }
 }
