@@ -35,13 +35,20 @@ function about(status: PipelineStatus, destination: Destination): Told {
       return {
         what: destination.owner === null ? `No node works for ${name}.` : `${name} is being taken over.`,
         safe: 'Nothing is written meanwhile, and nothing is lost.',
-        next: destination.owner === null ? 'tidemark status   # are nodes up, with the role worker?' : null,
+        next:
+          destination.owner === null
+            ? 'tidemark status   # are nodes up, with the role worker, and does the coordination etcd answer?'
+            : null,
       };
     case 'bootstrapping':
       return {
         what: `${name} is brought to a snapshot: what differs is put, what is gone is deleted. It never becomes empty.`,
         safe: 'Wait; stopping Tidemark is safe, it goes on where it was.',
-        next: null,
+        // Snapshots are the leader's.
+        next:
+          status.leader === null
+            ? 'tidemark status   # no node leads: nobody takes a snapshot, should it need one'
+            : null,
       };
     case 'streaming':
       return streaming(status, destination);
@@ -62,9 +69,9 @@ function about(status: PipelineStatus, destination: Destination): Told {
       };
     case 'backing_off':
       return {
-        what: `${name} cannot be written to at the moment; it is tried again, at least every 10 s.`,
+        what: `${name} does not go on at the moment; it is tried again, at least every 10 s.`,
         safe: `Its changes wait in the journal${room(destination)}; the other destinations are not affected.`,
-        next: 'Look at that cluster, not at Tidemark.',
+        next: 'Look at what the reason names: that cluster most often, or the journal; Tidemark goes on by itself.',
       };
     case 'failed':
       return {

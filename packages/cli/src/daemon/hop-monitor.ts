@@ -1,4 +1,4 @@
-import { describeError, type Logger, sleep, TidemarkError, UnavailableError } from '@tidemark/core';
+import { describeError, type Logger, Scope, sleep, TidemarkError, UnavailableError } from '@tidemark/core';
 
 /** Milliseconds between two probes of a peer, and after which one counts as failed. */
 const PROBE_EVERY_MS = 2_000;
@@ -43,11 +43,17 @@ export class HopMonitor {
   }
 
   private async attempt(signal: AbortSignal): Promise<unknown> {
+    // Not AbortSignal.any with a timeout: every probe would leave something behind on a signal that lives for months.
+    const scope = new Scope(signal);
+    const timer = setTimeout(() => scope.end(), PROBE_TIMEOUT_MS);
     try {
-      await this.probe(AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]));
+      await this.probe(scope.signal);
       return null;
     } catch (error) {
       return error ?? new UnavailableError({ message: 'The probe failed.', remedy: 'See the log.' });
+    } finally {
+      clearTimeout(timer);
+      scope.end();
     }
   }
 

@@ -1,5 +1,6 @@
 import {
   type Config,
+  describeError,
   type Journal,
   type JournalInfo,
   type JournalRecord,
@@ -38,6 +39,12 @@ export interface NodeParts {
   readonly sourceMonitor: HopMonitor;
   readonly registry: NodeRegistry;
   readonly metrics: Metrics;
+}
+
+interface Peer {
+  readonly id: string;
+  readonly listen: string;
+  readonly roles: readonly string[];
 }
 
 /** The running node as the admin address sees it: status, and the verbs. */
@@ -87,8 +94,8 @@ export class Node {
   /** Asks every registered node. When coordination cannot be reached, this node alone speaks. */
   async pipelineStatus(signal: AbortSignal): Promise<PipelineStatus> {
     const { config } = this.parts;
-    const peers = await this.peers(signal);
-    const nodes = await Promise.all(peers.map((peer) => this.ask(peer, signal)));
+    const { peers, problem } = await this.peers(signal);
+    const nodes = await Promise.all(peers.map((peer) => this.ask(peer, problem, signal)));
     return mergeStatus(config.name, this.parts.destinations.configured, nodes);
   }
 
@@ -145,23 +152,24 @@ export class Node {
     }
   }
 
-  private async peers(
-    signal: AbortSignal,
-  ): Promise<readonly { id: string; listen: string; roles: readonly string[] }[]> {
+  /** All nodes; this one alone, and why, when the coordination etcd does not tell who else there is. */
+  private async peers(signal: AbortSignal): Promise<{ peers: readonly Peer[]; problem: string | null }> {
     const { node } = this.parts.config;
     try {
       const registered = await this.parts.registry.list(
         AbortSignal.any([signal, AbortSignal.timeout(PEER_TIMEOUT_MS)]),
       );
-      return registered.some(({ id }) => id === node.id) ? registered : [...registered, node];
+      const peers = registered.some(({ id }) => id === node.id) ? registered : [...registered, node];
+      return { peers, problem: null };
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      return [node];
+      return { peers: [node], problem: `coordination, other nodes are not seen: ${describeError(error)}` };
     }
   }
 
   private async ask(
-    peer: { id: string; listen: string; roles: readonly string[] },
+    peer: Peer,
+    problem: string | null,
     signal: AbortSignal,
   ): Promise<{ summary: NodeSummary; status: NodeStatus | null }> {
     const { node } = this.parts.config;
@@ -177,7 +185,7 @@ export class Node {
         version: status?.version ?? null,
         reachable: status !== null,
         ready: status?.ready ?? false,
-        problems,
+        problems: problem === null ? problems : [...problems, problem],
       },
     };
   }
