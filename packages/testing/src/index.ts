@@ -18,6 +18,7 @@ export {
   journalConformance,
   type OpenJournal,
 } from './conformance/journal.js';
+export { type FloodOptions, flood } from './flood.js';
 export { EtcdGateway, type GatewayOperation, type HistoryEvent } from './gateway.js';
 export { type ChainVerdict, checkChain } from './journal-chain.js';
 export { CONFTOOL_PREFIX, conftoolKeyspace, type KeyAndValue, type KeyspaceOptions, poolValue } from './keyspace.js';

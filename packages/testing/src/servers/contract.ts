@@ -37,6 +37,8 @@ export interface EtcdServer extends Server {
   etcdctl(args: readonly string[], input?: string | Buffer): Promise<Buffer>;
   /** Creates the users and turns authentication on, for the whole cluster. */
   enableAuth(auth: EtcdAuth): Promise<void>;
+  /** Replaces the additional flags; they count from the next start. @throws TestServerError in a container */
+  configure(flags: readonly string[]): Promise<void>;
   /** Writes a snapshot of this server's store into a file of this machine. */
   snapshotSave(file: string): Promise<void>;
   /**

@@ -14,11 +14,12 @@ export interface EtcdAccess {
 export interface EtcdParts {
   readonly life: Lifecycle;
   readonly restoreFrom: EtcdServer['restoreFrom'];
+  readonly configure: EtcdServer['configure'];
   readonly access?: EtcdAccess;
 }
 
 export function etcdHandle(port: number, parts: EtcdParts): EtcdServer {
-  const { life, restoreFrom, access = { rootPassword: undefined } } = parts;
+  const { life, restoreFrom, configure, access = { rootPassword: undefined } } = parts;
   const url = `http://127.0.0.1:${port}`;
   const etcdctl = (args: readonly string[], input?: string | Buffer): Promise<Buffer> =>
     runEtcdctl({ endpoint: url, args, input, rootPassword: access.rootPassword });
@@ -27,6 +28,7 @@ export function etcdHandle(port: number, parts: EtcdParts): EtcdServer {
     url,
     etcdctl,
     restoreFrom,
+    configure,
     enableAuth: async (auth) => {
       await turnAuthOn(etcdctl, auth);
       access.rootPassword = auth.rootPassword;

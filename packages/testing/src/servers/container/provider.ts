@@ -44,7 +44,11 @@ class ContainerServers implements Servers {
       readyMessage: /ready to serve client requests/,
       answers: () => etcdAnswers(port),
     });
-    return etcdHandle(port, { life: container, restoreFrom: () => refuse('restoring an etcd from a snapshot') });
+    return etcdHandle(port, {
+      life: container,
+      restoreFrom: () => refuse('restoring an etcd from a snapshot'),
+      configure: () => refuse("changing an etcd's flags"),
+    });
   }
 
   async nats(options: NatsOptions = {}): Promise<NatsServer> {

@@ -64,8 +64,13 @@ async function waitsForPeers(peerPort: number): Promise<boolean> {
 
 function handleOf(processes: readonly EtcdProcess[], ports: readonly Ports[], network: PeerNetwork): EtcdCluster {
   const access: EtcdAccess = { rootPassword: undefined };
-  const members = processes.map(({ server }, index) =>
-    etcdHandle(ports[index]?.client ?? 0, { life: server, restoreFrom: refuseRestore, access }),
+  const members = processes.map((process, index) =>
+    etcdHandle(ports[index]?.client ?? 0, {
+      life: process.server,
+      configure: async (flags) => process.configure(flags),
+      restoreFrom: refuseRestore,
+      access,
+    }),
   );
   return {
     ...peerFaults(members, network),

@@ -28,13 +28,20 @@ export interface EtcdMember {
 export class EtcdProcess {
   readonly server: ServerProcess;
   private restores = 0;
+  private flags: readonly string[];
 
   constructor(
     private readonly member: EtcdMember,
     ready: () => Promise<boolean>,
   ) {
+    this.flags = member.flags;
     const name = member.name === DEFAULT_NAME ? 'etcd' : `etcd ${member.name}`;
     this.server = new ServerProcess({ name, command: binary('etcd'), args: () => this.args(), ready });
+  }
+
+  /** Replaces the additional flags; they count from the next start. */
+  configure(flags: readonly string[]): void {
+    this.flags = flags;
   }
 
   /** Replaces the data of the stopped member; when that fails it still has its old ones. */
@@ -58,14 +65,14 @@ export class EtcdProcess {
   }
 
   private args(): readonly string[] {
-    const { name, clientPort, peerPort, peerUrl, initialCluster, flags } = this.member;
+    const { name, clientPort, peerPort, peerUrl, initialCluster } = this.member;
     const url = `http://127.0.0.1:${clientPort}`;
     return [
       ...['--name', name, '--data-dir', this.dataDirectory(this.restores)],
       ...['--listen-client-urls', url, '--advertise-client-urls', url],
       ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', initialCluster, '--initial-cluster-token', CLUSTER_TOKEN],
-      ...flags,
+      ...this.flags,
     ];
   }
 

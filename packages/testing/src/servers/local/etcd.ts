@@ -25,6 +25,7 @@ export async function startEtcd({ directory, atEnd }: Site, options: EtcdOptions
   await etcd.server.start();
   return etcdHandle(clientPort, {
     life: etcd.server,
+    configure: async (flags) => etcd.configure(flags),
     restoreFrom: async (file, flags = []) => {
       await etcd.server.stop();
       await etcd.restore(file, flags);
