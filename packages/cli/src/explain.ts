@@ -75,7 +75,7 @@ function about(status: PipelineStatus, destination: Destination): Told {
       };
     case 'failed':
       return {
-        what: `${name} refuses what has to be written, and will go on refusing until somebody acts.`,
+        what: `${name} cannot be written to, or must not be, until somebody acts.`,
         safe: `Nothing is skipped: all later changes wait in the journal${room(destination)}. The other destinations are not affected.`,
         next: 'Do what the reason says; Tidemark notices within 10 s.',
       };

@@ -136,6 +136,12 @@ export class RequestTooLargeError extends TidemarkError {
   override readonly permanent = true;
 }
 
+/** What is written to a destination would come back to its own source, and from there again, for ever. */
+export class LoopError extends TidemarkError {
+  readonly code = 'LOOP';
+  override readonly permanent = true;
+}
+
 /** One line for logs: code and message of an error of any type, without its stack. */
 export function describeError(error: unknown): string {
   if (error instanceof TidemarkError) return `${error.code}: ${error.message}`;

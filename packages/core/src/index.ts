@@ -12,10 +12,10 @@ export {
   type Put,
 } from './change.js';
 export { aborted, type Clock, sleep, systemClock } from './clock.js';
+export { sharesEndpoint } from './config/endpoints.js';
 export { type Config, loadConfig, parseConfig } from './config/load.js';
 export { ConfigError, type ConfigProblem, formatProblem } from './config/problems.js';
 export { hashTag } from './config/redis-rules.js';
-export { destinationPrefix } from './config/rules.js';
 export {
   type AuthConfig,
   type BrakesConfig,
@@ -63,6 +63,7 @@ export type {
   StoredRecord,
   TermRecord,
 } from './contracts/journal.js';
+export type { Origin, OriginKeeper } from './contracts/origin.js';
 export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
 export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
 export * from './errors.js';
@@ -82,6 +83,13 @@ export { createLogger, type Logger, type LogLevel, silentLogger } from './logger
 export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics } from './metrics.js';
 export { orWhenDue } from './or-when-due.js';
 export { comparePositions, formatPosition, type Position } from './position.js';
+export {
+  destinationPrefix,
+  type Region,
+  type RouteRegions,
+  regionsOverlap,
+  routeRegions,
+} from './region.js';
 export { Scope } from './scope.js';
 export { readPassword, readSecret, systemTrust } from './secret-files.js';
 export { SharedBudget } from './shared-budget.js';

@@ -1,12 +1,16 @@
 /**
  * Yields what upstream yields, and null each time `dueInMs` milliseconds have passed without an item. `dueInMs` is asked
  * before each wait; null means: nothing is due. One pending read is kept across ticks, so that no item is lost.
+ *
+ * `open` starts the upstream; its signal aborts when the consumer leaves the loop, and the upstream must then end by
+ * itself: who leaves after a tick leaves a read behind that on a quiet stream would never return.
  */
 export async function* orWhenDue<T>(
-  upstream: AsyncIterable<T>,
+  open: (signal: AbortSignal) => AsyncIterable<T>,
   dueInMs: () => number | null,
 ): AsyncGenerator<T | null> {
-  const iterator = upstream[Symbol.asyncIterator]();
+  const leaving = new AbortController();
+  const iterator = open(leaving.signal)[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<T>> | null = null;
   let ended = false;
   try {
@@ -26,6 +30,7 @@ export async function* orWhenDue<T>(
       yield result.value;
     }
   } finally {
+    leaving.abort();
     if (!ended) await iterator.return?.();
   }
 }

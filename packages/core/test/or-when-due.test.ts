@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { orWhenDue } from '../src/index.js';
+import { aborted, orWhenDue } from '../src/index.js';
 
 it('ticks while upstream is quiet and loses no item to a tick', async () => {
   let release: (value: string) => void = () => undefined;
@@ -12,7 +12,7 @@ it('ticks while upstream is quiet and loses no item to a tick', async () => {
   }
   let due: number | null = null;
   const seen: (string | null)[] = [];
-  for await (const item of orWhenDue(upstream(), () => due)) {
+  for await (const item of orWhenDue(upstream, () => due)) {
     seen.push(item);
     if (item === 'first') due = 1;
     if (item === null) {
@@ -21,4 +21,15 @@ it('ticks while upstream is quiet and loses no item to a tick', async () => {
     }
   }
   expect(seen).toEqual(['first', null, 'second']);
+});
+
+it('lets its consumer leave at a tick although upstream is quiet', async () => {
+  async function* quiet(signal: AbortSignal) {
+    await aborted(signal);
+    yield* [];
+  }
+  for await (const item of orWhenDue(quiet, () => 1)) {
+    expect(item).toBeNull();
+    break;
+  }
 });

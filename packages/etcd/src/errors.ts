@@ -23,6 +23,12 @@ export class LeaseNotFoundError extends TidemarkError {
   readonly code = 'LEASE_NOT_FOUND';
 }
 
+/** Authentication is on, and the request carried no token: it was turned on meanwhile, or no user is configured. */
+export class NoTokenError extends AccessDeniedError {}
+
+/** A transaction has more operations than `--max-txn-ops` allows. */
+export class TooManyOperationsError extends RequestTooLargeError {}
+
 /** The answer is larger than this process takes in one piece: ask for less. */
 export class AnswerTooLargeError extends RequestTooLargeError {}
 
@@ -61,7 +67,10 @@ const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ['required revision is a future revision', verdict(SourceRewoundError, 'Was this cluster restored from a backup?')],
   [
     'database space exceeded',
-    verdict(DestinationFullError, 'Compact and defragment this cluster, then disarm its NOSPACE alarm.'),
+    verdict(
+      DestinationFullError,
+      'On this cluster, in this order: `etcdctl compact REVISION`, with the revision that `etcdctl endpoint status -w json` shows; `etcdctl defrag --cluster`; `etcdctl alarm disarm`. When it is full of live keys, raise --quota-backend-bytes first.',
+    ),
   ],
   [
     'request is too large',
@@ -69,7 +78,7 @@ const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ],
   [
     'too many operations in txn request',
-    verdict(RequestTooLargeError, 'Raise --max-txn-ops on this cluster to at least 128, its default.'),
+    verdict(TooManyOperationsError, 'Raise --max-txn-ops on this cluster to at least 128, its default.'),
   ],
   ['requested lease not found', verdict(LeaseNotFoundError, 'Nothing to do: a new lease is granted.')],
   ['invalid auth token', TOKEN],
@@ -77,7 +86,10 @@ const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ['authentication is not enabled', { ...RIGHTS, type: AuthNotEnabledError }],
   ['permission denied', RIGHTS],
   ['authentication failed', RIGHTS],
-  ['user name is empty', RIGHTS],
+  [
+    'user name is empty',
+    verdict(NoTokenError, 'Authentication is on at this cluster: set auth.username and auth.passwordFile of this hop.'),
+  ],
   ['user name not found', RIGHTS],
   ['too many requests', LATER],
 ];

@@ -4,6 +4,7 @@ export { EtcdFacts } from './coordination/facts.js';
 export { EtcdOwnership, type OwnershipOptions } from './coordination/ownership.js';
 export { type NodeInfo, NodeRegistry, type RegistryOptions } from './coordination/registry.js';
 export { CoordinationSession, type SessionOptions } from './coordination/session.js';
+export { TooManyOperationsError } from './errors.js';
 export { type CheckpointedOutcome, EtcdKv } from './kv.js';
 export { EtcdSource } from './source.js';
 export { type CheckpointedTxn, MAX_WRITES } from './wire/transaction.js';

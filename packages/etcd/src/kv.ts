@@ -1,4 +1,4 @@
-import type { ForeignWrite, KeyRange, KeyValue, PagedRead } from '@tidemark/core';
+import { type ForeignWrite, FULL_KEYSPACE, type KeyRange, type KeyValue, type PagedRead } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { ENCODED_TXN, RANGE, TXN } from './client/methods.js';
 import { type ForeignOptions, foreignChanges } from './foreign.js';
@@ -27,6 +27,18 @@ export class EtcdKv {
   async get(key: Buffer, signal: AbortSignal): Promise<{ readonly kv: KeyValue | null; readonly revision: number }> {
     const { kvs, header } = await this.client.call(RANGE, { key }, { kind: 'read', signal });
     return { kv: kvs[0] ?? null, revision: header.revision };
+  }
+
+  /** etcd's cluster id, as a decimal string. */
+  async clusterId(signal: AbortSignal): Promise<string> {
+    const request = { key: FULL_KEYSPACE.start, count_only: true };
+    return (await this.client.call(RANGE, request, { kind: 'read', signal })).header.clusterId;
+  }
+
+  /** Puts one key, or deletes it when the value is null, whatever it held. */
+  async put(key: Buffer, value: Buffer | null, signal: AbortSignal): Promise<void> {
+    const operation = value === null ? { request_delete_range: { key } } : { request_put: { key, value } };
+    await this.client.call(TXN, { success: [operation] }, { kind: 'write', repeatable: true, signal });
   }
 
   /** The values of some keys and of `anchor`, null where absent, all at the revision at which the anchor was read. */

@@ -10,7 +10,14 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
-import { AuthNotEnabledError, castError, InvalidTokenError, LeaseNotFoundError } from '../src/errors.js';
+import {
+  AuthNotEnabledError,
+  castError,
+  InvalidTokenError,
+  LeaseNotFoundError,
+  NoTokenError,
+  TooManyOperationsError,
+} from '../src/errors.js';
 
 const endpoint = 'http://etcd:2379';
 
@@ -26,11 +33,12 @@ describe('errors at the border', () => {
     [status.RESOURCE_EXHAUSTED, 'etcdserver: too many requests', UnavailableError],
     [status.RESOURCE_EXHAUSTED, 'grpc: received message larger than max (5 vs 4)', RequestTooLargeError],
     [status.INVALID_ARGUMENT, 'etcdserver: request is too large', RequestTooLargeError],
-    [status.INVALID_ARGUMENT, 'etcdserver: too many operations in txn request', RequestTooLargeError],
+    [status.INVALID_ARGUMENT, 'etcdserver: too many operations in txn request', TooManyOperationsError],
     [status.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request', InvariantError],
     [status.NOT_FOUND, 'etcdserver: requested lease not found', LeaseNotFoundError],
     [status.UNAUTHENTICATED, 'etcdserver: invalid auth token', InvalidTokenError],
     [status.INVALID_ARGUMENT, 'etcdserver: revision of auth store is old', InvalidTokenError],
+    [status.INVALID_ARGUMENT, 'etcdserver: user name is empty', NoTokenError],
     [status.PERMISSION_DENIED, 'etcdserver: permission denied', AccessDeniedError],
     [status.INVALID_ARGUMENT, 'etcdserver: authentication failed, invalid user ID or password', AccessDeniedError],
     [status.FAILED_PRECONDITION, 'etcdserver: authentication is not enabled', AuthNotEnabledError],

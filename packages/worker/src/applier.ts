@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type ApplyRequest,
   type Checkpoint,
@@ -17,13 +18,16 @@ import { splitWrites } from './split.js';
  */
 export class Applier {
   private lastWrite = Number.NEGATIVE_INFINITY;
+  private lastConfirmed: number;
 
   constructor(
     private readonly destination: Destination,
     private believed: Checkpoint,
     private readonly observer: WorkerObserver,
     private readonly clock: Clock = systemClock,
-  ) {}
+  ) {
+    this.lastConfirmed = clock.monotonic();
+  }
 
   get checkpoint(): Checkpoint {
     return this.believed;
@@ -32,6 +36,22 @@ export class Applier {
   /** Milliseconds since the checkpoint was last written. */
   get checkpointAgeMs(): number {
     return this.clock.monotonic() - this.lastWrite;
+  }
+
+  /** Milliseconds since the destination was last seen to stand at the checkpoint. */
+  get confirmedAgeMs(): number {
+    return this.clock.monotonic() - this.lastConfirmed;
+  }
+
+  /**
+   * Reads where the destination stands, without a write: one that was restored from a backup is noticed although
+   * nothing happens at the source.
+   * @throws FencedError when the destination stands elsewhere
+   */
+  async confirm(signal: AbortSignal): Promise<void> {
+    const found = await this.destination.checkpoint(signal);
+    if (!isDeepStrictEqual(found, this.believed)) throw superseded(found, this.believed);
+    this.lastConfirmed = this.clock.monotonic();
   }
 
   /**
@@ -62,6 +82,7 @@ export class Applier {
     await commit(this.destination, { writes, expected: this.believed, next }, this.observer, signal);
     this.believed = next;
     this.lastWrite = this.clock.monotonic();
+    this.lastConfirmed = this.lastWrite;
   }
 }
 
@@ -81,12 +102,7 @@ export async function commit(
 ): Promise<void> {
   const started = performance.now();
   const result = await finishing(signal, (finish) => destination.apply(request, finish));
-  if (result.outcome === 'superseded') {
-    throw new FencedError({
-      message: `The destination stands at ${describe(result.found)}, expected ${describe(request.expected)}: another worker moved it, or it was restored.`,
-      remedy: 'None needed: the worker reads the checkpoint again and goes on from there.',
-    });
-  }
+  if (result.outcome === 'superseded') throw superseded(result.found, request.expected);
   const puts = request.writes.reduce((count, write) => count + (write.kind === 'put' ? 1 : 0), 0);
   observer.applied({ puts, deletes: request.writes.length - puts, seconds: (performance.now() - started) / 1000 });
 }
@@ -106,6 +122,13 @@ async function finishing<T>(signal: AbortSignal, work: (finish: AbortSignal) => 
     signal.removeEventListener('abort', stop);
     clearTimeout(timer);
   }
+}
+
+function superseded(found: Checkpoint | null, expected: Checkpoint | null): FencedError {
+  return new FencedError({
+    message: `The destination stands at ${describe(found)}, expected ${describe(expected)}: another worker moved it, or it was restored.`,
+    remedy: 'None needed: the worker reads the checkpoint again and goes on from there.',
+  });
 }
 
 function describe(checkpoint: Checkpoint | null): string {

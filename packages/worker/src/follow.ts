@@ -24,6 +24,8 @@ import type { Filter } from './routes.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
+/** A destination that is not written to is asked so often whether it still stands where it stood. */
+const CONFIRM_MS = 2000;
 /** Journal bytes that may wait in memory for one destination, four transactions' worth, */
 const QUEUED_BYTES = 4 * 1024 * 1024;
 /** and in any case, however many destinations share the node's memory. */
@@ -78,17 +80,18 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   };
   const read = (until: AbortSignal) =>
     delayed(journal.read({ after: lookBack(from) }, until), { delayMs, clock, onWaiting }, until);
-  const groups = gather((stop) => read(AbortSignal.any([stop, signal])), {
-    maxGroupBytes: GROUP_BYTES,
-    get maxQueuedBytes() {
-      return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
-    },
-    sizeOf: (stored: StoredRecord) => stored.bytes,
-  });
+  const groups = (leaving: AbortSignal) =>
+    gather((stop) => read(AbortSignal.any([leaving, stop, signal])), {
+      maxGroupBytes: GROUP_BYTES,
+      get maxQueuedBytes() {
+        return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
+      },
+      sizeOf: (stored: StoredRecord) => stored.bytes,
+    });
   const leaveRoom = room.join();
   try {
-    for await (const group of orWhenDue(groups, () => following.checkpointDueInMs())) {
-      const end = group === null ? await following.flush() : await following.handle(group);
+    for await (const group of orWhenDue(groups, () => following.idleDueInMs())) {
+      const end = group === null ? await following.idle() : await following.handle(group);
       if (end !== null) return end;
     }
     return { kind: 'stopped' };
@@ -132,8 +135,17 @@ class Following {
     });
   }
 
-  checkpointDueInMs(): number | null {
-    return this.unwritten === null ? null : IDLE_CHECKPOINT_MS - this.applier.checkpointAgeMs;
+  /** Milliseconds until `idle` has something to do. */
+  idleDueInMs(): number {
+    if (this.unwritten !== null) return IDLE_CHECKPOINT_MS - this.applier.checkpointAgeMs;
+    return CONFIRM_MS - this.applier.confirmedAgeMs;
+  }
+
+  /** Moves the checkpoint over revisions without writes, or, without those, looks whether it is still there. */
+  async idle(): Promise<null> {
+    if (this.unwritten === null) await this.applier.confirm(this.signal);
+    await this.flush();
+    return null;
   }
 
   /** Nothing is under way when it ends. */
@@ -146,11 +158,10 @@ class Following {
   }
 
   /** Writes the checkpoint for revisions without writes. */
-  async flush(): Promise<null> {
+  private async flush(): Promise<void> {
     await this.applying;
     if (this.unwritten !== null) await this.apply(this.unwritten);
     await this.applying;
-    return null;
   }
 
   private async take(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
@@ -185,7 +196,10 @@ class Following {
   }
 
   private collect({ revision, writes, time }: Batch): Promise<null> | null {
-    const closed = this.coalescer.add(revision, writes, time);
+    // A revision that was begun in parts is finished alone: the destination may take more now than it did then, and
+    // among others nobody would know which of its writes are done.
+    const begun = this.applier.checkpoint.partial?.revision === revision;
+    const closed = this.coalescer.add(revision, writes, time) ?? (begun ? this.coalescer.take() : null);
     return closed === null ? null : this.applyOrRemember(closed).then(() => null);
   }
 

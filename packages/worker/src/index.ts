@@ -7,6 +7,8 @@ export { EtcdDestination } from './destinations/etcd/destination.js';
 export { RedisDestination, type RedisDestinationOptions } from './destinations/redis/destination.js';
 export { REDIS_CHECKPOINT_PREFIX } from './destinations/redis/key-names.js';
 export { LIFECYCLE_EVENTS, type LifecycleEvent, nextState, TRANSITIONS } from './lifecycle.js';
+export { LoopGuard } from './loops/guard.js';
+export { OriginSource } from './loops/origin-source.js';
 export type { WorkerObserver } from './observer.js';
 export { patienceOf } from './placement/next-step.js';
 export { Placement } from './placement/placement.js';

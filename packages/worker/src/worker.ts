@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   Backoff,
   type BrakesConfig,
@@ -31,6 +32,7 @@ import { Orders } from './control/orders.js';
 import { type FollowFrom, follow } from './follow.js';
 import { Gate } from './gate.js';
 import { type LifecycleEvent, nextState } from './lifecycle.js';
+import type { LoopGuard } from './loops/guard.js';
 import type { WorkerObserver } from './observer.js';
 import { type RepairReport, repair } from './repair.js';
 import type { Filter } from './routes.js';
@@ -54,6 +56,8 @@ export interface WorkerOptions {
   /** For repairs and comparisons; replication itself reads the journal only. */
   readonly source: Pick<Source, 'read'>;
   readonly facts: SharedFacts;
+  /** Null for a kind of destination that cannot be anybody's source. */
+  readonly loopGuard: LoopGuard | null;
   readonly controls: Controls;
   readonly observer: WorkerObserver;
   readonly logger: Logger;
@@ -69,6 +73,8 @@ export class DestinationWorker {
   private backlogTold = false;
   /** The last order to resync that was carried out. */
   private resynced: string | null = null;
+  /** Where the destination stood at the last attempt. */
+  private stood: Checkpoint | null = null;
   /** Ends the present attempt, so that orders are looked at. */
   private attempt: Scope | null = null;
   private readonly holds: Holds;
@@ -108,6 +114,7 @@ export class DestinationWorker {
       this.attend(signal),
       watchForeignWrites(watching, signal),
       verifyRegularly(watching, signal),
+      options.loopGuard?.watch(() => this.attempt?.end(), signal),
     ]);
   }
 
@@ -233,12 +240,16 @@ export class DestinationWorker {
 
   /** From the destination's checkpoint to the next reset, hold, order or fault. */
   private async replicate(signal: AbortSignal): Promise<void> {
-    const { journal, destination, observer, controls, logger } = this.options;
+    const { journal, destination, observer, controls, loopGuard, logger } = this.options;
+    await loopGuard?.check(signal);
     await journal.open(signal);
     const info = await journal.info(signal);
     const found = await destination.checkpoint(signal);
     if (found !== null) observer.stands(found.position);
     if (found !== null && !this.backlogTold) await this.tellBacklog(found, info, signal);
+    // Something was applied since: the next fault is a new one.
+    if (!isDeepStrictEqual(found, this.stood)) this.backoff.reset();
+    this.stood = found;
     // What the board shows may be half a second old.
     const order = controls.resync?.id === this.resynced ? null : controls.resync;
     const checkpoint = order === null && this.canFollow(found, info) ? found : await this.rebase(found, info, signal);

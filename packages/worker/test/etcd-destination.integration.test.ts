@@ -1,9 +1,7 @@
-import { EtcdClient, EtcdKv } from '@tidemark/etcd';
 import { destinationConformance, type EtcdServer, localServers, type Servers } from '@tidemark/testing';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { EtcdDestination } from '../src/index.js';
-
-const CHECKPOINT_KEY = '/__tidemark/test/checkpoint';
+import type { EtcdDestination } from '../src/index.js';
+import { CHECKPOINT_KEY, openEtcd } from './support/etcd-stage.js';
 
 let servers: Servers;
 let etcd: EtcdServer;
@@ -24,8 +22,7 @@ destinationConformance('EtcdDestination', async () => {
   await etcd.etcdctl(['del', '', '--from-key']);
   return {
     client: async () => {
-      const kv = new EtcdKv(new EtcdClient({ endpoints: [etcd.url] }));
-      const destination = new EtcdDestination(kv, { checkpointKey: Buffer.from(CHECKPOINT_KEY) });
+      const destination = openEtcd(etcd);
       opened.push(destination);
       return destination;
     },

@@ -219,6 +219,23 @@ describe('a revision that is larger than the destination takes at once', () => {
     }
   });
 
+  it('is finished alone by a worker that finds a destination that takes more', async () => {
+    const large = chronicle.source.txn(many(10));
+    chronicle.source.put('/a/later', 'x');
+    await chronicle.catchUp();
+    destination.faultAt = () => (partsOf(large) > 0 ? 'refuse' : null);
+    const first = new WorkerNode(chronicle, destination);
+    await until(() => partsOf(large) > 0 && first.states.includes('backing_off'), { describe: 'the crash' });
+    await first.stop();
+    const roomy = new MemoryDestination();
+    roomy.restore(destination.backup());
+    destination = roomy;
+    await settled();
+    expectEqual();
+    const written = destination.log.flatMap(({ writes }) => writes.map(({ key }) => key.toString()));
+    expect(written).toHaveLength(10 - LIMITS.maxWrites + 1);
+  });
+
   function partsOf(revision: number): number {
     return destination.log.filter(({ next }) => next.partial?.revision === revision).length;
   }

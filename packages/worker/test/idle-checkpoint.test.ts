@@ -1,4 +1,4 @@
-import { type Checkpoint, SharedBudget } from '@tidemark/core';
+import { type Checkpoint, FencedError, SharedBudget } from '@tidemark/core';
 import { MemoryDestination } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { follow } from '../src/follow.js';
@@ -31,6 +31,7 @@ let time: Time;
 let reached: number;
 let stopping: AbortController;
 let following: Promise<unknown>;
+let failure: unknown;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -60,7 +61,10 @@ beforeEach(async () => {
   };
   const parts = { journal: chronicle.journal, destination, filter, observer, clock: time };
   const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(1024 * 1024) };
-  following = follow(options, { checkpoint: from, first: null, approval: null }, stopping.signal);
+  failure = null;
+  following = follow(options, { checkpoint: from, first: null, approval: null }, stopping.signal).catch((error) => {
+    failure = error;
+  });
   // A first change for this destination: from here on its checkpoint is of a known age.
   chronicle.source.put('/a/1', 'x');
   await chronicle.catchUp();
@@ -123,5 +127,19 @@ describe('the checkpoint of a destination that nothing is for', () => {
     const { applies } = destination;
     await time.pass(60 * A_SECOND_MS);
     expect(destination.applies).toBe(applies);
+  });
+});
+
+describe('a destination that is restored from a backup while nothing happens at the source', () => {
+  it('is noticed within two seconds', async () => {
+    const backup = destination.backup();
+    chronicle.source.put('/a/1', 'y');
+    await chronicle.catchUp();
+    await turns();
+    await time.pass(10 * A_SECOND_MS);
+    expect(failure).toBeNull();
+    destination.restore(backup);
+    await time.pass(2 * A_SECOND_MS);
+    expect(failure).toBeInstanceOf(FencedError);
   });
 });

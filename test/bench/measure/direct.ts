@@ -8,7 +8,10 @@ const WRITE_OVERHEAD_BYTES = 24;
 /** The destination's client of Tidemark, with nothing of Tidemark around it. */
 export function openDirect(url: string): EtcdDestination {
   const kv = new EtcdKv(new EtcdClient({ endpoints: [url] }));
-  return new EtcdDestination(kv, { checkpointKey: Buffer.from('/__tidemark/bench') });
+  return new EtcdDestination(kv, {
+    checkpointKey: Buffer.from('/__tidemark/bench'),
+    originKey: Buffer.from('/__tidemark/origin'),
+  });
 }
 
 /** A checkpoint of no journal, at a revision. */

@@ -35,8 +35,9 @@ export function shareReading(journal: Journal, log: Logger): Journal {
 export function openDestination(pipeline: string, config: DestinationConfig, logger: Logger): Destination {
   const owner = `${pipeline}/${config.name}`;
   if (config.kind === 'redis') return new RedisDestination({ ...config, owner, logger });
-  const checkpointKey = Buffer.from(`${config.checkpointPrefix}${owner}/checkpoint`);
-  return new EtcdDestination(new EtcdKv(new EtcdClient(config)), { checkpointKey });
+  const key = (name: string) => Buffer.from(`${config.checkpointPrefix}${owner}/${name}`);
+  const keys = { checkpointKey: key('checkpoint'), originKey: key('origin') };
+  return new EtcdDestination(new EtcdKv(new EtcdClient(config)), keys);
 }
 
 /** The destination's keys that are ours and no route's: where checkpoints live. */

@@ -16,6 +16,7 @@ import { type ControlBoard, DestinationWorker, Filter, type RepairReport } from 
 import { openDestination, reservedKeys } from './backends.js';
 import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
+import { openLoopGuard } from './loop-guard.js';
 
 export interface DestinationContext {
   readonly config: Config;
@@ -119,6 +120,7 @@ export class OwnedDestination {
       verifyEveryMs: config.verifyEvery,
       repairAutomatically: config.repair === 'automatic',
       controls: board.of(config.name),
+      loopGuard: openLoopGuard({ config: context.config, destinationConfig: config, destination, source, logger }),
     });
     logger.info('owning this destination');
     try {

@@ -9,6 +9,12 @@ export interface ConfigProblem {
   readonly reason: string;
 }
 
+/** A rule that spans several keys of the file, and is broken at `path`. */
+export interface RuleViolation {
+  readonly path: readonly (string | number)[];
+  readonly reason: string;
+}
+
 /** `FILE:LINE:COLUMN: key: reason`, the form editors and people jump to. */
 export function formatProblem(file: string, problem: ConfigProblem): string {
   const key = problem.key === '' ? '' : `${problem.key}: `;

@@ -1,25 +1,18 @@
 import { prefixRange, rangesOverlap } from '../key-range.js';
+import { destinationPrefix } from '../region.js';
+import { routeClashes } from './loop-rules.js';
+import type { RuleViolation } from './problems.js';
 import { redisViolations } from './redis-rules.js';
-import type { ParsedConfig, RouteConfig } from './schema.js';
+import type { ParsedConfig } from './schema.js';
 
-/** A rule that spans several keys of the file. */
-export interface RuleViolation {
-  readonly path: readonly (string | number)[];
-  readonly reason: string;
-}
-
-/** What a route's prefix is called at the destination. */
-export function destinationPrefix(route: Pick<RouteConfig, 'prefix' | 'rewrite'>): string {
-  return route.rewrite ?? route.prefix;
-}
-
-/** Checks what no single key can tell: unique names, and routes that would write each other's keys. */
+/** Checks what no single key can tell: unique names, and routes that would write each other's keys, or their own. */
 export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
   return [
     ...duplicateNames(config),
     ...overlappingRoutes(config),
     ...mixedSchemes(config),
     ...redisDestinations(config),
+    ...routeClashes(config),
   ];
 }
 

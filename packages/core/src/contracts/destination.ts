@@ -1,6 +1,7 @@
 import type { KeyValue } from '../change.js';
 import type { KeyRange } from '../key-range.js';
 import type { Position } from '../position.js';
+import type { OriginKeeper } from './origin.js';
 
 /** What a destination stores beside its data, in the same transaction. */
 export interface Checkpoint {
@@ -75,9 +76,12 @@ export interface DestinationView {
 }
 
 export interface Destination {
+  /** How much goes together. May change when the destination turns out to take less: read it anew for each attempt. */
   readonly limits: ApplyLimits;
   /** What is set at the destination otherwise than it should be, as last seen: sentences for the operator. */
   readonly deviations: readonly string[];
+  /** Absent for kinds that cannot be the source of a pipeline. */
+  readonly origin?: OriginKeeper;
   checkpoint(signal: AbortSignal): Promise<Checkpoint | null>;
   /**
    * All or nothing, compared first. An unanswered attempt is sent again: the compare makes a repeat harmless.

@@ -9,7 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { Etcd3, type IOptions } from 'etcd3';
-import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError } from '../errors.js';
+import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError, NoTokenError } from '../errors.js';
 import type { Login } from './credentials.js';
 import { AUTHENTICATE, LEASE_REVOKE, type Method, type ServiceName } from './methods.js';
 
@@ -115,8 +115,12 @@ export class Member {
 
   cast(error: unknown, kind: CallContext['kind']): TidemarkError {
     const cast = castError(error, { endpoint: this.endpoint, kind });
-    if (cast instanceof InvalidTokenError) this.metadata = null;
-    return cast;
+    // Authentication was turned on since this member was asked first: with a user a token can be had.
+    const outdated = cast instanceof NoTokenError && this.login !== null;
+    const { message, remedy } = cast;
+    const told = outdated ? new InvalidTokenError({ message, remedy, cause: error }) : cast;
+    if (told instanceof InvalidTokenError) this.metadata = null;
+    return told;
   }
 
   close(): void {

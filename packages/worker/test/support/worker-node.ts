@@ -1,6 +1,7 @@
 import {
   type BrakesConfig,
   comparePositions,
+  type Destination,
   type DestinationState,
   type ForeignWrite,
   type Position,
@@ -9,7 +10,7 @@ import {
   type SharedFacts,
   silentLogger,
 } from '@tidemark/core';
-import { type MemoryDestination, MemoryFacts, until } from '@tidemark/testing';
+import { MemoryFacts, until } from '@tidemark/testing';
 import {
   ControlBoard,
   DestinationWorker,
@@ -55,6 +56,8 @@ export class WorkerNode implements WorkerObserver {
   private readonly running: Promise<unknown>;
   private readonly worker: DestinationWorker;
   hold: Hold | null = null;
+  /** Of the newest state. */
+  reason: string | null = null;
   readonly foreignKeys: string[] = [];
   /** When the oldest change that was seen waiting was journaled. */
   waitingSince: number | null = null;
@@ -62,7 +65,7 @@ export class WorkerNode implements WorkerObserver {
 
   constructor(
     { journal, source }: Pick<Chronicle, 'journal' | 'source'>,
-    private readonly destination: MemoryDestination,
+    private readonly destination: Destination,
     options: Partial<Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically'>> = {},
   ) {
     const { facts = new MemoryFacts() } = options;
@@ -85,6 +88,7 @@ export class WorkerNode implements WorkerObserver {
         room: new SharedBudget(1024 * 1024),
         verifyEveryMs: null,
         repairAutomatically: false,
+        loopGuard: null,
       },
       controls: board.of('codfw'),
       ...options,
@@ -105,9 +109,11 @@ export class WorkerNode implements WorkerObserver {
     };
   })();
 
-  /** Resolves when it is in a state. */
-  async becomes(state: DestinationState): Promise<void> {
-    await until(async () => this.lastState === state, { everyMs: 1, describe: () => `${state}, is ${this.lastState}` });
+  /** Resolves when it is in a state, with the reason for it. */
+  async becomes(state: DestinationState, timeoutMs = 10_000): Promise<string> {
+    const describe = () => `${state}, is ${this.lastState}: ${this.reason}`;
+    await until(async () => this.lastState === state, { everyMs: 1, timeoutMs, describe });
+    return this.reason ?? '';
   }
 
   repair(keys: readonly string[]): Promise<RepairReport> {
@@ -115,7 +121,7 @@ export class WorkerNode implements WorkerObserver {
   }
 
   /** Resolves when the destination has everything up to a revision. */
-  async reaches(revision: number, generation = 1): Promise<void> {
+  async reaches(revision: number, generation = 1, timeoutMs = 10_000): Promise<void> {
     const arrived = async () => {
       const stored = await this.destination.checkpoint(this.stopping.signal);
       const whole = stored !== null && stored.resync === null && stored.partial === null;
@@ -124,7 +130,7 @@ export class WorkerNode implements WorkerObserver {
     };
     const describe = () =>
       `${generation}/${revision}, at ${JSON.stringify(this.position)}, ${this.states.slice(-3).join()}`;
-    await until(arrived, { everyMs: 1, describe });
+    await until(arrived, { everyMs: 1, timeoutMs, describe });
   }
 
   async stop(): Promise<void> {
@@ -132,8 +138,9 @@ export class WorkerNode implements WorkerObserver {
     await this.running;
   }
 
-  state(state: DestinationState): void {
+  state(state: DestinationState, reason: string | null): void {
     this.states.push(state);
+    this.reason = reason;
   }
 
   reached(position: Position): void {

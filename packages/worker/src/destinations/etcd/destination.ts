@@ -1,36 +1,50 @@
-import type {
-  ApplyLimits,
-  ApplyRequest,
-  ApplyResult,
-  Checkpoint,
-  Destination,
-  DestinationReading,
-  DestinationView,
-  ForeignWrite,
-  KeyRange,
+import {
+  type ApplyLimits,
+  type ApplyRequest,
+  type ApplyResult,
+  type Checkpoint,
+  type Destination,
+  type DestinationReading,
+  type DestinationView,
+  type ForeignWrite,
+  type KeyRange,
+  type OriginKeeper,
+  RequestTooLargeError,
+  UnavailableError,
 } from '@tidemark/core';
-import type { EtcdKv } from '@tidemark/etcd';
+import { type CheckpointedOutcome, type EtcdKv, TooManyOperationsError } from '@tidemark/etcd';
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.js';
+import { EtcdOriginKeeper } from './origin-keeper.js';
 import { OwnRevisions } from './own-revisions.js';
+import { batchTooLarge, requestBytes, writeTooLarge } from './request-size.js';
 
 /** So many changes of one source revision become visible together. More would fit one request, and hold up etcd's other clients. */
 const MAX_TRANSACTION_WRITES = 4096;
 /**
  * Key and value bytes of one transaction. etcd's default request limit is 1.5 MiB for everything; the rest is for
- * framing, the compare, and the checkpoint. A single larger put still goes alone, up to the server's own limit.
+ * framing, the compare, and the checkpoint. A single larger put still goes alone, up to the server's own limit. A cluster
+ * with a lower one is sent less, once it has refused.
  */
 const MAX_TRANSACTION_BYTES = 1024 * 1024;
 
 /** Checkpoint and data live in one etcd cluster and change in one transaction, hence in one revision. */
 export class EtcdDestination implements Destination {
-  readonly limits: ApplyLimits = { maxWrites: MAX_TRANSACTION_WRITES, maxBytes: MAX_TRANSACTION_BYTES };
   readonly deviations: readonly string[] = [];
+  readonly origin: OriginKeeper;
   private readonly own = new OwnRevisions();
+  /** Less than our own limit where the cluster was found to take less. */
+  private maxBytes = MAX_TRANSACTION_BYTES;
 
   constructor(
     private readonly kv: EtcdKv,
-    private readonly options: { readonly checkpointKey: Buffer },
-  ) {}
+    private readonly options: { readonly checkpointKey: Buffer; readonly originKey: Buffer },
+  ) {
+    this.origin = new EtcdOriginKeeper(kv, options.originKey);
+  }
+
+  get limits(): ApplyLimits {
+    return { maxWrites: MAX_TRANSACTION_WRITES, maxBytes: this.maxBytes };
+  }
 
   async checkpoint(signal: AbortSignal): Promise<Checkpoint | null> {
     const { kv } = await this.kv.get(this.options.checkpointKey, signal);
@@ -77,20 +91,31 @@ export class EtcdDestination implements Destination {
 
   private async execute(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
     const next = encodeCheckpoint(request.next);
-    const outcome = await this.kv.executeCheckpointed(
-      {
-        checkpointKey: this.options.checkpointKey,
-        expected: request.expected === null ? null : encodeCheckpoint(request.expected),
-        next,
-        writes: request.writes,
-      },
-      signal,
-    );
+    const outcome = await this.send(request, next, signal);
     if (outcome.succeeded) {
       this.own.add(outcome.revision);
       return { outcome: 'applied' };
     }
     if (outcome.found?.equals(next)) return { outcome: 'already' };
     return { outcome: 'superseded', found: outcome.found === null ? null : decodeCheckpoint(outcome.found) };
+  }
+
+  private async send(request: ApplyRequest, next: Buffer, signal: AbortSignal): Promise<CheckpointedOutcome> {
+    const { checkpointKey } = this.options;
+    const expected = request.expected === null ? null : encodeCheckpoint(request.expected);
+    try {
+      return await this.kv.executeCheckpointed({ checkpointKey, expected, next, writes: request.writes }, signal);
+    } catch (error) {
+      // It may come back with another limit.
+      if (error instanceof UnavailableError) this.maxBytes = MAX_TRANSACTION_BYTES;
+      const forItsSize = error instanceof RequestTooLargeError && !(error instanceof TooManyOperationsError);
+      if (!forItsSize) throw error;
+      const [write, ...others] = request.writes;
+      if (write === undefined) throw error;
+      if (others.length === 0) throw writeTooLarge(write, error);
+      // No answer tells the limit. Halving ends at a size that passes, or at the one write that does not.
+      this.maxBytes = Math.floor(Math.min(this.maxBytes, requestBytes(request)) / 2);
+      throw batchTooLarge(request, this.maxBytes, error);
+    }
   }
 }

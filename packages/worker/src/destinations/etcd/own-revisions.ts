@@ -4,9 +4,14 @@ const KEPT = 10_000;
 /** The destination's revisions that our own transactions made, as far as their answers have come. */
 export class OwnRevisions {
   private readonly revisions = new Set<number>();
+  private newest = 0;
   private readonly underWay = new Set<Promise<unknown>>();
 
   add(revision: number): void {
+    // Answers of two that were under way at once may change places. Anything older: the destination was restored from a
+    // backup, and these numbers may now be somebody else's. Forgetting costs a read for each revision, nothing more.
+    if (revision < this.newest - 1) this.revisions.clear();
+    this.newest = revision;
     this.revisions.add(revision);
     if (this.revisions.size <= KEPT) return;
     for (const oldest of this.revisions) {
