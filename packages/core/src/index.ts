@@ -68,6 +68,7 @@ export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contrac
 export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
 export * from './errors.js';
 export { type GatherOptions, gather } from './gather.js';
+export { historyBreak, type Journaled } from './history-break.js';
 export { type JournalHint, JournalHints } from './journal-hint.js';
 export {
   compareKeys,

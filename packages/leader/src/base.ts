@@ -3,6 +3,7 @@ import {
   FULL_KEYSPACE,
   InvariantError,
   type Journal,
+  type Journaled,
   type JournalInfo,
   type JournalWriter,
   type Logger,
@@ -11,7 +12,6 @@ import {
   type SnapshotRef,
   type Source,
 } from '@tidemark/core';
-import type { Journaled } from './overlap.js';
 import type { ReservedKeys } from './reserved.js';
 
 export interface BaseOptions {

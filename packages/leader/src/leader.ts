@@ -4,8 +4,10 @@ import {
   type Elector,
   FencedError,
   HistoryLostError,
+  historyBreak,
   InvariantError,
   type Journal,
+  type Journaled,
   type JournalHead,
   JournalHints,
   type JournalWriter,
@@ -20,10 +22,9 @@ import {
 import { beginGeneration, type ResetCause } from './base.js';
 import { EarlyTail } from './early-tail.js';
 import { journalLoss } from './hint.js';
-import { historyBreak } from './identity.js';
 import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
-import { type Journaled, tailBehind } from './overlap.js';
+import { tailBehind } from './overlap.js';
 import { pump } from './pump.js';
 import type { ReservedKeys } from './reserved.js';
 import { SharedWriter } from './shared-writer.js';

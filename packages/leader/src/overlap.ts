@@ -3,17 +3,12 @@ import {
   type Entry,
   entryDigest,
   type HistoryLostError,
+  type Journaled,
   type Source,
   SourceCompactedError,
   SourceGapError,
   SourceRewoundError,
 } from '@tidemark/core';
-
-/** The last revision in the journal, and what is known of the source as it was then. */
-export interface Journaled {
-  readonly revision: number;
-  readonly anchor: Anchor;
-}
 
 /**
  * Opens the source's tail AT the last journaled revision N and joins it to the journal's end. The source has to deliver N

@@ -6,6 +6,7 @@ export { Orders } from './control/orders.js';
 export { EtcdDestination } from './destinations/etcd/destination.js';
 export { RedisDestination, type RedisDestinationOptions } from './destinations/redis/destination.js';
 export { REDIS_CHECKPOINT_PREFIX } from './destinations/redis/key-names.js';
+export { JournaledSource } from './journaled-source.js';
 export { LIFECYCLE_EVENTS, type LifecycleEvent, nextState, TRANSITIONS } from './lifecycle.js';
 export { LoopGuard } from './loops/guard.js';
 export { OriginSource } from './loops/origin-source.js';

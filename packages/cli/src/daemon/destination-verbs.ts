@@ -1,9 +1,10 @@
-import { type RouteConfig, type SharedFacts, type Source, TidemarkError } from '@tidemark/core';
+import { type Journal, type RouteConfig, type SharedFacts, type Source, TidemarkError } from '@tidemark/core';
 import {
   driftOf,
   type Filter,
   type Hold,
   Holds,
+  JournaledSource,
   Orders,
   type Pause,
   type Plan,
@@ -38,17 +39,22 @@ export interface RepairOutcome {
 
 /** What an operator can do about one destination. All but `repair` work on every node: orders are kept for the owner. */
 export class DestinationVerbs {
+  private readonly source: JournaledSource;
+
   constructor(
     private readonly parts: {
       readonly source: Source;
+      readonly journal: Journal;
       readonly facts: SharedFacts;
       readonly destinations: Destinations;
     },
-  ) {}
+  ) {
+    this.source = new JournaledSource(parts.source, parts.journal);
+  }
 
   async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
     const { destination, filter } = this.find(name);
-    return await verify(this.parts.source, destination, filter, signal);
+    return await verify(this.source, destination, filter, signal);
   }
 
   /** Compares, writes what differs, and compares again. Only on the node that owns the destination. @throws NotOwnedError */
@@ -72,7 +78,7 @@ export class DestinationVerbs {
     const { destination, filter } = this.find(name);
     const wanted = routes === null ? filter : filter.with(routes);
     const former = await this.formerFilter(name, wanted, signal);
-    return await planAgainstSource(this.parts.source, { destination, filter: wanted, former }, signal);
+    return await planAgainstSource(this.source, { destination, filter: wanted, former }, signal);
   }
 
   async pause(name: string, by: string, signal: AbortSignal): Promise<Pause> {

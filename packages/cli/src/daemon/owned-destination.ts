@@ -12,7 +12,7 @@ import {
   type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { type ControlBoard, DestinationWorker, Filter, type RepairReport } from '@tidemark/worker';
+import { type ControlBoard, DestinationWorker, Filter, JournaledSource, type RepairReport } from '@tidemark/worker';
 import { openDestination, reservedKeys } from './backends.js';
 import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
@@ -113,7 +113,8 @@ export class OwnedDestination {
     const status = new DestinationStatus(identity, context.metrics, context.journalView);
     this.status = status;
     this.worker = new DestinationWorker({
-      ...{ name: config.name, journal, facts, source, destination, filter, observer: status, logger },
+      ...{ name: config.name, journal, facts, destination, filter, observer: status, logger },
+      source: new JournaledSource(source, journal),
       brakes: config.brakes,
       delayMs: config.delay,
       room: context.room,

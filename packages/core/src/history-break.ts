@@ -1,5 +1,12 @@
-import { type HistoryLostError, SourceForeignError, type SourceIdentity, SourceRewoundError } from '@tidemark/core';
-import type { Journaled } from './overlap.js';
+import type { Anchor } from './contracts/journal.js';
+import type { SourceIdentity } from './contracts/source.js';
+import { type HistoryLostError, SourceForeignError, SourceRewoundError } from './errors.js';
+
+/** The last revision in the journal, and what is known of the source as it was then. */
+export interface Journaled {
+  readonly revision: number;
+  readonly anchor: Anchor;
+}
 
 const REMEDY =
   'Check whether the source was restored from a backup, or whether source.endpoints name another cluster. Destinations hold until approved.';
@@ -8,8 +15,8 @@ const REMEDY =
  * Identity before position: a source that is another cluster, or whose history was rewound, is recognised before its
  * revision numbers are believed. Any one sign is enough, because each can be absent: a restored cluster usually keeps its
  * cluster id (it is derived from member names, URLs and token); its raft term begins anew but may have been as low
- * before; its revision may have been overtaken again. What none of the three shows is left to the overlap, which compares
- * the content of the last journaled revision.
+ * before; its revision may have been overtaken again. What none of the three shows is left to the leader's overlap, which
+ * compares the content of the last journaled revision.
  *
  * @returns the error that describes what was seen, null when the source may be the one that was journaled
  */
