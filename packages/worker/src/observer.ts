@@ -1,6 +1,6 @@
 import type { DestinationState, ForeignWrite, Position } from '@tidemark/core';
 import type { Hold } from './brakes/hold.js';
-import type { VerifyReport } from './verify.js';
+import type { VerifyReport } from './compare/verify.js';
 
 /** What a destination's worker tells about itself, for status and metrics. Calls are cheap and never throw. */
 export interface WorkerObserver {

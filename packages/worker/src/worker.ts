@@ -22,21 +22,21 @@ import {
   type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { type BaseSearch, baseNow, findBase, placeIn } from './base-search.js';
-import { type BootstrapTask, bootstrap, planBootstrap } from './bootstrap.js';
+import { type FollowFrom, follow } from './apply/follow.js';
+import { type BootstrapTask, bootstrap, planBootstrap } from './base/bootstrap.js';
+import { type BaseSearch, baseNow, findBase, placeIn } from './base/find-base.js';
 import { baseHold } from './brakes/base-hold.js';
+import { Gate } from './brakes/gate.js';
 import { type DueHold, Holds } from './brakes/hold.js';
+import { type RepairReport, repair } from './compare/repair.js';
+import { verifyRegularly, watchForeignWrites } from './compare/watchers.js';
 import type { Controls } from './control/board.js';
 import { Errands, NotStreamingError } from './control/errands.js';
 import { Orders } from './control/orders.js';
-import { type FollowFrom, follow } from './follow.js';
-import { Gate } from './gate.js';
 import { type LifecycleEvent, nextState } from './lifecycle.js';
 import type { LoopGuard } from './loops/guard.js';
 import type { WorkerObserver } from './observer.js';
-import { type RepairReport, repair } from './repair.js';
 import type { Filter } from './routes.js';
-import { verifyRegularly, watchForeignWrites } from './watchers.js';
 
 export interface WorkerOptions {
   /** Name of the destination. */

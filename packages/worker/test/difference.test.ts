@@ -1,7 +1,7 @@
 import { compareKeys } from '@tidemark/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Difference, difference } from '../src/difference.js';
+import { type Difference, difference } from '../src/compare/difference.js';
 import type { Item } from '../src/routes.js';
 
 async function* pages(items: readonly Item[], size: number): AsyncGenerator<readonly Item[]> {

@@ -1,6 +1,6 @@
 import type { ApplyRequest, ApplyResult, Checkpoint, Destination } from '@tidemark/core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { commit } from '../src/applier.js';
+import { commit } from '../src/apply/applier.js';
 
 const checkpoint: Checkpoint = {
   ...{ journal: 'j', position: { generation: 1, revision: 1 }, filter: 'f', resync: null, partial: null },

@@ -1,7 +1,7 @@
 import { type ApplyRequest, type Checkpoint, type Entry, SharedBudget } from '@tidemark/core';
 import { MemoryDestination, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { follow } from '../src/follow.js';
+import { follow } from '../src/apply/follow.js';
 import { Filter } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
 import { owned, replica, unbraked } from './support/worker-node.js';

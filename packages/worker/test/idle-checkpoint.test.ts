@@ -1,7 +1,7 @@
 import { type Checkpoint, FencedError, SharedBudget } from '@tidemark/core';
 import { MemoryDestination } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { follow } from '../src/follow.js';
+import { follow } from '../src/apply/follow.js';
 import { Chronicle } from './support/chronicle.js';
 import { filter, unbraked, type WorkerNode } from './support/worker-node.js';
 

@@ -1,6 +1,6 @@
 import type { BrakesConfig } from '@tidemark/core';
-import type { BootstrapTask } from '../bootstrap.js';
-import { changesPlanned, describePlan, keysPresent, type Plan } from '../plan.js';
+import type { BootstrapTask } from '../base/bootstrap.js';
+import { changesPlanned, describePlan, keysPresent, type Plan } from '../base/plan.js';
 import type { Filter } from '../routes.js';
 import { baseId, type DueHold, rewindHold } from './hold.js';
 import { backlogExceeds, deletesExceed } from './limits.js';

@@ -1,5 +1,5 @@
 import { type ApplyRequest, RequestTooLargeError, TidemarkError, type Write } from '@tidemark/core';
-import { writeBytes } from '../../coalesce.js';
+import { writeBytes } from '../../apply/coalesce.js';
 
 /** A name longer than this is cut in messages, bytes. */
 const SHOWN_KEY_BYTES = 200;

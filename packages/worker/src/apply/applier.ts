@@ -8,8 +8,8 @@ import {
   systemClock,
   type Write,
 } from '@tidemark/core';
+import type { WorkerObserver } from '../observer.js';
 import type { Batch } from './coalesce.js';
-import type { WorkerObserver } from './observer.js';
 import { splitWrites } from './split.js';
 
 /**

@@ -14,13 +14,13 @@ import {
   type StoredRecord,
   systemClock,
 } from '@tidemark/core';
+import { DeleteBrake } from '../brakes/delete-brake.js';
+import type { Exceeded } from '../brakes/limits.js';
+import type { WorkerObserver } from '../observer.js';
+import type { Filter } from '../routes.js';
 import { Applier } from './applier.js';
-import { DeleteBrake } from './brakes/delete-brake.js';
-import type { Exceeded } from './brakes/limits.js';
 import { type Batch, Coalescer } from './coalesce.js';
 import { delayed } from './delay.js';
-import type { WorkerObserver } from './observer.js';
-import type { Filter } from './routes.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;

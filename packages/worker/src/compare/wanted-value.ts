@@ -1,5 +1,5 @@
 import { keyAfter, type Source } from '@tidemark/core';
-import type { Route } from './routes.js';
+import type { Route } from '../routes.js';
 
 /** What should stand at a key of the destination when it is at a revision of the source; null for nothing. */
 export async function wantedValue(

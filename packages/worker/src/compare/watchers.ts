@@ -7,9 +7,9 @@ import {
   type Source,
   sleep,
 } from '@tidemark/core';
-import type { WorkerObserver } from './observer.js';
+import type { WorkerObserver } from '../observer.js';
+import type { Filter } from '../routes.js';
 import type { RepairReport } from './repair.js';
-import type { Filter } from './routes.js';
 import { type VerifyReport, verify } from './verify.js';
 
 /** A stranger who writes all the time is logged this often, milliseconds. */

@@ -1,5 +1,5 @@
 import type { ApplyLimits, Write } from '@tidemark/core';
-import { writeBytes } from './coalesce.js';
+import { writeBytes } from '../apply/coalesce.js';
 
 /** Transactions under way at once: one is committed by the server while the next is encoded here. */
 const IN_FLIGHT = 2;

@@ -1,8 +1,8 @@
 import type { Destination, Source } from '@tidemark/core';
-import type { Difference } from './difference.js';
-import { type Comparison, differences } from './reconcile.js';
-import type { Filter } from './routes.js';
-import { atCheckpoint } from './verify.js';
+import type { Difference } from '../compare/difference.js';
+import { type Comparison, differences } from '../compare/reconcile.js';
+import { atCheckpoint } from '../compare/verify.js';
+import type { Filter } from '../routes.js';
 
 /** Keys that a plan names of each kind; more are only counted. */
 const LISTED_KEYS = 1000;

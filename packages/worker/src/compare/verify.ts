@@ -7,8 +7,8 @@ import {
   SourceCompactedError,
   TidemarkError,
 } from '@tidemark/core';
+import type { Filter } from '../routes.js';
 import { routeDifference, type SourceCopy } from './reconcile.js';
-import type { Filter } from './routes.js';
 import { type DifferentKey, type Settling, settle } from './settle.js';
 
 /** Differences kept with their keys; more are only counted. */

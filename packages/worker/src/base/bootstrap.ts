@@ -7,12 +7,12 @@ import {
   TidemarkError,
   type Write,
 } from '@tidemark/core';
-import { commit } from './applier.js';
-import type { Difference } from './difference.js';
-import type { WorkerObserver } from './observer.js';
+import { commit } from '../apply/applier.js';
+import type { Difference } from '../compare/difference.js';
+import { differences, type SourceCopy } from '../compare/reconcile.js';
+import type { WorkerObserver } from '../observer.js';
+import type { Filter } from '../routes.js';
 import { makePlan, type Plan } from './plan.js';
-import { differences, type SourceCopy } from './reconcile.js';
-import type { Filter } from './routes.js';
 import { WriteStream } from './write-stream.js';
 
 /** The destination has changed since its bootstrap was planned, perhaps approved. */

@@ -1,8 +1,8 @@
 import type { Checkpoint, Destination, Source, Write } from '@tidemark/core';
-import { commit } from './applier.js';
-import type { WorkerObserver } from './observer.js';
-import type { Filter } from './routes.js';
-import { splitWrites } from './split.js';
+import { commit } from '../apply/applier.js';
+import { splitWrites } from '../apply/split.js';
+import type { WorkerObserver } from '../observer.js';
+import type { Filter } from '../routes.js';
 import { wantedValue } from './wanted-value.js';
 
 export interface RepairOptions {

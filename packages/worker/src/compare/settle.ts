@@ -1,6 +1,6 @@
 import { type Checkpoint, type Destination, type Source, sleep } from '@tidemark/core';
+import type { Route } from '../routes.js';
 import type { Difference } from './difference.js';
-import type { Route } from './routes.js';
 import { wantedValue } from './wanted-value.js';
 
 /** Keys that are asked for together: at the destination in one read, at the source at the same time. */

@@ -1,6 +1,6 @@
 import type { DestinationView, KeyRange, SnapshotStore } from '@tidemark/core';
+import type { Filter, Item, Route } from '../routes.js';
 import { type Difference, difference } from './difference.js';
-import type { Filter, Item, Route } from './routes.js';
 
 /** A complete copy of the source at one position, readable by range: a snapshot, or the source itself at a revision. */
 export interface SourceCopy {

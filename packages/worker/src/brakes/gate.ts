@@ -9,11 +9,11 @@ import {
   Scope,
   sleep,
 } from '@tidemark/core';
-import { changesHold, type DueHold, type Hold, type Holds } from './brakes/hold.js';
-import { backlogExceeds, type Exceeded } from './brakes/limits.js';
-import { describeSurvey, survey } from './brakes/survey.js';
-import type { Controls } from './control/board.js';
-import type { Filter } from './routes.js';
+import type { Controls } from '../control/board.js';
+import type { Filter } from '../routes.js';
+import { changesHold, type DueHold, type Hold, type Holds } from './hold.js';
+import { backlogExceeds, type Exceeded } from './limits.js';
+import { describeSurvey, survey } from './survey.js';
 
 /** Milliseconds between two looks whether what holds a destination is still so. */
 const RECHECK_MS = 2_000;
