@@ -6,6 +6,7 @@ import {
   type EtcdServer,
   loadKeys,
   type NatsServer,
+  NO_BRAKES,
   Pipeline,
   Random,
   runWorkload,
@@ -33,7 +34,13 @@ it(`replicates between containers, through a killed leader and restarted servers
   const gateway = new EtcdGateway(source.url);
   await loadKeys(source, conftoolKeyspace({ seed: SEED, keys: 1_000 }));
   const destinations = [
-    { name: 'replica', kind: 'etcd', endpoints: [destination.url], routes: [{ prefix: '/conftool/' }] },
+    {
+      name: 'replica',
+      kind: 'etcd',
+      endpoints: [destination.url],
+      routes: [{ prefix: '/conftool/' }],
+      brakes: NO_BRAKES,
+    },
   ];
   await using pipeline = await Pipeline.start({ source, nats, destinations });
   await pipeline.anyNode.reached('replica', await gateway.revision());

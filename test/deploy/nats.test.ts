@@ -171,6 +171,9 @@ describe('three nats-servers', () => {
     for (const monitor of monitors) {
       const healthy = async () => (await jsonOf(`${monitor}/healthz`)) !== undefined;
       await until(healthy, { timeoutMs: 30_000, describe: `${monitor} to be healthy` });
+      // Healthy with two of three, and the third is known a moment later.
+      const complete = async () => JSON.stringify(await jsonOf(`${monitor}/varz`)).includes('"cluster_size":3');
+      await until(complete, { timeoutMs: 30_000, describe: `${monitor} to know three members` });
       expect(await jsonOf(`${monitor}/varz`)).toMatchObject({
         max_payload: 8 * MIB,
         cluster: { name: 'tidemark-codfw' },

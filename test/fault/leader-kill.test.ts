@@ -5,6 +5,7 @@ import {
   type EtcdServer,
   localServers,
   type NatsServer,
+  NO_BRAKES,
   Pipeline,
   Random,
   readRawJournal,
@@ -26,7 +27,9 @@ let pipeline: Pipeline;
 beforeAll(async () => {
   servers = localServers();
   [source, destination, nats] = await Promise.all([servers.etcd(), servers.etcd(), servers.nats()]);
-  const destinations = [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes: [{ prefix: '/app/' }] }];
+  const destinations = [
+    { name: 'replica', kind: 'etcd', endpoints: [destination.url], routes: [{ prefix: '/app/' }], brakes: NO_BRAKES },
+  ];
   pipeline = await Pipeline.start({ source, nats, destinations });
 });
 

@@ -6,6 +6,7 @@ import {
   loadKeys,
   localServers,
   type NatsServer,
+  NO_BRAKES,
   Pipeline,
   Random,
   type RedisServer,
@@ -51,8 +52,7 @@ it(`replicates real traffic into Redis, and verifies while it goes on (seed ${SE
   await redis.redisCli(['SET', 'elsewhere', 'not ours']);
   await redis.redisCli(['SET', 'conf:/conftool/v1/leftover', 'goes away']);
   const routes = [{ prefix: '/conftool/' }, { prefix: '/app/', rewrite: 'mirror/', exclude: ['/app/private/'] }];
-  const brakes = { maxDeletes: 'off', maxDeletePercent: 'off' };
-  const cache = { name: 'cache', kind: 'redis', url: redis.url, keyPrefix: 'conf:', routes, brakes };
+  const cache = { name: 'cache', kind: 'redis', url: redis.url, keyPrefix: 'conf:', routes, brakes: NO_BRAKES };
   pipeline = await Pipeline.start({ source, nats, destinations: [cache], nodes: 2 });
   const node = pipeline.anyNode;
   await node.reached('cache', await gateway.revision());

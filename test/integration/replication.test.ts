@@ -8,6 +8,7 @@ import {
   loadKeys,
   localServers,
   type NatsServer,
+  NO_BRAKES,
   Pipeline,
   Random,
   readRawJournal,
@@ -60,7 +61,7 @@ it(`815 conftool keys and 20,000 random operations end byte-equal under the rout
   pipeline = await Pipeline.start({
     source,
     nats,
-    destinations: [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes }],
+    destinations: [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes, brakes: NO_BRAKES }],
   });
 
   const doomed = await gateway.grantLease(3600);

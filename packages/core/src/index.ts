@@ -77,6 +77,7 @@ export {
   type KeyRange,
   keyAfter,
   prefixRange,
+  printableKey,
   rangeContains,
   rangesOverlap,
 } from './key-range.js';

@@ -52,3 +52,12 @@ export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
 export function compareKeys(a: Buffer, b: Buffer): number {
   return Buffer.compare(a, b);
 }
+
+/** A key for people: its text where it is printable UTF-8, and its bytes in escapes where it is not. */
+export function printableKey(key: Buffer): string {
+  const text = key.toString('utf8');
+  if (Buffer.from(text, 'utf8').equals(key) && !/\p{C}/u.test(text)) return text;
+  const escaped = (byte: number) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  return [...key].map(escaped).join('');
+}

@@ -1,8 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FULL_KEYSPACE, hasPrefix, keyAfter, prefixRange, rangeContains, rangesOverlap } from '../src/index.js';
+import {
+  FULL_KEYSPACE,
+  hasPrefix,
+  keyAfter,
+  prefixRange,
+  printableKey,
+  rangeContains,
+  rangesOverlap,
+} from '../src/index.js';
 
 const bytes = (min: number) => fc.uint8Array({ minLength: min, maxLength: 4 }).map((array) => Buffer.from(array));
+
+describe('a key for people', () => {
+  it('is its text, or its bytes where that would not be readable', () => {
+    expect(printableKey(Buffer.from('/conf/é'))).toBe('/conf/é');
+    expect(printableKey(Buffer.from([0x2f, 0x61, 0x00, 0xff]))).toBe('/a\\x00\\xff');
+    expect(printableKey(Buffer.from('a\nb'))).toBe('a\\x0ab');
+  });
+});
 
 describe('key ranges', () => {
   it('a prefix range holds exactly the keys with that prefix', () => {

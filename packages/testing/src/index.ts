@@ -71,4 +71,4 @@ export { leaderCandidates, revokeLease, type SeenCandidate } from './tidemark/el
 export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
 export { type UntilOptions, until, WaitedInVainError } from './wait.js';
-export { runWorkload, type WorkloadOptions } from './workload.js';
+export { NO_BRAKES, runWorkload, type WorkloadOptions } from './workload.js';

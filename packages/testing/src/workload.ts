@@ -20,6 +20,9 @@ export interface WorkloadOptions {
   readonly goOn?: () => boolean;
 }
 
+/** For destinations of a random workload, which deletes a good part of its few keys within a minute. */
+export const NO_BRAKES = { maxDeletes: 'off', maxDeletePercent: 'off' } as const;
+
 /**
  * Random puts, deletes and transactions over several keys, with binary keys and empty, small and very large values.
  * Returns the last revision it made.

@@ -7,6 +7,7 @@ import {
   type EtcdServer,
   localServers,
   type NatsServer,
+  NO_BRAKES,
   OnceOnlyWriter,
   Pipeline,
   type PipelineOptions,
@@ -58,7 +59,7 @@ export class Stage implements AsyncDisposable {
     const servers = localServers();
     const [source, destination, nats] = await Promise.all([servers.etcd(), servers.etcd(), servers.nats()]);
     const routes = [{ prefix: '/app/' }];
-    const destinations = [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes }];
+    const destinations = [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes, brakes: NO_BRAKES }];
     const pipeline = await Pipeline.start({ source, nats, destinations, ...options });
     await pipeline.leader();
     return new Stage({ servers, source, destination, nats, pipeline });

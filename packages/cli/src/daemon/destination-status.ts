@@ -4,6 +4,7 @@ import {
   type ForeignWrite,
   type Metrics,
   type Position,
+  printableKey,
 } from '@tidemark/core';
 import { driftOf, type Hold, type VerifyReport, type WorkerObserver } from '@tidemark/worker';
 import { journalHeadroomSeconds, type Retention } from './headroom.js';
@@ -132,7 +133,7 @@ export class DestinationStatus implements WorkerObserver {
   }
 
   foreign(writes: readonly ForeignWrite[]): void {
-    const keys = [...writes.map(({ key }) => key.toString()).reverse(), ...this.foreignWrites.keys];
+    const keys = [...writes.map(({ key }) => printableKey(key)).reverse(), ...this.foreignWrites.keys];
     this.foreignWrites = {
       count: this.foreignWrites.count + writes.length,
       last: new Date().toISOString(),

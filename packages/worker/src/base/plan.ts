@@ -1,4 +1,4 @@
-import type { Destination, Source } from '@tidemark/core';
+import { type Destination, printableKey, type Source } from '@tidemark/core';
 import type { Difference } from '../compare/difference.js';
 import { type Comparison, differences } from '../compare/reconcile.js';
 import { atCheckpoint } from '../compare/verify.js';
@@ -57,7 +57,7 @@ export function describePlan(plan: Plan): string {
 const NAMED_KEYS = 3;
 
 function namesOf({ keys }: Plan, kind: Kind): string {
-  const names = keys.filter((item) => item.kind === kind).map(({ key }) => key.toString());
+  const names = keys.filter((item) => item.kind === kind).map(({ key }) => printableKey(key));
   if (names.length === 0) return '';
   return ` (${names.slice(0, NAMED_KEYS).join(', ')}${names.length > NAMED_KEYS ? ', ...' : ''})`;
 }

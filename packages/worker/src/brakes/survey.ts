@@ -1,4 +1,12 @@
-import { comparePositions, type Journal, type JournalRecord, type Position, Scope, type Write } from '@tidemark/core';
+import {
+  comparePositions,
+  type Journal,
+  type JournalRecord,
+  type Position,
+  printableKey,
+  Scope,
+  type Write,
+} from '@tidemark/core';
 import type { Filter } from '../routes.js';
 import { MAX_TRACKED_DELETES } from './delete-window.js';
 
@@ -63,7 +71,7 @@ class Tally {
 
   get survey(): Survey {
     const { upTo, puts, changes, oldestTime, deleted } = this;
-    const named = [...deleted].slice(0, NAMED_KEYS).map((key) => Buffer.from(key, 'latin1').toString());
+    const named = [...deleted].slice(0, NAMED_KEYS).map((key) => printableKey(Buffer.from(key, 'latin1')));
     return { upTo, puts, deletes: deleted.size, changes, oldestTime, named };
   }
 

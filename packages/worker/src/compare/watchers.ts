@@ -4,6 +4,7 @@ import {
   describeError,
   type ForeignWrite,
   type Logger,
+  printableKey,
   type Source,
   sleep,
 } from '@tidemark/core';
@@ -131,5 +132,5 @@ async function repairAll({ repair, logger }: WatcherOptions, keys: readonly Buff
 }
 
 function named(writes: readonly ForeignWrite[]): string[] {
-  return writes.slice(0, 3).map(({ key }) => key.toString());
+  return writes.slice(0, 3).map(({ key }) => printableKey(key));
 }
