@@ -23,6 +23,7 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import { type FollowFrom, follow } from './apply/follow.js';
+import { Rush } from './apply/rush.js';
 import { type BootstrapTask, bootstrap, planBootstrap } from './base/bootstrap.js';
 import { type BaseSearch, baseNow, findBase, placeIn } from './base/find-base.js';
 import { baseHold } from './brakes/base-hold.js';
@@ -77,6 +78,7 @@ export class DestinationWorker {
   private stood: Checkpoint | null = null;
   /** Ends the present attempt, so that orders are looked at. */
   private attempt: Scope | null = null;
+  private readonly rush: Rush;
   private readonly holds: Holds;
   private readonly orders: Orders;
   private readonly search: BaseSearch;
@@ -86,6 +88,7 @@ export class DestinationWorker {
 
   constructor(private readonly options: WorkerOptions) {
     const { facts, name, journal, delayMs, observer } = options;
+    this.rush = new Rush(delayMs);
     this.holds = new Holds(facts, name);
     this.orders = new Orders(facts, name);
     this.search = { name, journal, delayMs, hints: new JournalHints(facts), wishes: new SnapshotWishes(facts) };
@@ -108,7 +111,7 @@ export class DestinationWorker {
     options.observer.state('starting', null);
     await options.controls.ready(signal);
     const repairKeys = options.repairAutomatically ? (keys: readonly Buffer[]) => this.repair(keys) : null;
-    const watching = { ...options, repair: repairKeys };
+    const watching = { ...options, repair: repairKeys, busy: () => this.isBusy };
     await Promise.all([
       this.work(signal),
       this.attend(signal),
@@ -266,7 +269,8 @@ export class DestinationWorker {
     await this.runErrands(checkpoint, signal);
     logger.info({ ...checkpoint.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
-    const end = await follow(this.options, { checkpoint, first: now.first, approval }, signal);
+    const onReached = (time: number) => this.rush.reached(time);
+    const end = await follow({ ...this.options, onReached }, { checkpoint, first: now.first, approval }, signal);
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
     this.needsBase = end.kind === 'reset';
   }
@@ -333,6 +337,12 @@ export class DestinationWorker {
   private enter(event: LifecycleEvent, reason: string | null): void {
     this.state = nextState(this.state, event);
     this.options.observer.state(this.state, reason);
+  }
+
+  /** Whether the destination is being brought up, from nothing or from far behind. */
+  private get isBusy(): boolean {
+    if (this.state === 'streaming') return this.rush.isOn;
+    return this.state === 'starting' || this.state === 'bootstrapping';
   }
 
   private notStreaming(): NotStreamingError {

@@ -48,6 +48,8 @@ export interface FollowOptions {
   /** Memory for journal bytes that wait, of all destinations of this process. */
   readonly room: SharedBudget;
   readonly observer: WorkerObserver;
+  /** Told when something is applied, and when that was journaled: milliseconds since the epoch. */
+  readonly onReached?: (time: number) => void;
   readonly clock?: Clock;
 }
 
@@ -254,6 +256,7 @@ class Following {
   private reached(batch: Batch): void {
     const { generation } = this.applier.checkpoint.position;
     this.options.observer.reached({ generation, revision: batch.revision }, batch.time);
+    this.options.onReached?.(batch.time);
     if (this.approval === null || batch.revision < this.approval.revision) return;
     this.approval.spent();
     this.approval = null;

@@ -5,6 +5,7 @@ import {
   type ForeignWrite,
   type Logger,
   printableKey,
+  Scope,
   type Source,
   sleep,
 } from '@tidemark/core';
@@ -17,6 +18,8 @@ import { type VerifyReport, verify } from './verify.js';
 const LOG_EVERY_MS = 60_000;
 /** Keys that strangers wrote are repaired together, this often at most: each repair interrupts replication. Milliseconds. */
 const REPAIR_EVERY_MS = 500;
+/** Milliseconds between two looks whether the destination is being brought up. */
+const LOOK_EVERY_MS = 200;
 /** Keys repaired without being asked; when more differ, somebody should know why first. */
 const MAX_AUTOMATIC_REPAIRS = 1000;
 
@@ -28,6 +31,11 @@ export interface WatcherOptions {
   readonly logger: Logger;
   /** Milliseconds between two comparisons; null for none. */
   readonly verifyEveryMs: number | null;
+  /**
+   * Whether so much is being written that the watch rests: it is sent all of that back, which costs a base sync and a
+   * backlog a good part of their speed. What strangers do meanwhile is left to comparisons.
+   */
+  readonly busy: () => boolean;
   /** Null when nothing is to be repaired without being asked. */
   readonly repair: ((keys: readonly Buffer[]) => Promise<RepairReport>) | null;
 }
@@ -48,8 +56,14 @@ async function seeForeignWrites(
   const backoff = new Backoff({ initialMs: 200, maxMs: 10_000 });
   let logged = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
+    if (options.busy()) {
+      await sleep(LOOK_EVERY_MS, signal);
+      continue;
+    }
+    const scope = new Scope(signal);
+    const resting = restWhenBusy(options, scope);
     try {
-      const watching = destination.foreignWrites(ranges, signal);
+      const watching = destination.foreignWrites(ranges, scope.signal);
       if (watching === null) return;
       for await (const writes of watching) {
         const foreign = writes.filter(({ key }) => filter.owns(key));
@@ -62,10 +76,19 @@ async function seeForeignWrites(
         remember(written, foreign);
       }
     } catch (error) {
-      if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
+      if (!scope.signal.aborted)
+        logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
+    } finally {
+      scope.end();
+      await resting;
     }
     await backoff.wait(signal);
   }
+}
+
+async function restWhenBusy({ busy }: WatcherOptions, scope: Scope): Promise<void> {
+  while (!scope.signal.aborted && !busy()) await sleep(LOOK_EVERY_MS, scope.signal);
+  scope.end();
 }
 
 /** One key more than is repaired without being asked is enough: then somebody has to look. */
