@@ -65,28 +65,34 @@ async function keepWriting(journal: Journal, upTo: number, failures: Error[]): P
   }
 }
 
+/** So many that the writer is still at it when the server is killed for the second time, on a fast machine too. */
+const REVISIONS = 8_000;
+
 describe('the journal under faults of its server', () => {
   it('loses nothing and doubles nothing when the server is killed under a writer and a reader', async () => {
     const nats = await servers.nats();
     const test = underTest(nats.url);
     const [writing, reading] = [await test.node(), await test.node()];
     const failures: Error[] = [];
-    const written = keepWriting(writing, 2000, failures);
+    const written = keepWriting(writing, REVISIONS, failures);
     const seen: number[] = [];
     const read = (async () => {
       for await (const { record } of reading.read('oldest', never)) {
         if (record.kind === 'batch') seen.push(record.revision);
-        if (record.revision === 2000) return;
+        if (record.revision === REVISIONS) return;
       }
     })();
     for (const revision of [300, 900]) {
-      await until(() => seen.length > revision, { describe: () => `${revision} revisions read, now ${seen.length}` });
+      await until(() => seen.length > revision, {
+        everyMs: 1,
+        describe: () => `${revision} revisions read, now ${seen.length}`,
+      });
       await nats.kill();
       await nats.start();
     }
     await Promise.all([written, read]);
     expect(failures.length, failures.map(describeError).join('; ')).toBeGreaterThanOrEqual(2);
-    expect(seen).toEqual(Array.from({ length: 2000 }, (_, index) => index + 1));
+    expect(seen).toEqual(Array.from({ length: REVISIONS }, (_, index) => index + 1));
     expect(checkChain(await readRawJournal(nats, `TIDEMARK_${test.name}`)).violations).toEqual([]);
   });
 
