@@ -41,7 +41,11 @@ const snapshotRef: fc.Arbitrary<SnapshotRef> = fc.record({
 const base = {
   generation: revision,
   term: revision,
-  previous: revision,
+  // What follows it has a number too.
+  previous: fc.oneof(
+    fc.integer({ min: 0, max: 2 ** 31 }),
+    fc.maxSafeNat().map((number) => Math.max(0, number - 1)),
+  ),
   revision,
   time: revision,
   anchor: fc.record({ revision, digest: fc.option(digest), clusterId: text, raftTerm: revision }),
