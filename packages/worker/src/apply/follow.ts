@@ -36,7 +36,7 @@ const GROUP_BYTES = 2 * 1024 * 1024;
  * Revisions before the checkpoint that are read again, so that a restart in the middle of a mass delete does not begin
  * to count anew.
  */
-const LOOK_BACK_REVISIONS = 5_000;
+const LOOK_BACK_REVISIONS = 1_000;
 
 export interface FollowOptions {
   readonly journal: Pick<Journal, 'read'>;
