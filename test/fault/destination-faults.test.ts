@@ -80,11 +80,11 @@ describe('a destination that is restored from a backup', () => {
     return backup;
   }
 
-  async function untilEqual(stage: Stage, destination: EtcdServer): Promise<void> {
+  async function untilEqual(stage: Stage, sourceServer: EtcdServer, destination: EtcdServer): Promise<void> {
     const { prefix } = stage;
     await until(
       async () => {
-        const sides = { source: { server: source, prefix }, destination: { server: destination, prefix } };
+        const sides = { source: { server: sourceServer, prefix }, destination: { server: destination, prefix } };
         return (await audit(sides)).differences.length === 0;
       },
       { timeoutMs: 30_000, describe: () => `equality; log:\n${stage.pipeline.anyNode.log().slice(-3000)}` },
@@ -111,14 +111,14 @@ describe('a destination that is restored from a backup', () => {
 
   it('while nothing happens at the source is noticed, and brought up from the journal', async () => {
     const destination = await servers.etcd();
-    // Elsewhere: what coordination writes would be a change of the source, too.
-    const { url } = await servers.etcd();
+    // A source of its own, and coordination elsewhere: leases of this and of earlier pipelines would be changes, too.
+    const [idle, { url }] = [await servers.etcd(), await servers.etcd()];
     const coordination = { endpoints: [url] };
-    await using stage = await Stage.start('idle', { source, nats, destination }, { nodes: 2, coordination });
+    await using stage = await Stage.start('idle', { source: idle, nats, destination }, { nodes: 2, coordination });
     const backup = await withBackup(stage, destination);
     const revision = await stage.source.revision();
     await destination.restoreFrom(backup);
-    await untilEqual(stage, destination);
+    await untilEqual(stage, idle, destination);
     await stage.expectSameVersions();
     // What was noticed was not a change.
     expect(await stage.source.revision()).toBe(revision);
@@ -142,7 +142,7 @@ describe('a destination that is restored from a backup', () => {
       first: { position: { revision: expect.toSatisfy((first) => first > at) } },
     });
     await destination.restoreFrom(backup);
-    await untilEqual(stage, destination);
+    await untilEqual(stage, source, destination);
     await stage.write('later', 10);
     await stage.reached();
     await stage.expectEqual(200);

@@ -27,7 +27,7 @@ export interface WatcherOptions {
   readonly destination: Destination;
   readonly filter: Filter;
   readonly source: Pick<Source, 'read'>;
-  readonly observer: WorkerObserver;
+  readonly observer: Pick<WorkerObserver, 'foreign' | 'verified'>;
   readonly logger: Logger;
   /** Milliseconds between two comparisons; null for none. */
   readonly verifyEveryMs: number | null;
@@ -76,13 +76,14 @@ async function seeForeignWrites(
         remember(written, foreign);
       }
     } catch (error) {
-      if (!scope.signal.aborted)
-        logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
+      // Broken off by the scope it was no failure: to rest often must not lead to long pauses.
+      if (scope.signal.aborted) continue;
+      logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
+      await backoff.wait(signal);
     } finally {
       scope.end();
       await resting;
     }
-    await backoff.wait(signal);
   }
 }
 
