@@ -1,3 +1,5 @@
+import { Bell } from './bell.js';
+
 export interface GatherOptions<T> {
   /** A group holds at most this many bytes, unless a single item is larger. */
   readonly maxGroupBytes: number;
@@ -44,8 +46,8 @@ class GatherQueue<T> {
   private queuedBytes = 0;
   private closed = false;
   private end: { error?: unknown } | null = null;
-  private wakeReader: (() => void) | null = null;
-  private wakeTaker: (() => void) | null = null;
+  private readonly arrived = new Bell();
+  private readonly taken = new Bell();
 
   constructor(private readonly options: GatherOptions<T>) {}
 
@@ -56,11 +58,9 @@ class GatherQueue<T> {
           this.items.push(item);
           this.queuedBytes += this.options.sizeOf(item);
         }
-        this.wakeTaker?.();
+        this.arrived.ring();
         while (this.queuedBytes > this.options.maxQueuedBytes && !this.closed) {
-          await new Promise<void>((resolve) => {
-            this.wakeReader = resolve;
-          });
+          await this.taken.wait();
         }
         if (this.closed) return;
       }
@@ -68,7 +68,7 @@ class GatherQueue<T> {
     } catch (error) {
       this.end = { error };
     } finally {
-      this.wakeTaker?.();
+      this.arrived.ring();
     }
   }
 
@@ -78,16 +78,14 @@ class GatherQueue<T> {
         if ('error' in this.end) throw this.end.error;
         return null;
       }
-      await new Promise<void>((resolve) => {
-        this.wakeTaker = resolve;
-      });
+      await this.arrived.wait();
     }
     return this.cut();
   }
 
   close(): void {
     this.closed = true;
-    this.wakeReader?.();
+    this.taken.ring();
   }
 
   private cut(): T[] {
@@ -102,7 +100,7 @@ class GatherQueue<T> {
     const group = this.items.slice(this.head, end) as T[];
     this.queuedBytes -= bytes;
     this.forget(end);
-    if (this.queuedBytes <= this.options.maxQueuedBytes) this.wakeReader?.();
+    if (this.queuedBytes <= this.options.maxQueuedBytes) this.taken.ring();
     return group;
   }
 

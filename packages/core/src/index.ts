@@ -1,6 +1,7 @@
 export { entryDigest } from './anchor.js';
 export { Backoff, type BackoffOptions } from './backoff.js';
 export { BackwardWriter, MAX_FIELD_HEADER_BYTES, MAX_INTEGER_FIELD_BYTES } from './backward-writer.js';
+export { Bell } from './bell.js';
 export {
   type Change,
   changeBytes,

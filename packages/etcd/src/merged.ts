@@ -1,3 +1,5 @@
+import { Bell } from '@tidemark/core';
+
 /**
  * What any of the iterables yields, as it comes, one item of each ahead; ends with the first that ends or fails. They end
  * by their signal. Not by Promise.race, which leaves something behind on each pending promise at every turn: beside a busy
@@ -5,10 +7,10 @@
  */
 export async function* merged<T>(iterables: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
   const arrived: (() => Promise<IteratorResult<T>>)[] = [];
-  let wake: () => void = () => undefined;
+  const bell = new Bell();
   const arrive = (take: () => Promise<IteratorResult<T>>) => {
     arrived.push(take);
-    wake();
+    bell.ring();
   };
   const ask = (iterator: AsyncIterator<T>) => {
     iterator.next().then(
@@ -25,9 +27,7 @@ export async function* merged<T>(iterables: readonly AsyncIterable<T>[]): AsyncG
   while (iterables.length > 0) {
     const take = arrived.shift();
     if (take === undefined) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      await bell.wait();
       continue;
     }
     const result = await take();

@@ -1,4 +1,4 @@
-import { type SnapshotRef, TidemarkError } from '@tidemark/core';
+import { Bell, type SnapshotRef, TidemarkError } from '@tidemark/core';
 
 /** Snapshots are taken by the leader, and this node does not lead. */
 export class NotLeadingError extends TidemarkError {
@@ -14,14 +14,14 @@ interface Request {
 export class SnapshotDesk {
   private open = false;
   private requests: Request[] = [];
-  private wake: (() => void) | null = null;
+  private readonly bell = new Bell();
 
   /** Resolves when the snapshot is announced in the journal. @throws NotLeadingError */
   async order(): Promise<SnapshotRef> {
     if (!this.open) throw notLeading();
     return await new Promise((resolve, reject) => {
       this.requests.push({ resolve, reject });
-      this.wake?.();
+      this.bell.ring();
     });
   }
 
@@ -40,12 +40,7 @@ export class SnapshotDesk {
 
   /** Resolves when something is ordered, or `signal` aborts. */
   async whenOrdered(signal: AbortSignal): Promise<void> {
-    if (this.ordered || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.wake = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    this.wake = null;
+    if (!this.ordered) await this.bell.wait(signal);
   }
 
   deliver(snapshot: SnapshotRef): void {

@@ -4,6 +4,7 @@ import {
   type ApplyLimits,
   type ApplyRequest,
   type ApplyResult,
+  Bell,
   type Checkpoint,
   type Destination,
   type DestinationReading,
@@ -70,7 +71,7 @@ export class MemoryDestination implements Destination {
   private data = new Map<string, Buffer>();
   private readonly written = new Map<string, number>();
   private readonly foreign: ForeignWrite[] = [];
-  private foreignWritten: () => void = () => undefined;
+  private readonly foreignWritten = new Bell();
 
   constructor(options: MemoryDestinationOptions = {}) {
     this.limits = options.limits ?? DEFAULT_LIMITS;
@@ -134,14 +135,7 @@ export class MemoryDestination implements Destination {
       seen = this.foreign.length;
       if (found.length > 0) yield found;
       if (seen < this.foreign.length) continue;
-      await new Promise<void>((resolve) => {
-        const settle = () => {
-          signal.removeEventListener('abort', settle);
-          resolve();
-        };
-        this.foreignWritten = settle;
-        signal.addEventListener('abort', settle, { once: true });
-      });
+      await this.foreignWritten.wait(signal);
     }
   }
 
@@ -167,7 +161,7 @@ export class MemoryDestination implements Destination {
         : { kind: 'put', key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') };
     this.change([write]);
     this.foreign.push({ kind: write.kind, key: write.key });
-    this.foreignWritten();
+    this.foreignWritten.ring();
   }
 
   /** Somebody writes his own things where the checkpoint belongs. */

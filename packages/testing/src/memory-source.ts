@@ -1,4 +1,5 @@
 import {
+  Bell,
   type Change,
   type Entry,
   type KeyRange,
@@ -47,7 +48,7 @@ export class MemorySource implements Source {
   private entries: Entry[] = [];
   private compacted = 0;
   private cuts = 0;
-  private waiting = new Set<() => void>();
+  private readonly change = new Bell();
 
   constructor(private readonly options: MemorySourceOptions = {}) {}
 
@@ -69,7 +70,7 @@ export class MemorySource implements Source {
     const revision = this.revision + 1;
     const changes = writes.flatMap((write) => toChange(write, live.get(write.key), revision));
     if (changes.length > 0) this.entries.push({ revision, changes });
-    this.wake();
+    this.change.ring();
     return this.revision;
   }
 
@@ -98,7 +99,7 @@ export class MemorySource implements Source {
   /** Breaks every open tail. */
   cut(): void {
     this.cuts++;
-    this.wake();
+    this.change.ring();
   }
 
   async identity(signal: AbortSignal): Promise<SourceIdentity> {
@@ -130,7 +131,7 @@ export class MemorySource implements Source {
       const due = this.due(next);
       const last = due.at(-1);
       if (last === undefined) {
-        await this.changed(signal);
+        await this.change.wait(signal);
         continue;
       }
       next = last.revision + 1;
@@ -186,22 +187,6 @@ export class MemorySource implements Source {
   private assertReachable(signal: AbortSignal): void {
     signal.throwIfAborted();
     if (!this.available) throw unavailable('The source is down.');
-  }
-
-  private async changed(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
-  }
-
-  private wake(): void {
-    for (const resolve of [...this.waiting]) resolve();
   }
 }
 

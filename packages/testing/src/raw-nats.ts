@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
+import { Bell } from '@tidemark/core';
 import { TestServerError } from './servers/errors.js';
 
 const TIMEOUT_MS = 30_000;
@@ -8,12 +9,12 @@ const CRLF = '\r\n';
 /** Just enough of the NATS protocol: one subscription, one request at a time. */
 export class RawNats {
   private received = Buffer.alloc(0);
-  private wake: () => void = () => undefined;
+  private readonly arrived = new Bell();
 
   private constructor(private readonly socket: Socket) {
     socket.on('data', (chunk) => {
       this.received = Buffer.concat([this.received, chunk]);
-      this.wake();
+      this.arrived.ring();
     });
     // A server that goes away shows as an answer that does not come.
     socket.on('error', () => socket.destroy());
@@ -35,7 +36,7 @@ export class RawNats {
     while (performance.now() < deadline) {
       const message = this.takeMessage();
       if (message !== null) return JSON.parse(message);
-      await this.moreData();
+      await this.arrived.wait(AbortSignal.timeout(1_000));
     }
     throw new TestServerError({ message: `nats-server did not answer ${subject}`, remedy: 'Look at its log.' });
   }
@@ -61,15 +62,5 @@ export class RawNats {
       if (line.startsWith('PING')) this.socket.write(`PONG${CRLF}`);
       this.received = this.received.subarray(end + CRLF.length);
     }
-  }
-
-  private async moreData(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 1000);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }

@@ -1,4 +1,4 @@
-import { Backoff, type Clock, describeError, type Logger, sleep, systemClock } from '@tidemark/core';
+import { Backoff, Bell, type Clock, describeError, type Logger, sleep, systemClock } from '@tidemark/core';
 import type { EtcdClient } from '../client/client.js';
 import { Lease } from './lease.js';
 
@@ -15,7 +15,7 @@ export interface SessionOptions {
  */
 export class CoordinationSession {
   private current: Lease | null = null;
-  private readonly waiting = new Set<(lease: Lease) => void>();
+  private readonly granted = new Bell();
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly leaseTtlMs: number;
@@ -47,18 +47,8 @@ export class CoordinationSession {
 
   /** The lease, as soon as there is one; null when `signal` aborts first. */
   async lease(signal: AbortSignal): Promise<Lease | null> {
-    if (signal.aborted) return null;
-    if (this.current !== null) return this.current;
-    return new Promise((resolve) => {
-      const settle = (lease: Lease | null) => {
-        this.waiting.delete(settle);
-        signal.removeEventListener('abort', abort);
-        resolve(lease);
-      };
-      const abort = () => settle(null);
-      this.waiting.add(settle);
-      signal.addEventListener('abort', abort, { once: true });
-    });
+    while (this.current === null && !signal.aborted) await this.granted.wait(signal);
+    return signal.aborted ? null : this.current;
   }
 
   async close(): Promise<void> {
@@ -69,7 +59,7 @@ export class CoordinationSession {
     const { client, clock, logger } = this;
     const lease = await Lease.grant(this.leaseTtlMs, { client, clock, logger }, signal);
     this.current = lease;
-    for (const settle of [...this.waiting]) settle(lease);
+    this.granted.ring();
     try {
       await lease.keepAlive(signal);
       if (lease.signal.aborted) logger.warn({ reason: describeError(lease.signal.reason) }, 'lease lost');

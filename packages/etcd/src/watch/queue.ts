@@ -1,4 +1,5 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { Bell } from '@tidemark/core';
 import type { IWatchRequest } from 'etcd3';
 import type { WatchResponse } from '../wire/responses.js';
 
@@ -21,7 +22,7 @@ export class ResponseQueue {
   private bytes = 0;
   private ended = false;
   private failure: unknown = null;
-  private wake: (() => void) | null = null;
+  private readonly bell = new Bell();
   /** True once something arrived since it was last set to false. */
   heard = false;
   /** The reader is slower than the server, and the server has been stopped. */
@@ -41,10 +42,7 @@ export class ResponseQueue {
         if (this.failure !== null) throw this.failure;
         return null;
       }
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
-      this.wake = null;
+      await this.bell.wait();
     }
     const { items } = this;
     this.items = [];
@@ -65,7 +63,7 @@ export class ResponseQueue {
     this.ended = true;
     this.failure = failure;
     this.stream.cancel();
-    this.wake?.();
+    this.bell.ring();
   }
 
   /** Ends it now: what waits is dropped. */
@@ -73,7 +71,7 @@ export class ResponseQueue {
     this.items = [];
     this.failure = null;
     this.ended = true;
-    this.wake?.();
+    this.bell.ring();
   }
 
   private readonly push = (response: WatchResponse): void => {
@@ -85,6 +83,6 @@ export class ResponseQueue {
       this.paused = true;
       this.stream.pause();
     }
-    if (this.wake !== null && this.items.length === 1) setImmediate(this.wake);
+    if (this.bell.awaited && this.items.length === 1) setImmediate(this.bell.ring);
   };
 }

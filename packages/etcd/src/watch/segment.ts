@@ -1,3 +1,4 @@
+import { Bell } from '@tidemark/core';
 import type { RevisionRun, WatchResponse } from '../wire/responses.js';
 import type { Received, Stretch } from './segments.js';
 
@@ -48,8 +49,8 @@ export class Segment {
   private lastRevision: number;
   private inFront: boolean;
   private readonly stop = new AbortController();
-  private wakeTaker: (() => void) | null = null;
-  private wakeReader: (() => void) | null = null;
+  private readonly arrived = new Bell();
+  private readonly taken = new Bell();
 
   constructor(private readonly options: SegmentOptions) {
     this.from = options.from;
@@ -76,7 +77,7 @@ export class Segment {
   /** Closes the watcher; what has arrived can still be taken. */
   close(): void {
     this.stop.abort();
-    this.wakeReader?.();
+    this.taken.ring();
   }
 
   /**
@@ -89,15 +90,12 @@ export class Segment {
         if (this.failure !== null) throw this.failure;
         return null;
       }
-      await new Promise<void>((resolve) => {
-        this.wakeTaker = resolve;
-      });
-      this.wakeTaker = null;
+      await this.arrived.wait();
     }
     const { items } = this;
     this.items = [];
     this.bytes = 0;
-    this.wakeReader?.();
+    this.taken.ring();
     return items;
   }
 
@@ -106,28 +104,21 @@ export class Segment {
     try {
       for await (const responses of open(this.from, this.stop.signal)) {
         const received = this.acceptAll(responses);
-        if (this.items.length > 0) this.wakeTaker?.();
+        if (this.items.length > 0) this.arrived.ring();
         observer.received(this, received);
-        while (this.inFront && this.items.length > 0 && !this.done) await this.taken();
+        while (this.inFront && this.items.length > 0 && !this.done) await this.taken.wait();
         if (this.done) break;
       }
     } catch (error) {
       this.failure = error;
     }
     this.ended = true;
-    this.wakeTaker?.();
+    this.arrived.ring();
     observer.ended(this);
   }
 
   private get done(): boolean {
     return this.complete || this.stop.signal.aborted;
-  }
-
-  private async taken(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.wakeReader = resolve;
-    });
-    this.wakeReader = null;
   }
 
   private acceptAll(responses: readonly WatchResponse[]): Received {

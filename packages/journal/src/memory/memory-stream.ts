@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { FencedError } from '@tidemark/core';
+import { Bell, FencedError } from '@tidemark/core';
 import type { MessageSource, StreamBounds } from '../ends.js';
 import type { JournalMessage } from '../format/assembler.js';
 import { type Frame, headerLines, MESSAGE_OVERHEAD_BYTES, parseHeaders } from '../format/frame.js';
@@ -23,7 +23,7 @@ export class MemoryStream implements MessageSource {
   private lastSequence = 0;
   private bytes = 0;
   private readonly maxBytes: number;
-  private readonly waiting = new Set<() => void>();
+  private readonly change = new Bell();
 
   constructor(options: MemoryStreamOptions = {}) {
     this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
@@ -57,7 +57,7 @@ export class MemoryStream implements MessageSource {
     this.messages.push({ sequence: ++this.lastSequence, headers, payload: frame.payload, bytes });
     this.bytes += bytes;
     while (this.bytes > this.maxBytes) this.bytes -= this.messages.shift()?.bytes ?? 0;
-    this.wake();
+    this.change.ring();
   }
 
   /** Loses the last messages, as a server does that lost power before it synced. */
@@ -66,25 +66,12 @@ export class MemoryStream implements MessageSource {
       this.lastSequence--;
       this.bytes -= message.bytes;
     }
-    this.wake();
+    this.change.ring();
   }
 
   /** Resolves at the next change, or when `signal` aborts. */
   async changed(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
-  }
-
-  private wake(): void {
-    for (const resolve of [...this.waiting]) resolve();
+    await this.change.wait(signal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Logger, type SharedBudget, type TidemarkError, UnavailableError } from '@tidemark/core';
+import { Bell, type Logger, type SharedBudget, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy, type Subscription } from 'nats';
 import type { JournalMessage } from '../format/assembler.js';
 import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
@@ -48,7 +48,7 @@ export class Feed {
   private requests = 0;
   private lastActivity = performance.now();
   private end: TidemarkError | 'closed' | null = null;
-  private wake: (() => void) | null = null;
+  private readonly bell = new Bell();
   private readonly inbox: string;
   private readonly subscription: Subscription;
   private readonly timer: NodeJS.Timeout;
@@ -103,9 +103,7 @@ export class Feed {
     while (this.queue.length === 0) {
       if (this.end === 'closed') return [];
       if (this.end !== null) throw this.end;
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+      await this.bell.wait();
     }
     const messages = this.queue;
     this.queue = [];
@@ -165,7 +163,7 @@ export class Feed {
     this.queue.push({ sequence: sequenceOf(reply), headers: headersOf(message.headers), payload: data, bytes });
     this.queuedBytes += bytes;
     if (this.request !== null && ++this.request.messages === BATCH_MESSAGES) this.endRequest();
-    this.wake?.();
+    this.bell.ring();
   }
 
   private receiveStatus(message: Msg): void {
@@ -217,7 +215,7 @@ export class Feed {
     } else if (end === 'closed') {
       this.end = end;
     }
-    this.wake?.();
+    this.bell.ring();
   }
 }
 

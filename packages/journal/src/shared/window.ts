@@ -1,4 +1,4 @@
-import { comparePositions, type Position, Scope, type StoredRecord } from '@tidemark/core';
+import { Bell, comparePositions, type Position, Scope, type StoredRecord } from '@tidemark/core';
 import { positionOf } from '../chain.js';
 
 /** How far a reader has come. */
@@ -38,8 +38,8 @@ export class Window {
   private floor: Place;
   private over = false;
   private readonly readers = new Set<Reader>();
-  private readonly waiting = new Set<() => void>();
-  private makeRoom: () => void = () => undefined;
+  private readonly arrived = new Bell();
+  private readonly taken = new Bell();
   private readonly closing = new AbortController();
 
   /** @param begin the place of the reader for whom it is opened */
@@ -59,15 +59,13 @@ export class Window {
         if (record.sequence <= (this.records.at(-1)?.sequence ?? 0)) return;
         this.add(record);
         while (this.untakenBytes() > this.limits.maxBytes && !this.closing.signal.aborted) {
-          await new Promise<void>((resolve) => {
-            this.makeRoom = resolve;
-          });
+          await this.taken.wait();
         }
       }
     } finally {
       scope.end();
       this.over = true;
-      this.wake();
+      this.arrived.ring();
     }
   }
 
@@ -88,12 +86,12 @@ export class Window {
         const record = this.records[reader.next - this.first];
         if (record === undefined) {
           if (this.over) break;
-          await this.changed(signal);
+          await this.arrived.wait(signal);
           continue;
         }
         reader.next++;
         reader.takenBytes += record.bytes;
-        this.makeRoom();
+        this.taken.ring();
         if (last === null && comparePositions(positionOf(record.record), after) <= 0) continue;
         last = record;
         yield record;
@@ -102,7 +100,7 @@ export class Window {
     } finally {
       this.readers.delete(reader);
       if (this.readers.size === 0) this.close();
-      this.makeRoom();
+      this.taken.ring();
     }
   }
 
@@ -110,7 +108,7 @@ export class Window {
     const ahead = this.records.slice(index).reduce((sum, { bytes }) => sum + bytes, 0);
     const reader = { next: this.first + index, takenBytes: this.readBytes - ahead };
     this.readers.add(reader);
-    this.makeRoom();
+    this.taken.ring();
     return reader;
   }
 
@@ -133,7 +131,7 @@ export class Window {
       this.bytes -= oldest.bytes;
       this.floor = { ...this.floor, last: oldest };
     }
-    this.wake();
+    this.arrived.ring();
   }
 
   /** Bytes that nobody has taken yet. */
@@ -144,22 +142,6 @@ export class Window {
   /** -1 when it is not here. */
   private indexOf(record: StoredRecord): number {
     return this.records.findIndex((kept) => isSame(kept, record));
-  }
-
-  private async changed(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        this.waiting.delete(settle);
-        signal.removeEventListener('abort', settle);
-        resolve();
-      };
-      this.waiting.add(settle);
-      signal.addEventListener('abort', settle, { once: true });
-    });
-  }
-
-  private wake(): void {
-    for (const settle of [...this.waiting]) settle();
   }
 }
 

@@ -1,4 +1,4 @@
-import { describeError, type Logger, Scope, type SharedFacts, sleep } from '@tidemark/core';
+import { Bell, describeError, type Logger, Scope, type SharedFacts, sleep } from '@tidemark/core';
 import * as z from 'zod';
 
 /** Milliseconds between two looks: so late a pause or an approval is noticed. One read for all destinations of a node. */
@@ -29,11 +29,11 @@ const PREFIX = 'destinations/';
  */
 export class ControlBoard {
   private known: ReadonlyMap<string, string> | null = null;
-  private readonly waiting = new Set<() => void>();
+  private readonly change = new Bell();
   /** Looks that have begun, and the number of the last one that was answered. */
   private looks = 0;
   private answered = 0;
-  private readonly fresh = new Set<() => void>();
+  private readonly fresh = new Bell();
   private hurry: () => void = () => undefined;
 
   constructor(
@@ -50,7 +50,7 @@ export class ControlBoard {
         const facts = await this.facts.list(PREFIX, signal);
         this.answered = look;
         this.see(facts);
-        for (const settle of [...this.fresh]) settle();
+        this.fresh.ring();
       } catch (error) {
         if (!signal.aborted) this.logger.debug({ reason: describeError(error) }, 'orders cannot be read');
       }
@@ -65,12 +65,12 @@ export class ControlBoard {
   async lookedAtSince(signal: AbortSignal): Promise<void> {
     const now = this.looks;
     this.hurry();
-    while (this.answered <= now && !signal.aborted) await settled(this.fresh, signal);
+    while (this.answered <= now && !signal.aborted) await this.fresh.wait(signal);
   }
 
   private async untilNextLook(signal: AbortSignal): Promise<void> {
     // Asked for while the last look was under way: at once, unless it failed.
-    if (this.fresh.size > 0 && this.answered === this.looks) return;
+    if (this.fresh.awaited && this.answered === this.looks) return;
     const scope = new Scope(signal);
     this.hurry = () => scope.end();
     await sleep(this.lookEveryMs, scope.signal);
@@ -88,29 +88,15 @@ export class ControlBoard {
 
   /** Resolves when something has changed, or `signal` aborts. */
   async changed(signal: AbortSignal): Promise<void> {
-    await settled(this.waiting, signal);
+    await this.change.wait(signal);
   }
 
   private see(facts: ReadonlyMap<string, string>): void {
     const { known } = this;
     this.known = facts;
     const same = known?.size === facts.size && [...facts].every(([name, fact]) => known.get(name) === fact);
-    if (!same) for (const settle of [...this.waiting]) settle();
+    if (!same) this.change.ring();
   }
-}
-
-/** Resolves when all that wait are settled, or `signal` aborts. */
-async function settled(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const settle = () => {
-      waiting.delete(settle);
-      signal.removeEventListener('abort', settle);
-      resolve();
-    };
-    waiting.add(settle);
-    signal.addEventListener('abort', settle, { once: true });
-  });
 }
 
 /** The orders for one destination. */

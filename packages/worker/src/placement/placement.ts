@@ -1,10 +1,12 @@
 import {
+  Bell,
   type Clock,
   type Elector,
   type LiveNode,
   type Logger,
   type Ownership,
   type OwnershipView,
+  Scope,
   systemClock,
 } from '@tidemark/core';
 import type { Patience, SeenNode } from './next-step.js';
@@ -24,7 +26,7 @@ export class Placement {
   private view_: OwnershipView | null = null;
   /** When each registration was first seen, by the monotonic clock. */
   private seenSince = new Map<string, number>();
-  private readonly waiting = new Set<() => void>();
+  private readonly change = new Bell();
   private readonly clock: Clock;
 
   constructor(readonly options: PlacementOptions) {
@@ -64,17 +66,11 @@ export class Placement {
    */
   async changed(seen: OwnershipView | null, ms: number | null, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.view_ !== seen) return;
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        clearTimeout(timer);
-        this.waiting.delete(settle);
-        signal.removeEventListener('abort', settle);
-        resolve();
-      };
-      const timer = ms === null ? undefined : setTimeout(settle, ms);
-      this.waiting.add(settle);
-      signal.addEventListener('abort', settle, { once: true });
-    });
+    const scope = new Scope(signal);
+    const timer = ms === null ? undefined : setTimeout(() => scope.end(), ms);
+    await this.change.wait(scope.signal);
+    clearTimeout(timer);
+    scope.end();
   }
 
   private see(view: OwnershipView): void {
@@ -83,7 +79,7 @@ export class Placement {
     const now = this.clock.monotonic();
     this.seenSince = new Map(view.nodes.map((node) => [lifeOf(node), this.seenSince.get(lifeOf(node)) ?? now]));
     this.view_ = view;
-    for (const settle of [...this.waiting]) settle();
+    this.change.ring();
   }
 }
 
