@@ -1,4 +1,6 @@
+import * as z from 'zod';
 import type { SharedFacts } from './contracts/facts.js';
+import { parseFact, positionSchema } from './parse-fact.js';
 import type { Position } from './position.js';
 
 /** How far the journal had come, as remembered outside of it. */
@@ -9,6 +11,7 @@ export interface JournalHint {
 }
 
 const FACT = 'journal-head';
+const hintSchema = z.object({ journal: z.string(), position: positionSchema });
 
 /**
  * A journal cannot tell by itself what it has lost: an acknowledgement is not an fsync, and a stream can be deleted. So
@@ -18,9 +21,9 @@ const FACT = 'journal-head';
 export class JournalHints {
   constructor(private readonly facts: SharedFacts) {}
 
+  /** Null when there is none: then the journal speaks for itself. */
   async read(signal: AbortSignal): Promise<JournalHint | null> {
-    const text = await this.facts.read(FACT, signal);
-    return text === null ? null : parse(text);
+    return parseFact(hintSchema, await this.facts.read(FACT, signal));
   }
 
   async write(hint: JournalHint, signal: AbortSignal): Promise<void> {
@@ -28,21 +31,4 @@ export class JournalHints {
     const { generation, revision } = position;
     await this.facts.write(FACT, JSON.stringify({ journal, position: { generation, revision } }), signal);
   }
-}
-
-/** Null for a text that is not a hint: without one the journal speaks for itself. */
-function parse(text: string): JournalHint | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const { journal, position } = (json ?? {}) as {
-    journal?: unknown;
-    position?: Partial<Record<keyof Position, unknown>>;
-  };
-  const { generation, revision } = position ?? {};
-  if (typeof journal !== 'string' || typeof generation !== 'number' || typeof revision !== 'number') return null;
-  return { journal, position: { generation, revision } };
 }

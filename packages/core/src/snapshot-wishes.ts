@@ -1,4 +1,5 @@
 import type { SharedFacts } from './contracts/facts.js';
+import { parseFact, positionSchema } from './parse-fact.js';
 import type { Position } from './position.js';
 
 const PREFIX = 'snapshots/wanted/';
@@ -19,18 +20,8 @@ export class SnapshotWishes {
   }
 
   async all(signal: AbortSignal): Promise<readonly Position[]> {
-    return [...(await this.facts.list(PREFIX, signal)).values()].flatMap((text) => parse(text) ?? []);
+    return [...(await this.facts.list(PREFIX, signal)).values()].flatMap(
+      (text) => parseFact(positionSchema, text) ?? [],
+    );
   }
-}
-
-/** Null for a text that is no wish. */
-function parse(text: string): Position | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const { generation, revision } = (json ?? {}) as Partial<Record<keyof Position, unknown>>;
-  return typeof generation === 'number' && typeof revision === 'number' ? { generation, revision } : null;
 }

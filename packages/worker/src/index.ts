@@ -1,13 +1,14 @@
 export { changesPlanned, type Plan, planAgainstSource } from './base/plan.js';
-export { type Approval, type Hold, Holds } from './brakes/hold.js';
+export { type Hold, Holds } from './brakes/hold.js';
 export type { BrakeName } from './brakes/limits.js';
 export { JournaledSource } from './compare/journaled-source.js';
 export type { SourceCopy } from './compare/reconcile.js';
 export type { RepairReport } from './compare/repair.js';
 export { CannotCompareError, type VerifyReport, verify } from './compare/verify.js';
 export { driftOf } from './compare/watchers.js';
-export { ControlBoard, type Pause, type ResyncOrder } from './control/board.js';
+export { ControlBoard } from './control/board.js';
 export { NotStreamingError } from './control/errands.js';
+export type { Approval, Pause, ResyncOrder } from './control/facts.js';
 export { Orders } from './control/orders.js';
 export { EtcdDestination } from './destinations/etcd/destination.js';
 export { RedisDestination, type RedisDestinationOptions } from './destinations/redis/destination.js';

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseFact } from '../parse-fact.js';
 import { parseDuration, parseSize } from './units.js';
 
 const duration = (example: string) =>
@@ -235,11 +236,7 @@ export type JournalConfig = z.output<typeof journal>;
 
 /** Routes that were kept as JSON; null for a text that is none. */
 export function parseRoutes(json: string): readonly RouteConfig[] | null {
-  try {
-    return z.array(routeSchema).min(1).parse(JSON.parse(json));
-  } catch {
-    return null;
-  }
+  return parseFact(z.array(routeSchema).min(1), json);
 }
 
 /** How to reach one etcd cluster. */

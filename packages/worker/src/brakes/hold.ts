@@ -1,5 +1,14 @@
-import { type Checkpoint, formatPosition, type Position, type SharedFacts, type SnapshotRef } from '@tidemark/core';
+import {
+  type Checkpoint,
+  formatPosition,
+  type Position,
+  parseFact,
+  positionSchema,
+  type SharedFacts,
+  type SnapshotRef,
+} from '@tidemark/core';
 import * as z from 'zod';
+import { type Approval, approvalSchema } from '../control/facts.js';
 import type { BrakeName } from './limits.js';
 
 /** Why a destination stands still until somebody approves. */
@@ -20,24 +29,14 @@ export interface Hold {
 /** A hold that is due, before it is noted. */
 export type DueHold = Omit<Hold, 'since'>;
 
-export interface Approval {
-  readonly id: string;
-  /** Who, as told by the one who asked: `user@host`. */
-  readonly by: string;
-  /** RFC 3339. */
-  readonly at: string;
-}
-
-const position = z.object({ generation: z.number(), revision: z.number() });
 const holdSchema = z.object({
   id: z.string(),
   brake: z.enum(['deletes', 'delete_percent', 'backlog_age', 'backlog_changes', 'rewound', 'filter']),
   evidence: z.string(),
-  upTo: position.nullable(),
+  upTo: positionSchema.nullable(),
   deletes: z.number().nullable(),
   since: z.string(),
 });
-const approvalSchema = z.object({ id: z.string(), by: z.string(), at: z.string() });
 
 /** Holds and approvals of one destination, kept in the coordination etcd: they survive restarts and change of owner. */
 export class Holds {
@@ -47,7 +46,7 @@ export class Holds {
   ) {}
 
   async current(signal: AbortSignal): Promise<Hold | null> {
-    return parse(holdSchema, await this.facts.read(this.name('hold'), signal));
+    return parseFact(holdSchema, await this.facts.read(this.name('hold'), signal));
   }
 
   async approve(approval: Approval, signal: AbortSignal): Promise<void> {
@@ -73,7 +72,7 @@ export class Holds {
   }
 
   async approved(id: string, signal: AbortSignal): Promise<Approval | null> {
-    const approval = parse(approvalSchema, await this.facts.read(this.name('approval'), signal));
+    const approval = parseFact(approvalSchema, await this.facts.read(this.name('approval'), signal));
     return approval?.id === id ? approval : null;
   }
 
@@ -124,14 +123,4 @@ export function changesHold(
   { brake, evidence, upTo }: Pick<Hold, 'brake' | 'evidence'> & { readonly upTo: Position },
 ): DueHold {
   return { id: `${journal}/changes/${formatPosition(upTo)}`, brake, evidence, upTo, deletes: null };
-}
-
-/** Facts are written by this class only; a text that is none counts as absent. */
-function parse<T>(schema: z.ZodType<T>, text: string | null): T | null {
-  if (text === null) return null;
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
 }

@@ -1,24 +1,11 @@
-import { Bell, describeError, type Logger, Scope, type SharedFacts, sleep } from '@tidemark/core';
+import { Bell, describeError, type Logger, parseFact, Scope, type SharedFacts, sleep } from '@tidemark/core';
 import * as z from 'zod';
+import { approvalSchema, type Pause, pauseSchema, type ResyncOrder, resyncSchema } from './facts.js';
 
 /** Milliseconds between two looks: so late a pause or an approval is noticed. One read for all destinations of a node. */
 const LOOK_EVERY_MS = 500;
 
-/** Somebody stopped a destination. */
-const pauseSchema = z.object({
-  /** `user@host`. */
-  by: z.string(),
-  /** RFC 3339. */
-  at: z.string(),
-});
-export type Pause = z.output<typeof pauseSchema>;
-
-/** Somebody asked for a destination to be compared with a new snapshot. */
-const resyncSchema = z.object({ id: z.string(), by: z.string(), at: z.string() });
-export type ResyncOrder = z.output<typeof resyncSchema>;
-
-const approvalSchema = z.object({ id: z.string(), by: z.string(), at: z.string() });
-
+/** Of a hold, what an approval names. */
 const noteSchema = z.object({ id: z.string() });
 
 const PREFIX = 'destinations/';
@@ -133,13 +120,6 @@ export class Controls {
   }
 
   private read<T>(name: string, schema: z.ZodType<T>): T | null {
-    const text = this.board.get(this.prefix + name);
-    if (text === null) return null;
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch {
-      // Not ours, whatever it is.
-      return null;
-    }
+    return parseFact(schema, this.board.get(this.prefix + name));
   }
 }

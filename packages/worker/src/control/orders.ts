@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RouteConfig, SharedFacts } from '@tidemark/core';
 import { parseRoutes } from '@tidemark/core';
-import type { Pause, ResyncOrder } from './board.js';
+import type { Pause, ResyncOrder } from './facts.js';
 
 /** Writes the orders for one destination, and what it has to remember outside of the destination. */
 export class Orders {
