@@ -1,4 +1,4 @@
-import { sleep, UnavailableError } from '@tidemark/core';
+import { aborted, Scope, UnavailableError } from '@tidemark/core';
 import type { EtcdClient } from './client/client.js';
 import { WATCH } from './client/methods.js';
 import { ResponseQueue } from './watch/queue.js';
@@ -18,8 +18,8 @@ const ANSWER_WITHIN_MS = 1_000;
 export async function compactedRevision(client: EtcdClient, signal: AbortSignal): Promise<number> {
   const { stream, member } = await client.open(WATCH, signal);
   const queue = new ResponseQueue(stream);
-  const over = new AbortController();
-  void sleep(ANSWER_WITHIN_MS, AbortSignal.any([signal, over.signal])).then(() => queue.end(null));
+  const scope = Scope.within(ANSWER_WITHIN_MS, signal);
+  void aborted(scope.signal).then(() => queue.end(null));
   try {
     const filters = ['Noput', 'Nodelete'] as const;
     stream.write({ create_request: { key: Buffer.from([0]), start_revision: 1, filters: [...filters] } });
@@ -33,7 +33,7 @@ export async function compactedRevision(client: EtcdClient, signal: AbortSignal)
   } catch (error) {
     throw member.cast(error, 'read');
   } finally {
-    over.abort();
+    scope.end();
     queue.close();
     stream.cancel();
   }

@@ -4,6 +4,7 @@ import {
   describeError,
   type JournalHints,
   type JournalWriter,
+  Scope,
   type SnapshotWishes,
   sleep,
   systemClock,
@@ -126,10 +127,9 @@ async function heedWishes(
 }
 
 async function waitForTurn(desk: SnapshotDesk, ms: number, signal: AbortSignal): Promise<void> {
-  const turn = new AbortController();
-  const either = AbortSignal.any([signal, turn.signal]);
-  await Promise.race([sleep(ms, either), desk.whenOrdered(either)]);
-  turn.abort();
+  const scope = Scope.within(ms, signal);
+  await desk.whenOrdered(scope.signal);
+  scope.end();
 }
 
 async function keepFresh(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {

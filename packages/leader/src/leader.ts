@@ -15,6 +15,7 @@ import {
   LeadershipLostError,
   type Logger,
   type Position,
+  Scope,
   type SharedFacts,
   SnapshotWishes,
   type Source,
@@ -181,13 +182,13 @@ class Term {
   ): Promise<void> {
     const { reserved, observer } = this.options;
     const shared = new SharedWriter(writer);
-    const over = AbortSignal.any([this.signal, shared.failed]);
-    const keeping = new AbortController();
+    const scope = new Scope(this.signal, shared.failed);
+    const keeping = new Scope(scope.signal);
     const care = { ...this.options, hints: this.hints, wishes: this.wishes, journalId: journal };
-    const keeper = keepJournal(care, shared, AbortSignal.any([over, keeping.signal]));
+    const keeper = keepJournal(care, shared, keeping.signal);
     try {
       await pump({
-        tail: (stop) => tail.follow(AbortSignal.any([stop, over])),
+        tail: (stop) => tail.follow(AbortSignal.any([stop, scope.signal])),
         writer: shared,
         generation: positionOf(writer).generation,
         identity,
@@ -196,8 +197,9 @@ class Term {
         observer,
       });
     } finally {
-      keeping.abort();
+      keeping.end();
       await keeper;
+      scope.end();
     }
     if (shared.failed.aborted) throw shared.failed.reason;
   }

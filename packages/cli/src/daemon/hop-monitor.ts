@@ -43,16 +43,13 @@ export class HopMonitor {
   }
 
   private async attempt(signal: AbortSignal): Promise<unknown> {
-    // Not AbortSignal.any with a timeout: every probe would leave something behind on a signal that lives for months.
-    const scope = new Scope(signal);
-    const timer = setTimeout(() => scope.end(), PROBE_TIMEOUT_MS);
+    const scope = Scope.within(PROBE_TIMEOUT_MS, signal);
     try {
       await this.probe(scope.signal);
       return null;
     } catch (error) {
       return error ?? new UnavailableError({ message: 'The probe failed.', remedy: 'See the log.' });
     } finally {
-      clearTimeout(timer);
       scope.end();
     }
   }

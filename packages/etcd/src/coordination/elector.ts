@@ -1,4 +1,12 @@
-import { Backoff, describeError, type Elector, type Leadership, type Logger, TidemarkError } from '@tidemark/core';
+import {
+  Backoff,
+  describeError,
+  type Elector,
+  type Leadership,
+  type Logger,
+  Scope,
+  TidemarkError,
+} from '@tidemark/core';
 import { Candidacy } from './candidacy.js';
 import { HeldLeadership } from './held-leadership.js';
 import { keyGone } from './key.js';
@@ -44,12 +52,13 @@ export class EtcdElector implements Elector {
     const { prefix, candidate } = this.options;
     const { client } = this.session;
     const candidacy = new Candidacy({ client, lease, prefix: Buffer.from(prefix), candidate });
+    const waiting = new Scope(signal, lease.signal);
     try {
-      const waiting = AbortSignal.any([signal, lease.signal]);
-      await candidacy.register(waiting);
-      await this.waitForTurn(candidacy, lease, waiting);
-      if (!waiting.aborted) await this.serve(candidacy, { lease, work, signal });
+      await candidacy.register(waiting.signal);
+      await this.waitForTurn(candidacy, lease, waiting.signal);
+      if (!waiting.signal.aborted) await this.serve(candidacy, { lease, work, signal });
     } finally {
+      waiting.end();
       await this.resign(candidacy);
     }
   }

@@ -1,4 +1,4 @@
-import { type KeyRange, keyAfter, sleep, TidemarkError } from '@tidemark/core';
+import { type KeyRange, keyAfter, Scope, sleep, TidemarkError } from '@tidemark/core';
 import type { EtcdClient } from '../client/client.js';
 import { RANGE } from '../client/methods.js';
 import { watch } from '../watch/watch.js';
@@ -53,18 +53,13 @@ export async function* runsFor(
   signal: AbortSignal,
 ): AsyncGenerator<readonly RevisionRun[]> {
   const { range, startRevision, forMs } = target;
-  // Not AbortSignal.any with a timeout: every round would leave something behind on a signal that lives for months.
-  const until = new AbortController();
-  const stop = () => until.abort();
-  const timer = setTimeout(stop, forMs);
-  signal.addEventListener('abort', stop, { once: true });
+  const scope = Scope.within(forMs, signal);
   try {
-    for await (const responses of watch(client, { range, startRevision }, until.signal)) {
+    for await (const responses of watch(client, { range, startRevision }, scope.signal)) {
       const runs = responses.flatMap((response) => response.runs);
       if (runs.length > 0) yield runs;
     }
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    scope.end();
   }
 }

@@ -1,4 +1,4 @@
-import { Backoff, describeError, type Logger, prefixRange, silentLogger, TidemarkError } from '@tidemark/core';
+import { Backoff, describeError, type Logger, prefixRange, Scope, silentLogger, TidemarkError } from '@tidemark/core';
 import { RANGE, TXN } from '../client/methods.js';
 import { TO_THE_END } from '../watch/watch.js';
 import { keyGone } from './key.js';
@@ -79,8 +79,12 @@ export class NodeRegistry {
     const request = { success: [{ request_put: put }, { request_range: { key } }] };
     const { ranges } = await client.call(TXN, request, { kind: 'write', repeatable: true, signal });
     const createRevision = ranges[0]?.kvs[0]?.createRevision ?? 0;
-    const until = AbortSignal.any([signal, lease.signal]);
-    await keyGone(client, { key, createRevision, pollMs: lease.ttlMs }, until);
+    const scope = new Scope(signal, lease.signal);
+    try {
+      await keyGone(client, { key, createRevision, pollMs: lease.ttlMs }, scope.signal);
+    } finally {
+      scope.end();
+    }
   }
 
   private keyOf(id: string): Buffer {

@@ -1,4 +1,4 @@
-import { type Journal, sleep } from '@tidemark/core';
+import { aborted, type Journal, Scope } from '@tidemark/core';
 
 /**
  * Waits until an empty journal holds its first record, the reset that names a snapshot, so that who needs one looks again
@@ -7,13 +7,12 @@ import { type Journal, sleep } from '@tidemark/core';
  * at it says what is wrong.
  */
 export async function firstRecord(journal: Pick<Journal, 'read'>, limitMs: number, signal: AbortSignal): Promise<void> {
-  const over = new AbortController();
-  const stop = AbortSignal.any([signal, over.signal]);
-  const limit = sleep(limitMs, stop);
+  const scope = Scope.within(limitMs, signal);
+  const over = aborted(scope.signal);
   try {
-    await Promise.race([limit, readOne(journal, stop).catch(() => limit)]);
+    await Promise.race([over, readOne(journal, scope.signal).catch(() => over)]);
   } finally {
-    over.abort();
+    scope.end();
   }
 }
 

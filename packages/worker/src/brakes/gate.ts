@@ -7,7 +7,6 @@ import {
   type Logger,
   type Position,
   Scope,
-  sleep,
 } from '@tidemark/core';
 import type { Controls } from '../control/board.js';
 import type { Filter } from '../routes.js';
@@ -143,8 +142,8 @@ export class Gate {
 
   /** Until the orders change, or for a moment. */
   private async moment(signal: AbortSignal): Promise<void> {
-    const scope = new Scope(signal);
-    await Promise.race([this.options.controls.changed(scope.signal), sleep(RECHECK_MS, scope.signal)]);
+    const scope = Scope.within(RECHECK_MS, signal);
+    await this.options.controls.changed(scope.signal);
     scope.end();
   }
 }

@@ -1,4 +1,4 @@
-import { type KeyRange, type Source, TidemarkError } from '@tidemark/core';
+import { type KeyRange, Scope, type Source, TidemarkError } from '@tidemark/core';
 import type { Link } from './find-loop.js';
 import { decodeOrigin, ORIGIN_KEY_SUFFIX } from './origin-codec.js';
 
@@ -57,12 +57,14 @@ export class OriginSource {
   }
 
   private async ask<T>(question: (source: Asked, signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const scope = Scope.within(TIMEOUT_MS, signal);
     try {
-      return await question(this.source, stop);
+      return await question(this.source, scope.signal);
     } catch (cause) {
       if (!(cause instanceof TidemarkError)) throw cause;
       throw new SourceSilentError({ message: 'The source gave no answer.', remedy: 'See the cause.', cause });
+    } finally {
+      scope.end();
     }
   }
 }

@@ -66,10 +66,9 @@ export class Placement {
    */
   async changed(seen: OwnershipView | null, ms: number | null, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.view_ !== seen) return;
-    const scope = new Scope(signal);
-    const timer = ms === null ? undefined : setTimeout(() => scope.end(), ms);
+    if (ms === null) return await this.change.wait(signal);
+    const scope = Scope.within(ms, signal);
     await this.change.wait(scope.signal);
-    clearTimeout(timer);
     scope.end();
   }
 

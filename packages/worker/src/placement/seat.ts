@@ -7,6 +7,7 @@ import {
   type Leadership,
   type Logger,
   type Ownership,
+  Scope,
   TidemarkError,
 } from '@tidemark/core';
 import { nextStep, type Patience, type Step } from './next-step.js';
@@ -85,16 +86,17 @@ export class Seat implements Elector {
     const ending = new AbortController();
     const guarding = this.guard(claim, ending);
     // The claim is held while the work drains.
-    const scope = AbortSignal.any([claim.signal, ending.signal, signal]);
+    const scope = new Scope(claim.signal, ending.signal, signal);
     try {
       await work({
         token: claim.token,
-        signal: scope,
+        signal: scope.signal,
         assertHeld: () => claim.assertHeld(),
         prove: () => claim.prove(),
       });
     } finally {
       ending.abort();
+      scope.end();
       await guarding;
       if (await claim.release()) this.releasedToken = claim.token;
       this.heldSince = null;
