@@ -98,3 +98,4 @@ export { Scope } from './scope.js';
 export { readPassword, readSecret, systemTrust } from './secret-files.js';
 export { SharedBudget } from './shared-budget.js';
 export { SnapshotWishes } from './snapshot-wishes.js';
+export { unlessAborted } from './unless-aborted.js';

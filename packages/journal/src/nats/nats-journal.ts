@@ -13,8 +13,8 @@ import {
   silentLogger,
   systemClock,
   UnavailableError,
+  unlessAborted,
 } from '@tidemark/core';
-import { unlessAborted } from '../abort.js';
 import { assertNotOlder, readEnds, readHead } from '../ends.js';
 import { BucketSnapshotStore } from '../snapshots/store.js';
 import { Link, REQUEST_TIMEOUT_MS } from './link.js';

@@ -5,8 +5,8 @@ import {
   type SharedBudget,
   type StoredRecord,
   UnavailableError,
+  unlessAborted,
 } from '@tidemark/core';
-import { unlessAborted } from '../abort.js';
 import { Cursor, chainBroken, positionLost } from '../cursor.js';
 import type { JournalMessage } from '../format/assembler.js';
 import { locate } from '../locate.js';

@@ -6,8 +6,8 @@ import {
   readSecret,
   systemTrust,
   UnavailableError,
+  unlessAborted,
 } from '@tidemark/core';
-import { orAborted } from './abort.js';
 import { type Endpoint, RedisConnection, type TlsOptions } from './connection.js';
 import { castConnectError, HashTagMissingError, MovedError } from './errors.js';
 import { greet, type ServerFacts } from './greeting.js';
@@ -67,7 +67,7 @@ export class RedisClient {
   /** The opening goes on for others when one gives up. */
   private async reach(signal: AbortSignal): Promise<OpenConnection> {
     try {
-      return await orAborted(this.connected(), signal);
+      return await unlessAborted(signal, () => this.connected());
     } catch (error) {
       throw castConnectError(error, describeWhereabouts(this.options));
     }

@@ -1,5 +1,5 @@
+import { unlessAborted } from '@tidemark/core';
 import { Redis, type RedisOptions } from 'ioredis';
-import { orAborted } from './abort.js';
 import { castConnectError, castError, ScriptUnknownError } from './errors.js';
 import type { Script } from './scripts.js';
 
@@ -68,7 +68,7 @@ export class RedisConnection {
       reason ??= error;
     });
     try {
-      await orAborted(redis.connect(), signal);
+      await unlessAborted(signal, () => redis.connect());
       return new RedisConnection(redis, address);
     } catch (error) {
       redis.disconnect();
@@ -84,10 +84,10 @@ export class RedisConnection {
   async call({ kind, name, args }: Command, signal: AbortSignal): Promise<unknown> {
     const context = { address: this.address, kind };
     try {
-      signal.throwIfAborted();
-      return await orAborted(this.redis.callBuffer(name, [...args]), signal);
+      return await unlessAborted(signal, () => this.redis.callBuffer(name, [...args]));
     } catch (error) {
-      throw castError(error, context);
+      // For whatever reason it was given up: a write that was sent may still take effect.
+      throw castError(signal.aborted ? new Error('given up before an answer came') : error, context);
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * What `work` gives, or a rejection with the signal's reason as soon as it aborts: nobody waits for a server that may be
- * frozen. The work goes on to its own deadline, unheard: only for work that changes nothing.
+ * What `work` gives, or a rejection with the signal's reason as soon as it aborts: whoever gives up does not wait for a
+ * server that may be frozen. The work goes on to its own deadline, unheard: what it writes may still take effect.
  */
 export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
