@@ -1,7 +1,7 @@
 import { RawNats } from './raw-nats.js';
 import { TestServerError } from './servers/errors.js';
 
-/** One journal message as any NATS client sees it, without decoding its payload. */
+/** One journal message as it is stored: its headers, and its payload undecoded. */
 export interface RawMessage {
   readonly sequence: number;
   readonly headers: ReadonlyMap<string, string>;

@@ -15,7 +15,7 @@ import { tag, WIRE_BYTES, WIRE_VARINT } from './wire.js';
 
 /**
  * Record of journal.proto, encoded. Back to front: the field with the highest number is written first, so that on the
- * wire they stand in ascending order, as any protobuf library writes them.
+ * wire they stand in ascending order.
  */
 
 /** Everything but texts and entries: fewer than 32 numbers, and the headers around them. */

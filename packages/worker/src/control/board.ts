@@ -11,8 +11,9 @@ const noteSchema = z.object({ id: z.string() });
 const PREFIX = 'destinations/';
 
 /**
- * What people have ordered, from the coordination etcd: survives restarts and a change of owner. Looked at regularly;
- * while it cannot be reached, the last known orders stand, and what streams goes on.
+ * What people have ordered, from the coordination etcd: survives restarts and a change of owner. Looked at regularly.
+ * While it cannot be reached, the last known orders stand, and what streams goes on only as long as the lease lasts under
+ * which the destination is owned.
  */
 export class ControlBoard {
   private known: ReadonlyMap<string, string> | null = null;
