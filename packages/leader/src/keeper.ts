@@ -20,7 +20,7 @@ const SNAPSHOT_CHECK_MS = 15_000;
 /** How often the journal is asked whether it still holds what was written, milliseconds. */
 const GUARD_EVERY_MS = 2_000;
 /** How often it is looked whether a destination waits for a snapshot, milliseconds. */
-const WISHES_EVERY_MS = 1_000;
+const WISHES_EVERY_MS = 2_000;
 /** The journal's head is noted at most this often, milliseconds, */
 const HINT_EVERY_MS = 60_000;
 /** and only after so many revisions: the note itself, and other keys of ours, come back through the tail. */
