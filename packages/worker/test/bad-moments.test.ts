@@ -1,42 +1,24 @@
 import { JournalPositionLostError, silentLogger } from '@tidemark/core';
-import { MemoryDestination, MemoryFacts, shortWaits, until } from '@tidemark/testing';
+import { MemoryDestination, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ControlBoard, Holds, Orders } from '../src/index.js';
-import { Chronicle } from './support/chronicle.js';
-import { filter, owned, replica, unbraked, WorkerNode } from './support/worker-node.js';
+import type { Chronicle } from './support/chronicle.js';
+import { KEYS, Stage } from './support/stage.js';
+import { filter, unbraked } from './support/worker-node.js';
 
 beforeAll(shortWaits);
 
 const never = new AbortController().signal;
-const KEYS = 150;
 const DAY_MS = 86_400_000;
 
-let chronicle: Chronicle;
-let destination: MemoryDestination;
-let facts: MemoryFacts;
-let workers: WorkerNode[];
+let stage: Stage;
 
 beforeEach(async () => {
-  chronicle = new Chronicle();
-  destination = new MemoryDestination();
-  facts = new MemoryFacts();
-  workers = [];
-  for (let index = 0; index < KEYS; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
-  await chronicle.reset();
+  stage = await Stage.open();
 });
 
-afterEach(async () => {
-  await Promise.all(workers.map((worker) => worker.stop()));
-});
+afterEach(() => stage[Symbol.asyncDispose]());
 
-function work(options: ConstructorParameters<typeof WorkerNode>[2] = {}): WorkerNode {
-  const worker = new WorkerNode(chronicle, destination, { facts, ...options });
-  workers.push(worker);
-  return worker;
-}
-
-const approve = (worker: WorkerNode) =>
-  new Holds(facts, 'codfw').approve({ id: worker.hold?.id ?? '', by: 'sre@host', at: 'now' }, never);
 /** A journal that no longer reaches back behind a revision. */
 function lostBefore(first: number, journal: Chronicle['journal']): Chronicle['journal']['read'] {
   const read = journal.read.bind(journal);
@@ -46,80 +28,79 @@ function lostBefore(first: number, journal: Chronicle['journal']): Chronicle['jo
   };
 }
 
-const expected = () => replica(chronicle.source.content());
-const found = () => owned(destination.content());
-
 describe('a repair', () => {
   it('that is ordered when the worker has ended is refused: nobody would ever carry it out', async () => {
-    const worker = work();
+    const worker = stage.work();
     await worker.becomes('streaming');
     await worker.stop();
     await expect(worker.repair(['/b/1'])).rejects.toMatchObject({ code: 'NOT_STREAMING' });
   });
 
   it('that meets a hold is refused, and does not wait for somebody to approve', async () => {
-    const worker = work({ brakes: { ...unbraked, maxDeletes: 20 } });
-    await worker.reaches(chronicle.source.revision);
-    const upTo = { generation: 1, revision: chronicle.source.revision + 5 };
-    const id = `${chronicle.stream.id}/changes/1/${upTo.revision}`;
-    await new Holds(facts, 'codfw').note({ id, brake: 'deletes', evidence: 'many', upTo, deletes: null }, never);
+    const worker = stage.work({ brakes: { ...unbraked, maxDeletes: 20 } });
+    await worker.reaches(stage.chronicle.source.revision);
+    const upTo = { generation: 1, revision: stage.chronicle.source.revision + 5 };
+    const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
+    await new Holds(stage.facts, 'codfw').note({ id, brake: 'deletes', evidence: 'many', upTo, deletes: null }, never);
     await expect(worker.repair(['/b/1'])).rejects.toMatchObject({ code: 'NOT_STREAMING' });
     expect(worker.lastState).toBe('held');
   });
 
   it('does not take back what the first parts of a large revision have written', async () => {
-    destination = new MemoryDestination({ limits: { maxWrites: 50, maxBytes: 1024 * 1024 } });
-    const worker = work();
-    await worker.reaches(chronicle.source.revision);
-    const second = destination.applies + 2;
+    stage.destination = new MemoryDestination({ limits: { maxWrites: 50, maxBytes: 1024 * 1024 } });
+    const worker = stage.work();
+    await worker.reaches(stage.chronicle.source.revision);
+    const second = stage.destination.applies + 2;
     let repaired: Promise<unknown> = Promise.resolve();
-    destination.faultAt = (apply) => {
+    stage.destination.faultAt = (apply) => {
       if (apply === second) repaired = worker.repair(['/b/0']).catch((error: unknown) => error);
       return null;
     };
-    chronicle.source.txn(Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })));
-    await chronicle.catchUp();
-    await worker.reaches(chronicle.source.revision);
+    stage.chronicle.source.txn(
+      Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })),
+    );
+    await stage.chronicle.catchUp();
+    await worker.reaches(stage.chronicle.source.revision);
     expect(await repaired).toMatchObject({ code: 'NOT_STREAMING' });
-    expect(found()).toEqual(expected());
+    expect(stage.found).toEqual(stage.expected);
   });
 });
 
 describe('a pause', () => {
   it('that is lifted while the destination is asked where it stands is no defect', async () => {
-    const worker = work();
+    const worker = stage.work();
     await worker.becomes('streaming');
     let answer: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => {
       answer = resolve;
     });
-    const ask = destination.checkpoint.bind(destination);
+    const ask = stage.destination.checkpoint.bind(stage.destination);
     let asked = 0;
-    destination.checkpoint = async (signal) => {
+    stage.destination.checkpoint = async (signal) => {
       asked++;
       await answered;
       return await ask(signal);
     };
-    const orders = new Orders(facts, 'codfw');
+    const orders = new Orders(stage.facts, 'codfw');
     await orders.pause('sre@host', never);
     await until(() => asked > 0, { describe: 'the question' });
     await orders.resume(never);
     await until(() => worker.looks(2), { describe: 'the order to be seen' });
     answer();
-    chronicle.source.put('/a/afterwards', 'x');
-    await chronicle.catchUp();
-    await worker.reaches(chronicle.source.revision);
+    stage.chronicle.source.put('/a/afterwards', 'x');
+    await stage.chronicle.catchUp();
+    await worker.reaches(stage.chronicle.source.revision);
     expect(worker.lastState).toBe('streaming');
   });
 
   it('tells since when changes wait', async () => {
-    const worker = work();
-    await worker.reaches(chronicle.source.revision);
-    await new Orders(facts, 'codfw').pause('sre@host', never);
+    const worker = stage.work();
+    await worker.reaches(stage.chronicle.source.revision);
+    await new Orders(stage.facts, 'codfw').pause('sre@host', never);
     await worker.becomes('paused');
     const before = Date.now();
-    chronicle.source.put('/a/1', 'waits');
-    await chronicle.catchUp();
+    stage.chronicle.source.put('/a/1', 'waits');
+    await stage.chronicle.catchUp();
     await until(() => worker.waitingSince !== null, { describe: 'the first change that waits' });
     expect(worker.waitingSince).toBeGreaterThanOrEqual(before);
   });
@@ -129,61 +110,61 @@ describe('a bootstrap', () => {
   const brakes = { ...unbraked, maxDeletes: 20 };
 
   it('deletes no more keys than its plan said', async () => {
-    destination.write('/b/extra/0', 'x');
-    destination.faultAt = (apply) => {
-      if (apply === 1) for (let index = 1; index < 60; index++) destination.write(`/b/extra/${index}`, 'x');
+    stage.destination.write('/b/extra/0', 'x');
+    stage.destination.faultAt = (apply) => {
+      if (apply === 1) for (let index = 1; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
       return null;
     };
-    const worker = work({ brakes });
+    const worker = stage.work({ brakes });
     await worker.becomes('held');
-    const extra = [...found().keys()].filter((key) => key.startsWith('/b/extra/'));
+    const extra = [...stage.found.keys()].filter((key) => key.startsWith('/b/extra/'));
     expect(extra.length).toBeGreaterThanOrEqual(60 - 1);
     expect(worker.hold?.evidence).toContain(`${extra.length} would disappear`);
   });
 
   it('that would delete more than was shown shows that, and needs another approval', async () => {
-    for (let index = 0; index < 30; index++) destination.write(`/b/extra/${index}`, 'x');
-    const first = work({ brakes });
+    for (let index = 0; index < 30; index++) stage.destination.write(`/b/extra/${index}`, 'x');
+    const first = stage.work({ brakes });
     await first.becomes('held');
     await first.stop();
-    await approve(first);
-    for (let index = 30; index < 60; index++) destination.write(`/b/extra/${index}`, 'x');
-    const second = work({ brakes });
+    await stage.approve(first);
+    for (let index = 30; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
+    const second = stage.work({ brakes });
     await second.becomes('held');
     expect(second.hold?.evidence).toContain('60 would disappear');
-    expect([...found().keys()].filter((key) => key.startsWith('/b/extra/'))).toHaveLength(60);
-    await approve(second);
-    await second.reaches(chronicle.source.revision);
-    expect(found()).toEqual(expected());
+    expect([...stage.found.keys()].filter((key) => key.startsWith('/b/extra/'))).toHaveLength(60);
+    await stage.approve(second);
+    await second.reaches(stage.chronicle.source.revision);
+    expect(stage.found).toEqual(stage.expected);
   });
 
   it('that was approved needs no other approval after a crash in the middle', async () => {
-    destination = new MemoryDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
-    for (let index = 0; index < 60; index++) destination.write(`/b/extra/${index}`, 'x');
-    const first = work({ brakes });
+    stage.destination = new MemoryDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
+    for (let index = 0; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
+    const first = stage.work({ brakes });
     await first.becomes('held');
-    destination.faultAt = (apply) => (apply > 18 ? 'refuse' : null);
-    await approve(first);
+    stage.destination.faultAt = (apply) => (apply > 18 ? 'refuse' : null);
+    await stage.approve(first);
     await first.becomes('backing_off');
     await first.stop();
-    const extra = [...found().keys()].filter((key) => key.startsWith('/b/extra/'));
+    const extra = [...stage.found.keys()].filter((key) => key.startsWith('/b/extra/'));
     expect(extra.length).toBeGreaterThan(20);
     expect(extra.length).toBeLessThan(60);
-    destination.faultAt = () => null;
-    const second = work({ brakes });
+    stage.destination.faultAt = () => null;
+    const second = stage.work({ brakes });
     await second.becomes('streaming');
     expect(second.states).not.toContain('held');
-    expect(found()).toEqual(expected());
+    expect(stage.found).toEqual(stage.expected);
   });
 });
 
 describe('a hold', () => {
   it('whose note is lost is noted again, so that it can be approved', async () => {
-    for (let index = 0; index < 60; index++) destination.write(`/b/extra/${index}`, 'x');
-    const worker = work({ brakes: { ...unbraked, maxDeletes: 20 } });
+    for (let index = 0; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
+    const worker = stage.work({ brakes: { ...unbraked, maxDeletes: 20 } });
     await worker.becomes('held');
-    await facts.remove('destinations/codfw/hold');
-    const holds = new Holds(facts, 'codfw');
+    await stage.facts.remove('destinations/codfw/hold');
+    const holds = new Holds(stage.facts, 'codfw');
     await until(async () => (await holds.current(never)) !== null, { describe: 'the note' });
     expect(await holds.current(never)).toEqual(worker.hold);
   });
@@ -191,28 +172,28 @@ describe('a hold', () => {
 
 describe('a base that is held', () => {
   it('stays held while no snapshot can be begun with, and gives way to a newer one', async () => {
-    for (let index = 0; index < 60; index++) destination.write(`/b/extra/${index}`, 'x');
-    const list = chronicle.journal.snapshots.list.bind(chronicle.journal.snapshots);
-    const worker = work({ brakes: { ...unbraked, maxDeletes: 20 } });
+    for (let index = 0; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
+    const list = stage.chronicle.journal.snapshots.list.bind(stage.chronicle.journal.snapshots);
+    const worker = stage.work({ brakes: { ...unbraked, maxDeletes: 20 } });
     await worker.becomes('held');
     const shown = worker.hold?.id;
     let looks = 0;
-    chronicle.journal.snapshots.list = async () => {
+    stage.chronicle.journal.snapshots.list = async () => {
       looks++;
       return [];
     };
     await until(() => looks > 2, { describe: 'looks for a snapshot' });
-    expect((await facts.list('snapshots/wanted/')).size).toBe(0);
+    expect((await stage.facts.list('snapshots/wanted/')).size).toBe(0);
     expect(worker.lastState).toBe('held');
-    chronicle.journal.snapshots.list = list;
-    chronicle.source.put('/a/newer', 'x');
-    await chronicle.catchUp();
-    await chronicle.snapshot();
+    stage.chronicle.journal.snapshots.list = list;
+    stage.chronicle.source.put('/a/newer', 'x');
+    await stage.chronicle.catchUp();
+    await stage.chronicle.snapshot();
     await until(() => worker.hold?.id !== shown && worker.lastState === 'held', { describe: 'another hold' });
     expect(worker.hold?.evidence).toContain('151 keys would appear');
-    await approve(worker);
-    await worker.reaches(chronicle.source.revision);
-    expect(found()).toEqual(expected());
+    await stage.approve(worker);
+    await worker.reaches(stage.chronicle.source.revision);
+    expect(stage.found).toEqual(stage.expected);
   });
 });
 
@@ -221,90 +202,90 @@ describe('changed routes', () => {
     filter.with([{ prefix: `/a/${prefix}`, rewrite: `/${prefix}/`, exclude: [], leased: 'keep' }]);
 
   async function bootstrapHalf(to: ReturnType<typeof route>): Promise<void> {
-    const start = destination.applies;
-    destination.faultAt = (apply) => (apply > start + 3 ? 'refuse' : null);
-    const worker = work({ filter: to });
+    const start = stage.destination.applies;
+    stage.destination.faultAt = (apply) => (apply > start + 3 ? 'refuse' : null);
+    const worker = stage.work({ filter: to });
     await worker.becomes('held');
-    await approve(worker);
+    await stage.approve(worker);
     await worker.becomes('backing_off');
     await worker.stop();
-    destination.faultAt = () => null;
+    stage.destination.faultAt = () => null;
   }
 
   async function bootstrapWhole(to: ReturnType<typeof route>): Promise<void> {
-    const worker = work({ filter: to });
+    const worker = stage.work({ filter: to });
     await until(() => ['held', 'streaming'].includes(worker.lastState ?? ''), { describe: 'held or streaming' });
-    if (worker.lastState === 'held') await approve(worker);
+    if (worker.lastState === 'held') await stage.approve(worker);
     await worker.becomes('streaming');
     await worker.stop();
   }
 
   beforeEach(async () => {
-    destination = new MemoryDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
+    stage.destination = new MemoryDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
     await bootstrapWhole(filter);
     await bootstrapHalf(route('1'));
-    expect([...destination.content().keys()].some((key) => key.startsWith('/1/'))).toBe(true);
+    expect([...stage.destination.content().keys()].some((key) => key.startsWith('/1/'))).toBe(true);
   });
 
   it('leave nothing behind of routes that were given up half-way', async () => {
     await bootstrapWhole(route('2'));
-    expect([...destination.content().keys()].filter((key) => !key.startsWith('/2/'))).toEqual([]);
+    expect([...stage.destination.content().keys()].filter((key) => !key.startsWith('/2/'))).toEqual([]);
   });
 
   it('leave nothing behind when they are changed back half-way', async () => {
     await bootstrapWhole(filter);
-    expect(destination.content()).toEqual(expected());
+    expect(stage.destination.content()).toEqual(stage.expected);
   });
 });
 
 describe('a backlog', () => {
   async function stream(): Promise<void> {
-    const worker = work();
-    await worker.reaches(chronicle.source.revision);
+    const worker = stage.work();
+    await worker.reaches(stage.chronicle.source.revision);
     await worker.stop();
   }
 
   it('does not count what waits for the delay', async () => {
     await stream();
-    for (let index = 0; index < 30; index++) chronicle.source.put(`/a/new/${index}`, 'x');
-    await chronicle.catchUp();
-    const worker = work({ delayMs: DAY_MS, brakes: { ...unbraked, maxBacklogChanges: 20 } });
+    for (let index = 0; index < 30; index++) stage.chronicle.source.put(`/a/new/${index}`, 'x');
+    await stage.chronicle.catchUp();
+    const worker = stage.work({ delayMs: DAY_MS, brakes: { ...unbraked, maxBacklogChanges: 20 } });
     await until(() => ['held', 'streaming'].includes(worker.lastState ?? ''), { describe: 'held or streaming' });
     expect(worker.lastState).toBe('streaming');
   });
 
   it('that fell out of the journal is held by its age as well', async () => {
     await stream();
-    chronicle.source.put('/a/missed', 'x');
-    await chronicle.catchUp();
-    await chronicle.snapshot();
+    stage.chronicle.source.put('/a/missed', 'x');
+    await stage.chronicle.catchUp();
+    await stage.chronicle.snapshot();
     // From here on the journal begins behind the destination's position.
-    const info = chronicle.journal.info.bind(chronicle.journal);
-    chronicle.journal.info = async (signal) => {
+    const info = stage.chronicle.journal.info.bind(stage.chronicle.journal);
+    stage.chronicle.journal.info = async (signal) => {
       const seen = await info(signal);
-      const { revision } = chronicle.source;
+      const { revision } = stage.chronicle.source;
       const position = { generation: 1, revision };
       return { ...seen, first: { position, previous: revision, time: Date.now() - DAY_MS } };
     };
-    chronicle.journal.read = lostBefore(chronicle.source.revision, chronicle.journal);
-    const worker = work({ brakes: { ...unbraked, maxBacklogAge: 60_000 } });
-    await until(() => worker.hold !== null || found().has('/b/missed'), { describe: 'held, or applied' });
+    stage.chronicle.journal.read = lostBefore(stage.chronicle.source.revision, stage.chronicle.journal);
+    const worker = stage.work({ brakes: { ...unbraked, maxBacklogAge: 60_000 } });
+    await until(() => worker.hold !== null || stage.found.has('/b/missed'), { describe: 'held, or applied' });
     expect(worker.hold).toMatchObject({ brake: 'backlog_age' });
-    expect(found().has('/b/missed')).toBe(false);
-    await approve(worker);
-    await until(() => found().has('/b/missed'), { describe: 'the base' });
+    expect(stage.found.has('/b/missed')).toBe(false);
+    await stage.approve(worker);
+    await until(() => stage.found.has('/b/missed'), { describe: 'the base' });
   });
 });
 
 describe('orders', () => {
   it('that were given before a destination is taken over are known before anything is written', async () => {
-    await new Orders(facts, 'codfw').pause('sre@host', never);
+    await new Orders(stage.facts, 'codfw').pause('sre@host', never);
     // The last look of this node was before.
-    const board = new ControlBoard(facts, silentLogger, 60_000_000);
+    const board = new ControlBoard(stage.facts, silentLogger, 60_000_000);
     const stop = new AbortController();
-    const list = facts.list.bind(facts);
+    const list = stage.facts.list.bind(stage.facts);
     let first = true;
-    facts.list = async (prefix) => {
+    stage.facts.list = async (prefix) => {
       const facts = first ? new Map<string, string>() : await list(prefix);
       first = false;
       return facts;
@@ -321,13 +302,13 @@ describe('orders', () => {
 
 describe('a destination that is held from the start', () => {
   it('tells since when changes wait', async () => {
-    const first = work();
-    await first.reaches(chronicle.source.revision);
+    const first = stage.work();
+    await first.reaches(stage.chronicle.source.revision);
     await first.stop();
     const before = Date.now();
-    for (let index = 0; index < 30; index++) chronicle.source.put(`/a/new/${index}`, 'x');
-    await chronicle.catchUp();
-    const second = work({ brakes: { ...unbraked, maxBacklogChanges: 20 } });
+    for (let index = 0; index < 30; index++) stage.chronicle.source.put(`/a/new/${index}`, 'x');
+    await stage.chronicle.catchUp();
+    const second = stage.work({ brakes: { ...unbraked, maxBacklogChanges: 20 } });
     await second.becomes('held');
     expect(second.waitingSince).toBeGreaterThanOrEqual(before);
   });
@@ -335,28 +316,28 @@ describe('a destination that is held from the start', () => {
 
 describe('a stranger who writes all the time', () => {
   it('does not keep a destination from following', async () => {
-    const worker = work({ repairAutomatically: true });
-    await worker.reaches(chronicle.source.revision);
+    const worker = stage.work({ repairAutomatically: true });
+    await worker.reaches(stage.chronicle.source.revision);
     const stop = new AbortController();
     const writing = (async () => {
       for (let index = 0; !stop.signal.aborted; index++) {
-        destination.write(`/b/${index % KEYS}`, 'foreign');
+        stage.destination.write(`/b/${index % KEYS}`, 'foreign');
         await new Promise(setImmediate);
       }
     })();
     for (let index = 0; index < 100; index++) {
-      chronicle.source.put(`/a/new/${index}`, 'x');
-      await chronicle.catchUp();
+      stage.chronicle.source.put(`/a/new/${index}`, 'x');
+      await stage.chronicle.catchUp();
     }
     try {
-      await worker.reaches(chronicle.source.revision);
+      await worker.reaches(stage.chronicle.source.revision);
       // The watch rests while a destination is brought up: what was written before it began is found by comparisons only.
       await until(() => worker.foreignKeys.length >= 2 * KEYS, { describe: 'a whole round of the stranger' });
     } finally {
       stop.abort();
     }
     await writing;
-    await until(() => [...found().values()].every((value) => value !== 'foreign'), { describe: 'the repair' });
-    expect(found()).toEqual(expected());
+    await until(() => [...stage.found.values()].every((value) => value !== 'foreign'), { describe: 'the repair' });
+    expect(stage.found).toEqual(stage.expected);
   });
 });
