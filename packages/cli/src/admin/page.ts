@@ -1,23 +1,31 @@
 import { html, raw } from 'hono/html';
-import { formatAge, formatBytes } from '../commands/table.js';
-import type { NodeSummary, PipelineStatus } from './status.js';
+import { formatAge, formatBytes, secondsSince } from '../commands/table.js';
+import type { NodeSummary, PipelineStatus, PlacedDestination } from './status.js';
 
 /** Seconds between two loads of the page by itself. */
 const REFRESH_SECONDS = 2;
 
+/** On a narrow screen each row becomes a block, and each cell names its column. */
 const STYLE = `
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); --dim: color-mix(in srgb, currentColor 60%, transparent); }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 18%, transparent); --dim: color-mix(in srgb, CanvasText 65%, transparent); }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; margin: 0 0 1rem; } h2 { font-size: 1rem; margin: 2rem 0 .5rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.5rem; margin: 0; } dt { color: var(--dim); } dd { margin: 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; color: var(--dim); } th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+tbody { border-bottom: 1px solid var(--line); } thead th { border-bottom: 1px solid var(--line); }
+th { text-align: left; font-weight: 600; color: var(--dim); } th, td { padding: .35rem .75rem .35rem 0; }
+.cells td { white-space: nowrap; } .notes td { padding-top: 0; }
 .state { font-weight: 600; } .good { color: light-dark(#1a7f37, #4ac26b); } .wait { color: light-dark(#9a6700, #d4a72c); } .bad { color: light-dark(#cf222e, #ff7b72); }
 .why { color: var(--dim); } footer { margin-top: 2rem; color: var(--dim); font-size: .85rem; }
+@media (max-width: 44rem) {
+  body { margin: 1rem auto; } thead { display: none; } tr, td { display: block; } tbody { padding: .35rem 0; display: block; }
+  .cells td { display: grid; grid-template-columns: 6rem 1fr; white-space: normal; } th, td { padding: .1rem 0; }
+  td[data-column]::before { content: attr(data-column); color: var(--dim); }
+}
 `;
 
 /** Which colour a state has: nothing to do, wait, or look. */
-const TONE: Record<PipelineStatus['destinations'][number]['state'], 'good' | 'wait' | 'bad'> = {
+const TONE: Record<PlacedDestination['state'], 'good' | 'wait' | 'bad'> = {
   starting: 'wait',
   bootstrapping: 'wait',
   streaming: 'good',
@@ -27,9 +35,8 @@ const TONE: Record<PipelineStatus['destinations'][number]['state'], 'good' | 'wa
   failed: 'bad',
 };
 
-/** The status page: what `tidemark status` tells, as one page without scripts. */
+/** The status page: what `tidemark status` tells, as one page without scripts. `asked` is the address of the node that answers. */
 export function renderPage(status: PipelineStatus, asked: string) {
-  const { leader, journal } = status;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -41,19 +48,15 @@ export function renderPage(status: PipelineStatus, asked: string) {
 </head>
 <body>
   <h1>Tidemark pipeline ${status.pipeline}</h1>
-  <dl>
-    <dt>Leader</dt><dd>${leader === null ? 'none' : `${leader.node}, term ${leader.term}`}</dd>
-    <dt>Source</dt><dd>revision ${status.source.revision ?? 'unknown'}</dd>
-    <dt>Journal</dt><dd>${journal === null ? 'not reachable' : `revision ${journal.revision ?? 'none'}, generation ${journal.generation ?? 'none'}, ${formatBytes(journal.bytes)}`}</dd>
-  </dl>
+  ${renderPipeline(status)}
   <h2>Destinations</h2>
   <table>
-    <tr><th>Name</th><th>State</th><th>Owner</th><th>Revision</th><th>Lag</th></tr>
+    <thead><tr><th>Name</th><th>State</th><th>Owner</th><th>Revision</th><th>Lag</th><th>Headroom</th></tr></thead>
     ${status.destinations.map(renderDestination)}
   </table>
   <h2>Nodes</h2>
   <table>
-    <tr><th>Name</th><th>Address</th><th>Roles</th><th>Ready</th></tr>
+    <thead><tr><th>Name</th><th>Address</th><th>Roles</th><th>Ready</th></tr></thead>
     ${status.nodes.map(renderNode)}
   </table>
   <footer>Asked ${asked} at ${new Date().toISOString()}; reloads every ${REFRESH_SECONDS} s. The same as JSON: <a href="/v1/status">/v1/status</a>, metrics: <a href="/metrics">/metrics</a>.</footer>
@@ -61,20 +64,47 @@ export function renderPage(status: PipelineStatus, asked: string) {
 </html>`;
 }
 
-function renderDestination(destination: PipelineStatus['destinations'][number]) {
-  const { name, kind, state, owner, preferredOwner, revision, lagRevisions, lagSeconds } = destination;
-  const notes = [...(destination.reason === null ? [] : [destination.reason]), ...destination.deviations];
-  const moves = preferredOwner !== null && preferredOwner !== owner;
-  return html`<tr>
-      <td>${name} <span class="why">${kind}</span></td>
-      <td><span class="state ${TONE[state]}">${state}</span>${notes.map((note) => html`<br><span class="why">${note}</span>`)}</td>
-      <td>${owner ?? 'none'}${moves ? html` <span class="why">preferred: ${preferredOwner}</span>` : ''}</td><td>${revision}</td><td>${lagRevisions} revisions, ${formatAge(lagSeconds)}</td>
-    </tr>`;
+function renderPipeline({ leader, source, journal }: PipelineStatus) {
+  const led = leader && `${leader.node}, term ${leader.term}, for ${formatAge(secondsSince(leader.since))}`;
+  const headroom = source.headroomRevisions === null ? '' : `, headroom ${source.headroomRevisions} revisions`;
+  const end = journal && `revision ${journal.revision ?? 'none'}, generation ${journal.generation ?? 'none'}`;
+  return html`<dl>
+    <dt>Leader</dt><dd>${led ?? bad('none')}</dd>
+    <dt>Source</dt><dd>revision ${source.revision ?? 'unknown'}${headroom}</dd>
+    <dt>Journal</dt><dd>${journal === null ? bad('not reachable') : `${end}, ${formatBytes(journal.bytes)}`}${journal?.deviations.map(renderNote)}</dd>
+  </dl>`;
 }
 
-function renderNode(node: NodeSummary) {
-  return html`<tr>
-      <td>${node.id}</td><td>${node.listen}</td><td>${node.roles.join(', ')}</td>
-      <td><span class="${node.ready ? 'good' : 'bad'}">${node.ready ? 'yes' : 'no'}</span>${node.problems.map((problem) => html`<br><span class="why">${problem}</span>`)}</td>
-    </tr>`;
+function renderDestination(destination: PlacedDestination) {
+  const { name, kind, state, owner, preferredOwner, revision, headroomSeconds } = destination;
+  const notes = [...(destination.reason === null ? [] : [destination.reason]), ...destination.deviations];
+  const moves = preferredOwner !== null && preferredOwner !== owner;
+  return html`<tbody><tr class="cells">
+      <td data-column="Name"><span>${name} <span class="why">${kind}</span></span></td>
+      <td data-column="State"><span><span class="state ${TONE[state]}">${state}</span> <span class="why">${formatAge(secondsSince(destination.since))}</span></span></td>
+      <td data-column="Owner"><span>${owner ?? 'none'}${moves ? html` <span class="why">preferred: ${preferredOwner}</span>` : ''}</span></td>
+      <td data-column="Revision">${revision}</td>
+      <td data-column="Lag">${destination.lagRevisions} revisions, ${formatAge(destination.lagSeconds)}</td>
+      <td data-column="Headroom">${headroomSeconds === null ? 'unknown' : formatAge(headroomSeconds)}</td>
+    </tr>${renderNotes(notes, 6)}</tbody>`;
+}
+
+function renderNode({ id, listen, roles, ready, problems }: NodeSummary) {
+  return html`<tbody><tr class="cells">
+      <td data-column="Name">${id}</td><td data-column="Address">${listen}</td><td data-column="Roles">${roles.join(', ')}</td>
+      <td data-column="Ready">${ready ? html`<span class="good">yes</span>` : bad('no')}</td>
+    </tr>${renderNotes(problems, 4)}</tbody>`;
+}
+
+/** In a row of their own, over all columns: beside other cells a sentence becomes a tower. */
+function renderNotes(notes: readonly string[], columns: number) {
+  return notes.length === 0 ? '' : html`<tr class="notes"><td colspan="${columns}">${notes.map(renderNote)}</td></tr>`;
+}
+
+function renderNote(note: string) {
+  return html`<div class="why">${note}</div>`;
+}
+
+function bad(text: string) {
+  return html`<span class="bad">${text}</span>`;
 }

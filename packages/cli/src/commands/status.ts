@@ -1,7 +1,7 @@
 import colors from 'picocolors';
 import type { PipelineStatus, PlacedDestination } from '../admin/status.js';
 import type { CommandContext } from './context.js';
-import { formatAge, formatBytes, formatTable } from './table.js';
+import { formatAge, formatBytes, formatTable, secondsSince } from './table.js';
 
 export async function statusCommand(context: CommandContext): Promise<number> {
   const status = (await (await context.request('/v1/status')).json()) as PipelineStatus;
@@ -48,10 +48,6 @@ function describe(status: PipelineStatus): string {
 function ownerCell({ owner, preferredOwner }: PlacedDestination): string {
   const preferred = preferredOwner === null || preferredOwner === owner ? '' : ` (preferred: ${preferredOwner})`;
   return `${owner ?? '-'}${preferred}`;
-}
-
-function secondsSince(time: string): number {
-  return Math.max(0, (Date.now() - Date.parse(time)) / 1000);
 }
 
 /** Plain where standard output is no terminal, with --no-color, and with NO_COLOR set. */
