@@ -1,4 +1,5 @@
 import {
+  comparePositions,
   DESTINATION_STATES,
   type DestinationState,
   type ForeignWrite,
@@ -78,6 +79,8 @@ export class DestinationStatus implements WorkerObserver {
   private position: Position = { generation: 0, revision: 0 };
   /** When the oldest change that is not applied was journaled; null when there is none. */
   private oldestWaiting: number | null = null;
+  /** When the newest change was journaled that was read. */
+  private newestRead = Number.NEGATIVE_INFINITY;
   private transactions = 0;
   private foreignWrites: ForeignWrites = { count: 0, last: null, keys: [] };
   private lastVerified: Verified | null = null;
@@ -121,11 +124,15 @@ export class DestinationStatus implements WorkerObserver {
 
   reached(position: Position, time: number): void {
     this.position = position;
-    if (this.oldestWaiting !== null && time >= this.oldestWaiting) this.oldestWaiting = null;
+    if (this.oldestWaiting === null || time < this.oldestWaiting) return;
+    // What was read beyond it was journaled no earlier. Forgotten, it would be told from the journal's end, and the lag of
+    // a destination that is held would begin anew with each write to the source.
+    this.oldestWaiting = this.newestRead > time || this.isBehind ? time : null;
   }
 
   waiting(time: number): void {
     this.oldestWaiting ??= time;
+    this.newestRead = time;
   }
 
   fenced(): void {
@@ -194,12 +201,14 @@ export class DestinationStatus implements WorkerObserver {
     return retention && journalHeadroomSeconds(retention.now - lagSeconds * 1000, retention);
   }
 
+  private get isBehind(): boolean {
+    const { end } = this.journal;
+    return end !== null && comparePositions(end.position, this.position) > 0;
+  }
+
   private lag(): { lagRevisions: number; lagSeconds: number } {
     const { end } = this.journal;
-    const behind =
-      end !== null &&
-      (end.position.generation > this.position.generation || end.position.revision > this.position.revision);
-    if (!behind && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
+    if (!this.isBehind && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
     const oldest = this.oldestWaiting ?? end?.time ?? Date.now();
     return {
       lagRevisions: Math.max(0, (end?.position.revision ?? 0) - this.position.revision),
