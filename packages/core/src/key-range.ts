@@ -35,7 +35,7 @@ export function keyAfter(key: Buffer): Buffer {
 }
 
 export function rangeContains(range: KeyRange, key: Buffer): boolean {
-  return Buffer.compare(key, range.start) >= 0 && (range.end === null || Buffer.compare(key, range.end) < 0);
+  return !isBefore(key, range.start) && (range.end === null || isBefore(key, range.end));
 }
 
 export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
@@ -44,13 +44,31 @@ export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
   return aBeforeBEnds && bBeforeAEnds;
 }
 
-export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
-  return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
-}
-
 /** Order of keys, as bytes; for sorting. */
 export function compareKeys(a: Buffer, b: Buffer): number {
   return Buffer.compare(a, b);
+}
+
+// What follows is asked several times of every key that passes. Buffer's own methods leave JavaScript for each comparison,
+// which takes three to ten times as long where the first few bytes decide, as they do here.
+
+export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
+  const { length } = prefix;
+  if (key.length < length) return false;
+  for (let at = 0; at < length; at++) if (key[at] !== prefix[at]) return false;
+  return true;
+}
+
+/** Bytes that are compared one by one: keys outside of a range differ from its bounds in these. */
+const COMPARED_HERE = 16;
+
+function isBefore(key: Buffer, bound: Buffer): boolean {
+  const length = Math.min(key.length, bound.length, COMPARED_HERE);
+  for (let at = 0; at < length; at++) {
+    const difference = (key[at] ?? 0) - (bound[at] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return Buffer.compare(key, bound) < 0;
 }
 
 /** A key for people: its text where it is printable UTF-8, and its bytes in escapes where it is not. */

@@ -30,6 +30,19 @@ describe('key ranges', () => {
     );
   });
 
+  it('a range holds what is not before its start and before its end, however much they have in common', () => {
+    const tail = bytes(0);
+    const common = fc.constantFrom('', '/conftool/v1/', '/conftool/v1/pools/');
+    fc.assert(
+      fc.property(common, tail, tail, tail, (shared, low, high, probe) => {
+        const [start, end, key] = [low, high, probe].map((rest) => Buffer.concat([Buffer.from(shared), rest]));
+        if (start === undefined || end === undefined || key === undefined) throw new Error('three keys');
+        const within = Buffer.compare(key, start) >= 0 && Buffer.compare(key, end) < 0;
+        expect(rangeContains({ start, end }, key)).toBe(within);
+      }),
+    );
+  });
+
   it('the next page starts at the smallest larger key', () => {
     fc.assert(
       fc.property(bytes(1), bytes(1), (key, other) => {

@@ -9,7 +9,7 @@ import {
 } from '@tidemark/core';
 import { commit } from '../apply/applier.js';
 import type { Difference } from '../compare/difference.js';
-import { differences, type SourceCopy } from '../compare/reconcile.js';
+import { differences, type SourceCopy, wantedItems } from '../compare/reconcile.js';
 import type { WorkerObserver } from '../observer.js';
 import type { Filter } from '../routes.js';
 import { makePlan, type Plan } from './plan.js';
@@ -84,8 +84,8 @@ export async function bootstrap(
     partial: null,
   };
   await commit(destination, { writes: [], expected: from, next: mark }, observer, signal);
-  const maxDeletes = plan?.extra ?? 0;
-  for (const kinds of passes(plan)) await writeDifferences(options, { task, mark, kinds, maxDeletes }, signal);
+  if (plan === null) await writeAll(options, { task, mark }, signal);
+  else for (const kinds of passes(plan)) await writeDifferences(options, { task, mark, kinds, plan }, signal);
 
   const { position } = snapshot;
   const arrived: Checkpoint = { journal, position, filter: filter.fingerprint, resync: null, partial: null };
@@ -97,10 +97,9 @@ export async function bootstrap(
 
 type Kinds = readonly Difference['kind'][];
 
-/** Puts before deletes: a reader never finds less than before or after. Without a plan the destination was empty. */
-function passes(plan: Plan | null): Kinds[] {
+/** Puts before deletes: a reader never finds less than before or after. */
+function passes(plan: Plan): Kinds[] {
   const puts: Kinds = ['missing', 'different'];
-  if (plan === null) return [puts];
   return [...(plan.missing + plan.different > 0 ? [puts] : []), ...(plan.extra > 0 ? [['extra'] as const] : [])];
 }
 
@@ -122,27 +121,62 @@ async function isEmpty({ destination, filter }: BootstrapOptions, signal: AbortS
   return true;
 }
 
+interface Pass {
+  readonly task: BootstrapTask;
+  /** Guards every write. */
+  readonly mark: Checkpoint;
+}
+
+/** To an empty destination: there is nothing to compare with. */
+async function writeAll(options: BootstrapOptions, pass: Pass, signal: AbortSignal): Promise<void> {
+  const copy = copyOf(options, pass.task.snapshot);
+  const writeItems = async (stream: WriteStream) => {
+    for (const route of options.filter.routes) {
+      for await (const items of wantedItems(route, copy, signal)) {
+        for (const { key, value } of items) {
+          // Most need no wait, and a needless one for each of a million keys takes a while.
+          const waiting = stream.write({ kind: 'put', key, value });
+          if (waiting !== undefined) await waiting;
+        }
+      }
+    }
+  };
+  await writeThrough(options, { mark: pass.mark, writeItems }, signal);
+}
+
 async function writeDifferences(
   options: BootstrapOptions,
-  pass: { task: BootstrapTask; mark: Checkpoint; kinds: Kinds; maxDeletes: number },
+  pass: Pass & { kinds: Kinds; plan: Plan },
   signal: AbortSignal,
 ): Promise<void> {
-  const { destination, filter, observer } = options;
-  const { task, mark, kinds, maxDeletes } = pass;
+  const { destination, filter } = options;
+  const { task, mark, kinds, plan } = pass;
   let deletes = 0;
-  const stream = new WriteStream(destination.limits, (writes) =>
-    commit(destination, { writes, expected: mark, next: mark }, observer, signal),
-  );
   const view = await destination.view(signal);
   const comparison = { copy: copyOf(options, task.snapshot), view, filter, former: task.former };
-  try {
+  const writeItems = async (stream: WriteStream) => {
     for await (const found of differences(comparison, signal)) {
       for (const each of found) {
         if (!kinds.includes(each.kind)) continue;
-        if (each.kind === 'extra' && ++deletes > maxDeletes) throw planOutdated(maxDeletes);
+        if (each.kind === 'extra' && ++deletes > plan.extra) throw planOutdated(plan.extra);
         await stream.write(toWrite(each));
       }
     }
+  };
+  await writeThrough(options, { mark, writeItems }, signal);
+}
+
+/** Everything that `writeItems` writes is committed when this resolves, and nothing is under way when it rejects. */
+async function writeThrough(
+  { destination, observer }: BootstrapOptions,
+  { mark, writeItems }: { readonly mark: Checkpoint; readonly writeItems: (stream: WriteStream) => Promise<void> },
+  signal: AbortSignal,
+): Promise<void> {
+  const stream = new WriteStream(destination.limits, (writes) =>
+    commit(destination, { writes, expected: mark, next: mark }, observer, signal),
+  );
+  try {
+    await writeItems(stream);
     await stream.end();
   } finally {
     // What is under way when something fails would otherwise arrive after a pause that says that nothing is written.

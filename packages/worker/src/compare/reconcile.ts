@@ -20,11 +20,12 @@ export function routeDifference(
   return difference(wanted, actual);
 }
 
-async function* wantedItems(
+/** How the keys of a route should be at the destination, in key order. */
+export async function* wantedItems(
   route: Route,
   copy: SourceCopy,
   signal: AbortSignal,
-  onCompared: (keys: number) => void,
+  onCompared: (keys: number) => void = () => undefined,
 ): AsyncGenerator<Item[]> {
   for await (const page of copy.read(route.sourceRange, signal)) {
     const items: Item[] = [];
