@@ -150,6 +150,18 @@ it('is not irritated by facts about a destination, e.g. that it is held', async 
   expect([...(a.view?.owners.keys() ?? [])]).toEqual(['codfw']);
 });
 
+it('removes a fact as it was read, and leaves what was written since', async () => {
+  const a = new TestNode('a');
+  const facts = new EtcdFacts(a.session.client, prefix);
+  await facts.write('destinations/codfw/resync', 'newer', never);
+  await facts.removeExactly('destinations/codfw/resync', 'older', never);
+  await facts.removeExactly('destinations/codfw/absent', 'older', never);
+  expect(await facts.read('destinations/codfw/resync', never)).toBe('newer');
+  await facts.removeExactly('destinations/codfw/resync', 'newer', never);
+  expect(await facts.read('destinations/codfw/resync', never)).toBeNull();
+  await a.close();
+});
+
 it('owns what it claimed when the answer was lost', async () => {
   const proxy = await FaultProxy.start(etcd.address);
   const a = new TestNode('a', `http://${proxy.address}`);

@@ -19,4 +19,8 @@ export class MemoryFacts implements SharedFacts {
   async remove(name: string): Promise<void> {
     this.facts.delete(name);
   }
+
+  async removeExactly(name: string, fact: string): Promise<void> {
+    if (this.facts.get(name) === fact) this.facts.delete(name);
+  }
 }

@@ -11,4 +11,10 @@ export interface SharedFacts {
   write(name: string, fact: string, signal: AbortSignal): Promise<void>;
   /** @throws UnavailableError */
   remove(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes a fact as it was read, and leaves one that has taken its place since: to read and then to remove would take
+   * away what somebody wrote in between.
+   * @throws UnavailableError
+   */
+  removeExactly(name: string, fact: string, signal: AbortSignal): Promise<void>;
 }

@@ -36,6 +36,14 @@ export class EtcdFacts implements SharedFacts {
     await this.client.call(TXN, request, { kind: 'write', repeatable: true, signal });
   }
 
+  async removeExactly(name: string, fact: string, signal: AbortSignal): Promise<void> {
+    const key = this.key(name);
+    const unchanged = { key, target: 'Value', result: 'Equal', value: Buffer.from(fact) } as const;
+    const request = { compare: [unchanged], success: [{ request_delete_range: { key } }] };
+    // Sent again it finds the same fact, another one, or none: nothing else can go with it.
+    await this.client.call(TXN, request, { kind: 'write', repeatable: true, signal });
+  }
+
   private key(name: string): Buffer {
     return Buffer.from(this.prefix + name);
   }

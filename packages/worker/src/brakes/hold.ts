@@ -8,7 +8,7 @@ import {
   type SnapshotRef,
 } from '@tidemark/core';
 import * as z from 'zod';
-import { type Approval, approvalSchema } from '../control/facts.js';
+import { type Approval, approvalSchema, noteSchema } from '../control/facts.js';
 import type { BrakeName } from './limits.js';
 
 /** Why a destination stands still until somebody approves. */
@@ -28,6 +28,8 @@ export interface Hold {
 
 /** A hold that is due, before it is noted. */
 export type DueHold = Omit<Hold, 'since'>;
+
+type Note = 'hold' | 'approval';
 
 const holdSchema = z.object({
   id: z.string(),
@@ -76,14 +78,20 @@ export class Holds {
     return approval?.id === id ? approval : null;
   }
 
-  /** What a hold was for has been carried out, or is no reason any more. Another one stays. */
+  /** What a hold was for has been carried out, or is no reason any more. Another one stays, and its approval. */
   async clear(id: string, signal: AbortSignal): Promise<void> {
-    if ((await this.current(signal))?.id !== id) return;
-    await this.facts.remove(this.name('hold'), signal);
-    await this.facts.remove(this.name('approval'), signal);
+    for (const note of ['hold', 'approval'] as const) await this.removeOf(id, note, signal);
   }
 
-  private name(fact: 'hold' | 'approval'): string {
+  /** A newer one may be noted while this one is read. */
+  private async removeOf(id: string, note: Note, signal: AbortSignal): Promise<void> {
+    const noted = await this.facts.read(this.name(note), signal);
+    if (noted !== null && parseFact(noteSchema, noted)?.id === id) {
+      await this.facts.removeExactly(this.name(note), noted, signal);
+    }
+  }
+
+  private name(fact: Note): string {
     return `destinations/${this.destination}/${fact}`;
   }
 }

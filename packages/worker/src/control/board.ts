@@ -1,12 +1,9 @@
 import { Bell, describeError, type Logger, parseFact, Scope, type SharedFacts, sleep } from '@tidemark/core';
-import * as z from 'zod';
-import { approvalSchema, type Pause, pauseSchema, type ResyncOrder, resyncSchema } from './facts.js';
+import type * as z from 'zod';
+import { approvalSchema, noteSchema, type Pause, pauseSchema, type ResyncOrder, resyncSchema } from './facts.js';
 
 /** Milliseconds between two looks: so late a pause or an approval is noticed. One read for all destinations of a node. */
 const LOOK_EVERY_MS = 500;
-
-/** Of a hold, what an approval names. */
-const noteSchema = z.object({ id: z.string() });
 
 const PREFIX = 'destinations/';
 

@@ -18,3 +18,6 @@ export type ResyncOrder = z.output<typeof resyncSchema>;
 /** Somebody lets go what waits; the id is that of the hold. */
 export const approvalSchema = z.object({ id: z.string(), ...ordered });
 export type Approval = z.output<typeof approvalSchema>;
+
+/** Of a hold, and of an approval, what tells it from others. */
+export const noteSchema = z.object({ id: z.string() });

@@ -29,7 +29,7 @@ export class Orders {
   /** A later order stands. */
   async resynced({ id }: ResyncOrder, signal: AbortSignal): Promise<void> {
     const text = await this.facts.read(this.name('resync'), signal);
-    if (text?.includes(id)) await this.facts.remove(this.name('resync'), signal);
+    if (text?.includes(id)) await this.facts.removeExactly(this.name('resync'), text, signal);
   }
 
   /** Keeps the routes of a fingerprint, for the day on which they are others. */

@@ -73,6 +73,7 @@ export class WorkerNode implements WorkerObserver {
       read: (name, signal) => facts.read(name, signal),
       write: (name, fact, signal) => facts.write(name, fact, signal),
       remove: (name, signal) => facts.remove(name, signal),
+      removeExactly: (name, fact, signal) => facts.removeExactly(name, fact, signal),
       list: async (prefix, signal) => {
         this.looked++;
         return await facts.list(prefix, signal);
