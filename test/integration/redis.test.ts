@@ -43,7 +43,7 @@ async function wanted(): Promise<Map<string, Buffer>> {
   return new Map([...conftool, ...taken.map(([key, value]) => [key.replace('/app/', 'mirror/'), value] as const)]);
 }
 
-it(`replicates real traffic into Redis, and verifies while it goes on (seed ${SEED})`, {
+it(`replicates real traffic into Redis, verifies and plans while it goes on (seed ${SEED})`, {
   timeout: 180_000,
 }, async () => {
   const random = new Random(SEED);
@@ -67,6 +67,9 @@ it(`replicates real traffic into Redis, and verifies while it goes on (seed ${SE
     const { code, stdout, stderr } = await node.command('verify', 'cache');
     expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
     verified++;
+    // What is only in motion is no difference.
+    const plan = await node.command('-o', 'json', 'resync', 'cache', '--plan');
+    expect(JSON.parse(plan.stdout)).toMatchObject({ missing: 0, different: 0, extra: 0 });
   }
   await traffic;
   expect(verified).toBeGreaterThan(0);
@@ -80,4 +83,6 @@ it(`replicates real traffic into Redis, and verifies while it goes on (seed ${SE
   await redis.redisCli(['SET', 'conf:/conftool/v1/stray', 'x']);
   const after = await node.command('verify', 'cache');
   expect(after).toMatchObject({ code: 1, stdout: expect.stringContaining('/conftool/v1/stray') });
+  const plan = await node.command('resync', 'cache', '--plan');
+  expect(plan.stdout).toContain('0 keys would appear, 0 would change, 1 would disappear');
 });

@@ -1,7 +1,7 @@
 import { type Checkpoint, prefixRange, type Write } from '@tidemark/core';
 import { MemoryDestination, MemorySource, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CannotCompareError, Filter, verify } from '../src/index.js';
+import { CannotCompareError, Filter, planAgainstSource, verify } from '../src/index.js';
 import { filter, replica } from './support/worker-node.js';
 
 const never = new AbortController().signal;
@@ -23,7 +23,15 @@ beforeEach(async () => {
 async function stand(checkpoint: Partial<Checkpoint>, writes: readonly Write[] = []): Promise<void> {
   const position = { generation: 1, revision: source.revision };
   const expected = await destination.checkpoint(never);
-  const next = { journal: 'j', position, filter: filter.fingerprint, resync: null, partial: null, ...checkpoint };
+  const next = {
+    journal: 'j',
+    position,
+    filter: filter.fingerprint,
+    resync: null,
+    partial: null,
+    fence: null,
+    ...checkpoint,
+  };
   await destination.apply({ writes, expected, next }, never);
 }
 
@@ -147,6 +155,22 @@ describe('verify of a destination that shows no single state', () => {
     source.put('/a/77', 'new');
     await stand({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
     expect(await comparing).toMatchObject({ compared: 20, missing: 0, different: 0, extra: 0 });
+  });
+
+  it('does not plan to change what was written meanwhile', async () => {
+    const former = new Filter([{ prefix: '/old/', rewrite: '/old/', exclude: [], leased: 'keep' }], []);
+    destination.write('/old/1', 'of a route that is no more');
+    destination.write('/old/2', 'of a route that is no more');
+    const planning = planAgainstSource(source, { destination, filter, former }, never);
+    await new Promise(setImmediate);
+    for (let index = 0; index < 20; index++) source.put(`/a/${index}`, 'newer');
+    source.delete('/a/7');
+    source.put('/a/77', 'new');
+    destination.write('/old/2', null);
+    await stand({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
+    const { keys, ...counts } = await planning;
+    expect(counts).toEqual({ compared: 20, missing: 0, different: 0, extra: 1 });
+    expect(keys.map(({ key }) => key.toString())).toEqual(['/old/1']);
   });
 
   it('finds what really differs, also while more is written', async () => {

@@ -1,7 +1,8 @@
 import { type Destination, printableKey, type Source } from '@tidemark/core';
 import type { Difference } from '../compare/difference.js';
 import { type Comparison, differences } from '../compare/reconcile.js';
-import { atCheckpoint } from '../compare/verify.js';
+import { type DifferentKey, settle } from '../compare/settle.js';
+import { atCheckpoint, settledCheckpoint } from '../compare/verify.js';
 import type { Filter } from '../routes.js';
 
 /** Keys that a plan names of each kind; more are only counted. */
@@ -23,15 +24,22 @@ export interface Plan {
   readonly keys: readonly { readonly kind: Kind; readonly key: Buffer }[];
 }
 
+/** Which of these really differ, where a comparison alone does not tell. */
+type Settle = (suspects: readonly Difference[], signal: AbortSignal) => Promise<readonly DifferentKey[]>;
+
 /** Compares and counts; nothing is written. */
-export async function makePlan(comparison: Comparison, signal: AbortSignal): Promise<Plan> {
+export async function makePlan(
+  comparison: Comparison,
+  signal: AbortSignal,
+  settled: Settle = async (suspects) => suspects,
+): Promise<Plan> {
   const count = { compared: 0, missing: 0, different: 0, extra: 0 };
   const keys: Plan['keys'][number][] = [];
   const onCompared = (compared: number) => {
     count.compared += compared;
   };
-  for await (const found of differences(comparison, signal, onCompared)) {
-    for (const { kind, key } of found) {
+  for await (const suspects of differences(comparison, signal, onCompared)) {
+    for (const { kind, key } of await settled(suspects, signal)) {
       if (++count[kind] <= LISTED_KEYS) keys.push({ kind, key });
     }
   }
@@ -63,7 +71,8 @@ function namesOf({ keys }: Plan, kind: Kind): string {
 }
 
 /**
- * What a resync would change now: the destination at its checkpoint, compared with the source at that revision.
+ * What a resync would change now: the destination at its checkpoint, compared with the source at that revision. Where the
+ * destination cannot be read at one state, what is only in motion is left out: see `settle`.
  * @throws CannotCompareError when it has no settled position, or the source no longer has that revision
  */
 export async function planAgainstSource(
@@ -75,9 +84,14 @@ export async function planAgainstSource(
   }: { readonly destination: Destination; readonly filter: Filter; readonly former: Filter | null },
   signal: AbortSignal,
 ): Promise<Plan> {
+  // Keys that only the former routes took are no route's: nothing is wanted there.
+  const settling = { source, destination, routes: filter.routes, settled: settledCheckpoint };
   return await atCheckpoint(
     { source, destination },
-    ({ copy, view }) => makePlan({ copy, view, filter, former }, signal),
+    ({ copy, view, position: comparedAt }) => {
+      const settled: Settle = (suspects, stop) => settle(settling, { suspects, comparedAt }, stop);
+      return makePlan({ copy, view, filter, former }, signal, view.atOneState ? undefined : settled);
+    },
     signal,
   );
 }

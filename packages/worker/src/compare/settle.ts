@@ -1,4 +1,4 @@
-import { type Checkpoint, type Destination, type Source, sleep } from '@tidemark/core';
+import { type Checkpoint, comparePositions, type Destination, type Position, type Source, sleep } from '@tidemark/core';
 import type { Route } from '../routes.js';
 import type { Difference } from './difference.js';
 import { wantedValue } from './wanted-value.js';
@@ -18,6 +18,12 @@ export interface Settling {
 
 export type DifferentKey = Pick<Difference, 'kind' | 'key'>;
 
+/** What a comparison took for different, and the position at which the source was read for it. */
+export interface Suspicion {
+  readonly suspects: readonly Difference[];
+  readonly comparedAt: Position;
+}
+
 /**
  * Which of these suspects are differences. A view that is not of one state shows some keys newer than its checkpoint.
  * Each suspect is read once more, together with the checkpoint of the very same state, and compared with the source at
@@ -28,14 +34,17 @@ export type DifferentKey = Pick<Difference, 'kind' | 'key'>;
  */
 export async function settle(
   settling: Settling,
-  suspects: readonly DifferentKey[],
+  { suspects, comparedAt }: Suspicion,
   signal: AbortSignal,
 ): Promise<DifferentKey[]> {
   const found: DifferentKey[] = [];
   for (let from = 0; from < suspects.length; from += GROUP_KEYS) {
-    const keys = suspects.slice(from, from + GROUP_KEYS).map(({ key }) => key);
-    const { revision, values } = await readBetweenRevisions(settling, keys, signal);
-    const wanted = await Promise.all(keys.map((key) => wantedValue(settling, { key, revision }, signal)));
+    const some = suspects.slice(from, from + GROUP_KEYS);
+    const keys = some.map(({ key }) => key);
+    const { position, values } = await readBetweenRevisions(settling, keys, signal);
+    // A destination that has not moved is compared with what was read already: a new route may be millions of suspects.
+    const known = comparePositions(position, comparedAt) === 0;
+    const wanted = known ? some.map(wantedBy) : await wantedValues(settling, { keys, ...position }, signal);
     for (const [index, key] of keys.entries()) {
       const kind = kindOf(wanted[index] ?? null, values[index] ?? null);
       if (kind !== null) found.push({ kind, key });
@@ -48,14 +57,27 @@ async function readBetweenRevisions(
   { destination, settled }: Settling,
   keys: readonly Buffer[],
   signal: AbortSignal,
-): Promise<{ revision: number; values: readonly (Buffer | null)[] }> {
+): Promise<{ position: Position; values: readonly (Buffer | null)[] }> {
   for (let attempt = 1; ; attempt++) {
     const { checkpoint, values } = await destination.read(keys, signal);
     if (checkpoint?.partial == null || attempt === BETWEEN_PARTS.attempts) {
-      return { revision: settled(checkpoint).position.revision, values };
+      return { position: settled(checkpoint).position, values };
     }
     await sleep(BETWEEN_PARTS.pauseMs, signal);
   }
+}
+
+/** As the comparison knew it. */
+function wantedBy(suspect: Difference): Buffer | null {
+  return suspect.kind === 'extra' ? null : suspect.value;
+}
+
+function wantedValues(
+  settling: Settling,
+  { keys, revision }: { readonly keys: readonly Buffer[]; readonly revision: number },
+  signal: AbortSignal,
+): Promise<readonly (Buffer | null)[]> {
+  return Promise.all(keys.map((key) => wantedValue(settling, { key, revision }, signal)));
 }
 
 function kindOf(wanted: Buffer | null, actual: Buffer | null): Difference['kind'] | null {

@@ -44,7 +44,7 @@ export async function verify(
   filter: Filter,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const settling = { source, destination, routes: filter.routes, settled };
+  const settling = { source, destination, routes: filter.routes, settled: settledCheckpoint };
   const compare = (comparable: Comparable) => {
     const { checkpoint } = comparable.view;
     if (checkpoint?.filter === filter.fingerprint) return compareOnce(comparable, settling, signal);
@@ -71,7 +71,7 @@ export async function atCheckpoint<T>(
 ): Promise<T> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const view = await destination.view(signal);
-    const { position } = settled(view.checkpoint);
+    const { position } = settledCheckpoint(view.checkpoint);
     const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
     try {
       const compared = await compare({ copy, view, position });
@@ -100,7 +100,9 @@ async function compareOnce(
   };
   for (const route of settling.routes) {
     for await (const suspects of routeDifference(route, copy, view, signal, onCompared)) {
-      const differences = view.atOneState ? suspects : await settle(settling, suspects, signal);
+      const differences = view.atOneState
+        ? suspects
+        : await settle(settling, { suspects, comparedAt: position }, signal);
       for (const { kind, key } of differences) {
         count[kind]++;
         if (keys.length < LISTED_DIFFERENCES) keys.push({ kind, key });
@@ -120,7 +122,8 @@ async function* sourcePages(
   yield* read.pages;
 }
 
-function settled(checkpoint: Checkpoint | null): Checkpoint {
+/** @throws CannotCompareError when it is no settled position */
+export function settledCheckpoint(checkpoint: Checkpoint | null): Checkpoint {
   if (checkpoint !== null && checkpoint.resync === null && checkpoint.partial === null) return checkpoint;
   throw new CannotCompareError({
     message:
