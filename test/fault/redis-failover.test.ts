@@ -103,6 +103,35 @@ it('goes back and applies again what a failover to a replica that was behind too
   expect((await node.command('verify', 'cache')).stdout).toContain('equal');
 });
 
+it('repairs again what a failover to a replica that was behind took away', async () => {
+  const master = await servers.redis({ flags: VOLATILE });
+  await using link = await FaultProxy.start(master.address);
+  const replica = await replicaOf(link.address);
+  await using floating = await FaultProxy.start(master.address);
+  await using pipeline = await start(floating.address);
+  const node = pipeline.anyNode;
+  await node.reached('cache', await write('key', 50));
+  const drifted = `${PREFIX}/${name}/key/7`;
+  await master.redisCli(['SET', drifted, 'foreign']);
+  const at = async (server: RedisServer) => await server.redisCli(['GET', drifted]);
+  await until(async () => (await at(replica)) === 'foreign', { describe: 'the drift at the replica' });
+
+  link.blackHole();
+  const owner = (await node.status()).destinations[0]?.owner;
+  const repairing = pipeline.nodes.find(({ id }) => id === owner) ?? node;
+  expect((await repairing.command('verify', 'cache', '--repair')).stderr).not.toContain('rror');
+  // The fault is there: the repair is at the master, and nothing else has happened that the replica lacks.
+  expect([await at(master), await at(replica)]).toEqual(['key', 'foreign']);
+  await replica.redisCli(['REPLICAOF', 'NO', 'ONE']);
+  floating.redirect(replica.address);
+  await master.kill();
+
+  await until(async () => (await at(replica)) === 'key', { describe: 'the key repaired again', timeoutMs: 60_000 });
+  await node.reached('cache', await write('afterwards', 1));
+  await expectEqual(replica, 51);
+  expect((await node.command('verify', 'cache')).stdout).toContain('equal');
+});
+
 it('brings a server that lost everything up by difference', async () => {
   const redis = await servers.redis({ flags: VOLATILE });
   await using pipeline = await start(redis.address);

@@ -32,14 +32,7 @@ function about(status: PipelineStatus, destination: Destination): Told {
   const { name, state, hold } = destination;
   switch (state) {
     case 'starting':
-      return {
-        what: destination.owner === null ? `No node works for ${name}.` : `${name} is being taken over.`,
-        safe: 'Nothing is written meanwhile, and nothing is lost.',
-        next:
-          destination.owner === null
-            ? 'tidemark status   # are nodes up, with the role worker, and does the coordination etcd answer?'
-            : null,
-      };
+      return starting(destination);
     case 'bootstrapping':
       return {
         what: `${name} is brought to a snapshot: what differs is put, what is gone is deleted. It never becomes empty.`,
@@ -63,11 +56,12 @@ function about(status: PipelineStatus, destination: Destination): Told {
       };
     case 'paused':
       return {
-        what: `${name} is paused: nothing is written to it.`,
+        what: `${name} is paused${ordered(destination)}: nothing is written to it.${destination.owner === null ? ' No node works for it, which changes nothing as long as it is paused.' : ''}`,
         safe: `Its data stays as it is, its changes wait in the journal${room(destination)}.`,
         next: `tidemark resume ${name}`,
       };
     case 'backing_off':
+      if (destination.pause !== null) return pausing(destination);
       return {
         what: `${name} does not go on at the moment; it is tried again, at least every 10 s.`,
         safe: `Its changes wait in the journal${room(destination)}; the other destinations are not affected.`,
@@ -82,6 +76,39 @@ function about(status: PipelineStatus, destination: Destination): Told {
     default:
       return state satisfies never;
   }
+}
+
+function starting(destination: Destination): Told {
+  const { name, owner, pause } = destination;
+  if (owner !== null) {
+    return {
+      what: `${name} is being taken over.`,
+      safe: 'Nothing is written meanwhile, and nothing is lost.',
+      next: null,
+    };
+  }
+  return {
+    what: `No node works for ${name}${pause === null ? '' : `, which is to be paused${ordered(destination)}`}.`,
+    safe:
+      pause === null
+        ? 'Nothing is written meanwhile, and nothing is lost.'
+        : 'Nothing new is written, and nothing is lost. Do not take its content for settled: what its last owner sent last may still be carried out, until a node works for it and makes that impossible.',
+    next: 'tidemark status   # are nodes up, with the role worker, and does the coordination etcd answer?',
+  };
+}
+
+/** The pause is ordered, and what was sent before has not been answered. */
+function pausing(destination: Destination): Told {
+  const { name } = destination;
+  return {
+    what: `${name} is being paused${ordered(destination)}: nothing new is sent, but the outcome of the last transaction is not known yet.`,
+    safe: `Do not take its content for settled: that transaction may still be carried out. It is whole and moves the position along, so nothing breaks; its changes wait in the journal${room(destination)}.`,
+    next: 'Let the destination answer (the reason says what is wrong); it then becomes `paused` by itself, within 10 s.',
+  };
+}
+
+function ordered({ pause }: Destination): string {
+  return pause === null ? '' : `, by ${pause.by} since ${pause.at}`;
 }
 
 function streaming(status: PipelineStatus, destination: Destination): Told {

@@ -10,6 +10,7 @@ const streaming: PlacedDestination = {
   state: 'streaming',
   owner: 'conf1',
   preferredOwner: 'conf1',
+  pause: null,
   generation: 1,
   revision: 4711,
   lagRevisions: 0,

@@ -39,6 +39,7 @@ export type {
   Destination,
   DestinationReading,
   DestinationView,
+  Fence,
   ForeignWrite,
   Write,
 } from './contracts/destination.js';

@@ -224,22 +224,24 @@ function within(data: ReadonlyMap<string, Buffer>, range: KeyRange): Item[] {
 
 function encode(checkpoint: Checkpoint | null): Buffer | null {
   if (checkpoint === null) return null;
-  const { journal, position, filter, resync, partial } = checkpoint;
-  return Buffer.from(JSON.stringify([journal, position.generation, position.revision, filter, resync, partial]));
+  const { journal, position, filter, resync, partial, fence } = checkpoint;
+  const fields = [journal, position.generation, position.revision, filter, resync, partial, fence];
+  return Buffer.from(JSON.stringify(fields));
 }
 
 function decode(stored: Buffer | null): Checkpoint | null {
   if (stored === null) return null;
   try {
-    const [journal, generation, revision, filter, resync, partial] = JSON.parse(stored.toString()) as [
+    const [journal, generation, revision, filter, resync, partial, fence] = JSON.parse(stored.toString()) as [
       string,
       number,
       number,
       string,
       Checkpoint['resync'],
       Checkpoint['partial'],
+      Checkpoint['fence'],
     ];
-    return { journal, position: { generation, revision }, filter, resync, partial };
+    return { journal, position: { generation, revision }, filter, resync, partial, fence };
   } catch (cause) {
     const message = 'What stands where the checkpoint belongs is not a checkpoint.';
     throw new UnreadableCheckpointError({ message, remedy: 'None needed: a test asked for this.', cause });

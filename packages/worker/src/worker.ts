@@ -3,7 +3,6 @@ import {
   Backoff,
   type BrakesConfig,
   type Checkpoint,
-  comparePositions,
   type Destination,
   type DestinationState,
   describeError,
@@ -14,7 +13,6 @@ import {
   type JournalInfo,
   JournalPositionLostError,
   type Logger,
-  type Position,
   Scope,
   type SharedBudget,
   type SharedFacts,
@@ -22,18 +20,22 @@ import {
   type Source,
   TidemarkError,
 } from '@tidemark/core';
+import { AccountedDestination } from './apply/accounted.js';
 import { type FollowFrom, follow } from './apply/follow.js';
 import { Rush } from './apply/rush.js';
+import { tellBacklog } from './apply/waiting.js';
 import { type BootstrapTask, bootstrap, planBootstrap } from './base/bootstrap.js';
 import { type BaseSearch, baseNow, findBase, placeIn } from './base/find-base.js';
 import { baseHold } from './brakes/base-hold.js';
 import { Gate } from './brakes/gate.js';
 import { type DueHold, Holds } from './brakes/hold.js';
+import { Amendments } from './compare/amendments.js';
 import { type RepairReport, repair } from './compare/repair.js';
 import { verifyRegularly, watchForeignWrites } from './compare/watchers.js';
 import type { Controls } from './control/board.js';
 import { Errands, NotStreamingError } from './control/errands.js';
 import { Orders } from './control/orders.js';
+import { Standstill } from './control/standstill.js';
 import { type LifecycleEvent, nextState } from './lifecycle.js';
 import type { LoopGuard } from './loops/guard.js';
 import type { WorkerObserver } from './observer.js';
@@ -64,6 +66,9 @@ export interface WorkerOptions {
   readonly logger: Logger;
 }
 
+/** So long an owner that leaves tries to shut out what was not answered, milliseconds. Otherwise the next one is refused once. */
+const LEAVE_MS = 1_000;
+
 /** Keeps one destination equal to the source under its routes. Faults are retried for ever. */
 export class DestinationWorker {
   private state: DestinationState = 'starting';
@@ -81,16 +86,22 @@ export class DestinationWorker {
   private readonly rush: Rush;
   private readonly holds: Holds;
   private readonly orders: Orders;
+  private readonly amendments: Amendments;
+  private readonly standstill: Standstill;
   private readonly search: BaseSearch;
   private readonly gate: Gate;
   private readonly errands = new Errands<readonly Buffer[], RepairReport>(() => this.attempt?.end());
   private readonly backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
+  private readonly options: WorkerOptions & { readonly destination: AccountedDestination };
 
-  constructor(private readonly options: WorkerOptions) {
+  constructor(options: WorkerOptions) {
     const { facts, name, journal, delayMs, observer } = options;
+    const destination = new AccountedDestination(options.destination, options.logger);
+    this.options = { ...options, destination };
     this.rush = new Rush(delayMs);
     this.holds = new Holds(facts, name);
     this.orders = new Orders(facts, name);
+    this.amendments = new Amendments(facts, name);
     this.search = { name, journal, delayMs, hints: new JournalHints(facts), wishes: new SnapshotWishes(facts) };
     this.gate = new Gate({
       ...options,
@@ -103,6 +114,11 @@ export class DestinationWorker {
       },
       onReleased: () => this.enter('release', null),
     });
+    const enter = (event: LifecycleEvent, reason: string | null) => {
+      this.enter(event, reason);
+      this.errands.refuse(this.notStreaming());
+    };
+    this.standstill = new Standstill({ ...this.options, orders: this.orders, enter });
   }
 
   /** Works until `signal` aborts. */
@@ -133,10 +149,23 @@ export class DestinationWorker {
   private async work(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted)
-        await (this.options.controls.pause === null ? this.tryOnce(signal) : this.stayPaused(signal));
+        await (this.options.controls.pause === null ? this.tryOnce(signal) : this.standstill.keep(signal));
     } finally {
+      await this.leave();
       const message = `This node no longer works for ${this.options.name}.`;
       this.errands.close(new NotStreamingError({ message, remedy: 'Ask its owner: see `tidemark status`.' }));
+    }
+  }
+
+  /** Before the destination is handed over. */
+  private async leave(): Promise<void> {
+    const { destination, logger } = this.options;
+    if (!destination.isUncertain) return;
+    try {
+      await destination.settle(AbortSignal.timeout(LEAVE_MS));
+    } catch (error) {
+      // The next owner shuts it out before it tells of a pause.
+      logger.warn({ reason: describeError(error) }, 'left with a transaction that was not answered');
     }
   }
 
@@ -166,67 +195,6 @@ export class DestinationWorker {
     }
   }
 
-  private async stayPaused(signal: AbortSignal): Promise<void> {
-    const { controls, name, logger } = this.options;
-    const pausing = new Scope(signal);
-    let telling: Promise<void> | null = null;
-    try {
-      for (let { pause } = controls; pause !== null && !signal.aborted; { pause } = controls) {
-        if (this.state !== 'paused') logger.warn({ ...pause }, 'paused');
-        this.enter(
-          'pause',
-          `Paused by ${pause.by} since ${pause.at}. Nothing is written until \`tidemark resume ${name}\`.`,
-        );
-        this.errands.refuse(this.notStreaming());
-        // Beside it: a destination that cannot be reached must not keep a pause from being seen, nor its end.
-        telling ??= this.tellWhereItStands(pausing.signal);
-        await controls.changed(signal);
-      }
-    } finally {
-      pausing.end();
-      await telling;
-    }
-    if (signal.aborted) return;
-    logger.info('resumed');
-    this.enter('resume', null);
-  }
-
-  /** So that status shows where a destination stands that nothing is written to, and since when changes wait for it. */
-  private async tellWhereItStands(signal: AbortSignal): Promise<void> {
-    const { destination, observer, logger, journal } = this.options;
-    try {
-      const found = await destination.checkpoint(signal);
-      if (found === null) return;
-      observer.stands(found.position);
-      await journal.open(signal);
-      if ((await journal.info(signal)).id === found.journal) await this.tellWaiting(found.position, signal);
-    } catch (error) {
-      if (!signal.aborted) logger.debug({ reason: describeError(error) }, 'it is not known where it stands');
-    }
-  }
-
-  /** A destination that is held from the start is never followed, and its lag would be told from the journal's end. */
-  private async tellBacklog(found: Checkpoint, { id, first, last }: JournalInfo, signal: AbortSignal): Promise<void> {
-    this.backlogTold = true;
-    if (found.journal !== id || last === null || comparePositions(found.position, last.position) >= 0) return;
-    try {
-      await this.tellWaiting(found.position, signal);
-    } catch (error) {
-      if (!(error instanceof JournalPositionLostError)) throw error;
-      // At least so long.
-      if (first !== null) this.options.observer.waiting(first.time);
-    }
-  }
-
-  /** When the first change behind a position was journaled, as soon as there is one. */
-  private async tellWaiting(after: Position, signal: AbortSignal): Promise<void> {
-    for await (const { record } of this.options.journal.read({ after }, signal)) {
-      if ((record.kind !== 'batch' && record.kind !== 'reset') || comparePositions(record, after) <= 0) continue;
-      this.options.observer.waiting(record.time);
-      return;
-    }
-  }
-
   private async endure(error: unknown, signal: AbortSignal): Promise<void> {
     const { observer, logger } = this.options;
     if (error instanceof FencedError) observer.fenced();
@@ -247,15 +215,22 @@ export class DestinationWorker {
     await loopGuard?.check(signal);
     await journal.open(signal);
     const info = await journal.info(signal);
-    const found = await destination.checkpoint(signal);
+    // What an earlier attempt left on its way must not land behind what people are told from here on.
+    const found = await destination.settle(signal);
     if (found !== null) observer.stands(found.position);
-    if (found !== null && !this.backlogTold) await this.tellBacklog(found, info, signal);
+    if (found !== null && !this.backlogTold) {
+      this.backlogTold = true;
+      await tellBacklog(this.options, { found, info }, signal);
+    }
     // Something was applied since: the next fault is a new one.
     if (!isDeepStrictEqual(found, this.stood)) this.backoff.reset();
     this.stood = found;
     // What the board shows may be half a second old.
     const order = controls.resync?.id === this.resynced ? null : controls.resync;
-    const checkpoint = order === null && this.canFollow(found, info) ? found : await this.rebase(found, info, signal);
+    const lost = await this.amendments.isLost(found, signal);
+    if (lost) logger.warn({ ...found?.fence }, 'what was repaired here is lost: the destination went back');
+    const follows = order === null && !lost && this.canFollow(found, info);
+    const checkpoint = follows ? found : await this.rebase(found, info, signal);
     if (checkpoint === null) return;
     if (order !== null) await this.orders.resynced(order, signal);
     this.resynced = order?.id ?? this.resynced;
@@ -266,22 +241,41 @@ export class DestinationWorker {
     const now = await journal.info(signal);
     if (now.id !== info.id) return;
     this.enter('following', null);
-    await this.runErrands(checkpoint, signal);
-    logger.info({ ...checkpoint.position }, 'applying from here');
+    const standing = await this.runErrands(checkpoint, signal);
+    if (standing === null) return;
+    logger.info({ ...standing.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
     const onReached = (time: number) => this.rush.reached(time);
-    const end = await follow({ ...this.options, onReached }, { checkpoint, first: now.first, approval }, signal);
+    const end = await follow(
+      { ...this.options, onReached },
+      { checkpoint: standing, first: now.first, approval },
+      signal,
+    );
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
     this.needsBase = end.kind === 'reset';
   }
 
-  private async runErrands(checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
+  /** The checkpoint afterwards; null when it has to be read anew. */
+  private async runErrands(checkpoint: Checkpoint, signal: AbortSignal): Promise<Checkpoint | null> {
     // Its first parts are newer than the position: to repair them by it would take them back, for good.
     if (checkpoint.partial !== null) this.errands.refuse(this.notStreaming());
-    await this.errands.carryOut((keys) => repair(this.options, { checkpoint, keys }, signal));
+    let standing: Checkpoint | null = checkpoint;
+    await this.errands.carryOut(async (keys) => {
+      if (standing === null) throw this.notStreaming();
+      const at = standing;
+      standing = null;
+      const { report, checkpoint: repaired } = await repair(
+        { ...this.options, amendments: this.amendments },
+        { checkpoint: at, keys },
+        signal,
+      );
+      standing = repaired;
+      return report;
+    });
+    return standing;
   }
 
-  private canFollow(found: Checkpoint | null, info: JournalInfo): found is Checkpoint {
+  private canFollow(found: Checkpoint | null, info: JournalInfo): boolean {
     const { filter } = this.options;
     const settled = found !== null && found.resync === null && found.filter === filter.fingerprint;
     return !this.needsBase && settled && found.journal === info.id;
@@ -304,7 +298,9 @@ export class DestinationWorker {
     if (due !== null && !(await this.gate.wait(due, signal, () => this.isNewest(task, signal)))) return null;
     this.enter('base_needed', `Writing what differs from snapshot ${snapshot.id}.`);
     await this.orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
-    const checkpoint = await bootstrap(parts, task, plan, signal);
+    const fence = await this.amendments.begin(found, signal);
+    const checkpoint = await bootstrap(parts, { ...task, fence }, plan, signal);
+    this.amendments.done();
     await this.orders.forgetFormerRoutes(filter.fingerprint, signal);
     return checkpoint;
   }

@@ -48,6 +48,7 @@ describe('a bootstrap', () => {
       filter: filter.fingerprint,
       resync: null,
       partial: null,
+      fence: { amended: expect.any(Number), closed: 0 },
     });
   });
 

@@ -79,7 +79,14 @@ it('a value next to the limit that it shares with the source passes, or is refus
       await gateway.put(key, value);
       const expected = await destination.checkpoint(never);
       const position = { generation: 1, revision: less };
-      const next = { journal: 'j'.repeat(22), position, filter: 'f'.repeat(12), resync: null, partial: null };
+      const next = {
+        journal: 'j'.repeat(22),
+        position,
+        filter: 'f'.repeat(12),
+        resync: null,
+        partial: null,
+        fence: null,
+      };
       const outcome = await destination
         .apply({ writes: [{ kind: 'put', key, value }], expected, next }, never)
         .then(({ outcome }) => outcome)

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { commit } from '../src/apply/applier.js';
 
 const checkpoint: Checkpoint = {
-  ...{ journal: 'j', position: { generation: 1, revision: 1 }, filter: 'f', resync: null, partial: null },
+  ...{ journal: 'j', position: { generation: 1, revision: 1 }, filter: 'f', resync: null, partial: null, fence: null },
 };
 const request: ApplyRequest = { writes: [], expected: checkpoint, next: checkpoint };
 const observer = {

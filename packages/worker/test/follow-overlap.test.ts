@@ -50,7 +50,14 @@ beforeEach(async () => {
 
 async function start(): Promise<{ readonly following: Promise<unknown> }> {
   const position = { generation: 1, revision: 1 };
-  const from: Checkpoint = { journal: chronicle.stream.id, position, filter: 'f', resync: null, partial: null };
+  const from: Checkpoint = {
+    journal: chronicle.stream.id,
+    position,
+    filter: 'f',
+    resync: null,
+    partial: null,
+    fence: null,
+  };
   const first: ApplyRequest = { writes: [], expected: null, next: from };
   await destination.apply(first, stop.signal);
   const nothing = () => undefined;

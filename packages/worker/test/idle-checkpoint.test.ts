@@ -41,7 +41,14 @@ beforeEach(async () => {
   stopping = new AbortController();
   await chronicle.reset();
   const position = { generation: 1, revision: 1 };
-  const from: Checkpoint = { journal: chronicle.stream.id, position, filter: 'f', resync: null, partial: null };
+  const from: Checkpoint = {
+    journal: chronicle.stream.id,
+    position,
+    filter: 'f',
+    resync: null,
+    partial: null,
+    fence: null,
+  };
   await destination.apply({ writes: [], expected: null, next: from }, stopping.signal);
   const observer: Pick<
     WorkerNode,

@@ -16,7 +16,14 @@ export function openDirect(url: string): EtcdDestination {
 
 /** A checkpoint of no journal, at a revision. */
 export function checkpointAt(revision: number): Checkpoint {
-  return { journal: 'bench', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null };
+  return {
+    journal: 'bench',
+    position: { generation: 1, revision },
+    filter: 'f',
+    resync: null,
+    partial: null,
+    fence: null,
+  };
 }
 
 /** Writes in their order, as many in each transaction as the destination's limits allow. */

@@ -1,4 +1,4 @@
-import { preferredOwner } from '@tidemark/worker';
+import { type Pause, preferredOwner } from '@tidemark/worker';
 import type { DestinationReport } from '../daemon/destination-status.js';
 import type { HopHealth } from '../daemon/hop-monitor.js';
 import type { LeaderReport } from '../daemon/leader-status.js';
@@ -57,12 +57,23 @@ export interface PlacedDestination extends DestinationReport {
    * when no node with the role is up.
    */
   readonly preferredOwner: string | null;
+  /** Who ordered it to be paused, and when; null when nobody did. It is in force when the state is `paused`. */
+  readonly pause: Pause | null;
 }
 
-/** Merges what the nodes say of themselves. A destination nobody owns is reported as starting, without an owner. */
+/** A destination of the configuration, and what people have ordered. */
+export interface OrderedDestination {
+  readonly name: string;
+  readonly kind: string;
+  readonly pause: Pause | null;
+  /** Whether an owner has made sure that nothing is under way to it since it was paused. */
+  readonly isStill: boolean;
+}
+
+/** Merges what the nodes say of themselves. A destination nobody owns is reported as starting, or paused, without an owner. */
 export function mergeStatus(
   pipeline: string,
-  configured: readonly { readonly name: string; readonly kind: string }[],
+  configured: readonly OrderedDestination[],
   nodes: readonly { readonly summary: NodeSummary; readonly status: NodeStatus | null }[],
 ): PipelineStatus {
   const statuses = nodes.flatMap(({ status }) => (status === null ? [] : [status]));
@@ -81,11 +92,20 @@ export function mergeStatus(
       headroomRevisions: leading?.leader?.headroomRevisions ?? null,
     },
     journal: newestJournal(statuses),
-    destinations: configured.map(({ name, kind }) => ({
-      ...(owned.find((report) => report.name === name) ?? unowned(name, kind)),
-      preferredOwner: preferredOwner(name, workers),
+    destinations: configured.map((destination) => ({
+      ...(owned.find(({ name }) => name === destination.name) ?? unowned(destination)),
+      preferredOwner: preferredOwner(destination.name, workers),
+      pause: destination.pause,
     })),
   };
+}
+
+function unownedReason(pause: Pause | null, isStill: boolean): string {
+  if (pause === null) return 'No node owns this destination at the moment.';
+  const { by, at } = pause;
+  return isStill
+    ? `Paused by ${by} since ${at}. No node owns it at the moment.`
+    : `Pausing, as ${by} ordered at ${at}, but no node owns it: the outcome of its last owner's last transaction is not known yet.`;
 }
 
 function newestJournal(statuses: readonly NodeStatus[]): JournalStatus | null {
@@ -93,19 +113,20 @@ function newestJournal(statuses: readonly NodeStatus[]): JournalStatus | null {
   return seen.sort((a, b) => b.lastSequence - a.lastSequence)[0] ?? null;
 }
 
-function unowned(name: string, kind: string): DestinationReport {
+function unowned({ name, kind, pause, isStill }: OrderedDestination): DestinationReport {
+  const isPaused = pause !== null && isStill;
   return {
     name,
     kind,
     owner: null,
-    state: 'starting',
+    state: isPaused ? 'paused' : 'starting',
     generation: 0,
     revision: 0,
     lagRevisions: 0,
     lagSeconds: 0,
     headroomSeconds: null,
-    since: new Date().toISOString(),
-    reason: 'No node owns this destination at the moment.',
+    since: isPaused ? pause.at : new Date().toISOString(),
+    reason: unownedReason(pause, isStill),
     hold: null,
     deviations: [],
     appliedTransactions: 0,

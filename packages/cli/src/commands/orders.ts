@@ -18,7 +18,7 @@ export async function pauseCommand(context: CommandContext, destination: string)
   context.print(
     { destination, paused },
     () =>
-      `${destination} stops within a second, and stays stopped over restarts until \`tidemark resume ${destination}\`.\nIts changes wait in the journal; \`tidemark status\` shows for how long there is room.`,
+      `${destination} stops within a second, and stays stopped over restarts until \`tidemark resume ${destination}\`.\n\`tidemark status\` shows it as paused once nothing is under way to it any more. Its changes wait in the journal, for as long as the headroom there.`,
   );
   return 0;
 }

@@ -181,10 +181,10 @@ class Daemon {
   }
 
   private parts() {
-    const { config, source, journal, facts, registry, destinations } = this;
+    const { config, source, journal, facts, registry, destinations, board } = this;
     const { leaderElector, leaderStatus, snapshotDesk, journalWatch, sourceMonitor } = this;
     return {
-      ...{ config, source, journal, facts, registry, destinations },
+      ...{ config, source, journal, facts, registry, destinations, board },
       ...{ leaderElector, leaderStatus, snapshotDesk, journalWatch, sourceMonitor },
     };
   }

@@ -13,6 +13,7 @@ import {
 } from '@tidemark/core';
 import type { NodeRegistry } from '@tidemark/etcd';
 import type { SnapshotDesk } from '@tidemark/leader';
+import type { ControlBoard } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
 import { VERSION } from '../version.js';
@@ -32,6 +33,7 @@ export interface NodeParts {
   readonly journal: Journal;
   readonly facts: SharedFacts;
   readonly destinations: Destinations;
+  readonly board: ControlBoard;
   readonly leaderElector: StepDownElector;
   readonly leaderStatus: LeaderStatus;
   readonly snapshotDesk: SnapshotDesk;
@@ -93,10 +95,14 @@ export class Node {
 
   /** Asks every registered node. When coordination cannot be reached, this node alone speaks. */
   async pipelineStatus(signal: AbortSignal): Promise<PipelineStatus> {
-    const { config } = this.parts;
+    const { config, destinations, board } = this.parts;
     const { peers, problem } = await this.peers(signal);
     const nodes = await Promise.all(peers.map((peer) => this.ask(peer, problem, signal)));
-    return mergeStatus(config.name, this.parts.destinations.configured, nodes);
+    const configured = destinations.configured.map(({ name, kind }) => {
+      const { pause, isStill } = board.of(name);
+      return { name, kind, pause, isStill };
+    });
+    return mergeStatus(config.name, configured, nodes);
   }
 
   /** Prometheus text; gauges that depend on the clock are brought up to date first. */

@@ -3,6 +3,19 @@ import type { KeyRange } from '../key-range.js';
 import type { Position } from '../position.js';
 import type { OriginKeeper } from './origin.js';
 
+/**
+ * What tells checkpoints of one position apart. Whoever expects the one from before can write nothing any more.
+ */
+export interface Fence {
+  /**
+   * The last time something was written that the journal does not hold: a base, or a repair. Milliseconds since the epoch,
+   * or one more than before, so that it grows in any case. One that goes back tells that it was lost.
+   */
+  readonly amended: number;
+  /** How often an unanswered transaction was shut out. */
+  readonly closed: number;
+}
+
 /** What a destination stores beside its data, in the same transaction. */
 export interface Checkpoint {
   /** Identity of the journal the position belongs to. */
@@ -20,6 +33,8 @@ export interface Checkpoint {
    * are done. A restart goes on there.
    */
   readonly partial: { readonly revision: number; readonly writes: number } | null;
+  /** Null before the first base has begun. Checkpoints of versions that knew none have none. */
+  readonly fence: Fence | null;
 }
 
 /** A change as it is written to a destination: keys already mapped by the routes. */

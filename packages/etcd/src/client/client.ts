@@ -56,11 +56,11 @@ export class EtcdClient {
       try {
         return await member.call(method, request, { kind, signal, timeoutMs });
       } catch (error) {
-        if (!(error instanceof UnavailableError) || signal.aborted) throw error;
+        // A later attempt that surely did nothing does not make an earlier one certain.
+        if (!(error instanceof UnavailableError) || signal.aborted) throw ambiguous ?? error;
         this.avoid(member);
         if (error instanceof AmbiguousWriteError) ambiguous ??= error;
         const final = attempt >= this.members.length || (ambiguous !== null && !repeatable);
-        // A later attempt that surely did nothing does not make an earlier one certain.
         if (final) throw ambiguous ?? error;
       }
     }

@@ -36,7 +36,7 @@ const unhurried = new AbortController().signal;
 const EVERYTHING_BELOW_K = prefixRange(Buffer.from('k'));
 
 function at(revision: number): Checkpoint {
-  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null };
+  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null, fence: null };
 }
 
 function put(key: string, value: string): Write {
@@ -110,7 +110,7 @@ function comparing(open: OpenDestination): void {
     expect(await destination.checkpoint(unhurried)).toEqual(at(5));
   });
 
-  it('tells checkpoints apart by journal, generation, resync and part, not by revision alone', async () => {
+  it('tells checkpoints apart by journal, generation, resync, part and fence, not by revision alone', async () => {
     const destination = await (await open()).client();
     const target = { generation: 1, revision: 5 };
     const partial: Checkpoint = { ...at(5), partial: { revision: 6, writes: 3 } };
@@ -123,6 +123,7 @@ function comparing(open: OpenDestination): void {
       { ...partial, position: { generation: 2, revision: 5 } },
       { ...partial, resync: { snapshot: 's', target, attempt: 1 } },
       { ...partial, partial: { revision: 6, writes: 4 } },
+      { ...partial, fence: { amended: 0, closed: 1 } },
     ];
     for (const expected of others) {
       const result = await destination.apply({ writes: [put('k', 'x')], expected, next: at(9) }, unhurried);
@@ -135,6 +136,27 @@ function comparing(open: OpenDestination): void {
     expect(kept).toEqual({ outcome: 'applied' });
     expect(await destination.checkpoint(unhurried)).toEqual(resync);
     expect(await contentOf(destination)).toEqual([['k', 'y']]);
+  });
+
+  it.each<[string, Partial<Checkpoint>]>([
+    ['whole revisions', {}],
+    ['a part of a revision', { partial: { revision: 6, writes: 3 } }],
+    ['a base', { resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt: 1 } }],
+  ])('shuts out what expects a checkpoint whose fence has changed since: %s', async (_, state) => {
+    const shared = await open();
+    const [late, present] = [await shared.client(), await shared.client()];
+    const stands: Checkpoint = { ...at(5), ...state };
+    const closed: Checkpoint = { ...stands, fence: { amended: 7, closed: 1 } };
+    await late.apply({ writes: [put('k', 'a')], expected: null, next: stands }, unhurried);
+    expect(await present.apply({ writes: [], expected: stands, next: closed }, unhurried)).toEqual({
+      outcome: 'applied',
+    });
+    const request = { writes: [put('k', 'late'), remove('k1')], expected: stands, next: stands };
+    expect(await late.apply(request, unhurried)).toEqual({ outcome: 'superseded', found: closed });
+    expect(await contentOf(late)).toEqual([['k', 'a']]);
+    // Shut out twice is shut out once.
+    const again = await present.apply({ writes: [], expected: stands, next: closed }, unhurried);
+    expect(again).toEqual({ outcome: 'already' });
   });
 
   it('refuses an unreadable checkpoint and does not overwrite it', async () => {

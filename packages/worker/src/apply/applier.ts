@@ -5,6 +5,7 @@ import {
   type Clock,
   type Destination,
   FencedError,
+  formatPosition,
   systemClock,
   type Write,
 } from '@tidemark/core';
@@ -133,11 +134,12 @@ function superseded(found: Checkpoint | null, expected: Checkpoint | null): Fenc
 
 function describe(checkpoint: Checkpoint | null): string {
   if (checkpoint === null) return 'no checkpoint';
-  const { position, resync, partial } = checkpoint;
+  const { position, resync, partial, fence } = checkpoint;
   const detail = resync
     ? ` resyncing to ${resync.target.revision}`
     : partial
       ? ` with ${partial.writes} writes of ${partial.revision}`
       : '';
-  return `${position.generation}/${position.revision}${detail}`;
+  const fenced = fence === null ? '' : ` (fence ${fence.amended}.${fence.closed})`;
+  return `${formatPosition(position)}${detail}${fenced}`;
 }

@@ -1,6 +1,7 @@
 import {
   type Checkpoint,
   type Destination,
+  type Fence,
   type Logger,
   type SnapshotRef,
   type SnapshotStore,
@@ -65,12 +66,12 @@ export async function planBootstrap(
  */
 export async function bootstrap(
   options: BootstrapOptions,
-  task: BootstrapTask,
+  task: BootstrapTask & { readonly fence: Fence },
   plan: Plan | null,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
   const { destination, filter, observer, logger } = options;
-  const { snapshot, journal, from } = task;
+  const { snapshot, journal, from, fence } = task;
   logger.info(
     { ...snapshot.position, snapshot: snapshot.id, plan: plan === null ? 'destination is empty' : counts(plan) },
     'bringing the destination to a snapshot',
@@ -82,13 +83,14 @@ export async function bootstrap(
     filter: from?.filter ?? filter.fingerprint,
     resync: { snapshot: snapshot.id, target: snapshot.position, attempt: (from?.resync?.attempt ?? 0) + 1 },
     partial: null,
+    fence,
   };
   await commit(destination, { writes: [], expected: from, next: mark }, observer, signal);
   if (plan === null) await writeAll(options, { task, mark }, signal);
   else for (const kinds of passes(plan)) await writeDifferences(options, { task, mark, kinds, plan }, signal);
 
   const { position } = snapshot;
-  const arrived: Checkpoint = { journal, position, filter: filter.fingerprint, resync: null, partial: null };
+  const arrived: Checkpoint = { journal, position, filter: filter.fingerprint, resync: null, partial: null, fence };
   await commit(destination, { writes: [], expected: mark, next: arrived }, observer, signal);
   observer.reached(arrived.position, snapshot.createdAt);
   logger.info({ ...arrived.position }, 'the destination is at the snapshot');

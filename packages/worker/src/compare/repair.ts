@@ -3,6 +3,7 @@ import { commit } from '../apply/applier.js';
 import { splitWrites } from '../apply/split.js';
 import type { WorkerObserver } from '../observer.js';
 import type { Filter } from '../routes.js';
+import type { Amendments } from './amendments.js';
 import { wantedValue } from './wanted-value.js';
 
 export interface RepairOptions {
@@ -10,6 +11,7 @@ export interface RepairOptions {
   readonly destination: Destination;
   readonly filter: Filter;
   readonly observer: WorkerObserver;
+  readonly amendments: Amendments;
 }
 
 export interface RepairReport {
@@ -19,8 +21,10 @@ export interface RepairReport {
 
 /**
  * Makes some keys of a destination equal to the source at its checkpoint. Each is looked at again, and only what differs
- * is written; the checkpoint stays where it is, and guards the writes.
+ * is written. The position stays where it is; the checkpoint gets another fence, so that a destination that loses the repair
+ * is seen to have gone back.
  *
+ * @returns what was written, and the checkpoint the destination has now
  * @throws FencedError when the checkpoint is another one than believed
  * @throws SourceCompactedError when the source no longer has that revision
  */
@@ -28,11 +32,12 @@ export async function repair(
   options: RepairOptions,
   { checkpoint, keys }: { checkpoint: Checkpoint; keys: readonly Buffer[] },
   signal: AbortSignal,
-): Promise<RepairReport> {
-  const { source, destination, filter, observer } = options;
+): Promise<{ report: RepairReport; checkpoint: Checkpoint }> {
+  const { source, destination, filter, observer, amendments } = options;
   const { routes } = filter;
   const owned = keys.filter((key) => filter.owns(key));
   const report = { puts: 0, deletes: 0 };
+  let expected = checkpoint;
   for (let from = 0; from < owned.length; from += destination.limits.maxWrites) {
     const some = owned.slice(from, from + destination.limits.maxWrites);
     const { values } = await destination.read(some, signal);
@@ -44,10 +49,13 @@ export async function repair(
       if (wanted !== null && !(found?.equals(wanted) ?? false)) writes.push({ kind: 'put', key, value: wanted });
     }
     for (const run of writes.length === 0 ? [] : splitWrites(writes, destination.limits)) {
-      await commit(destination, { writes: run, expected: checkpoint, next: checkpoint }, observer, signal);
+      const next = { ...expected, fence: await amendments.begin(expected, signal) };
+      await commit(destination, { writes: run, expected, next }, observer, signal);
+      amendments.done();
+      expected = next;
       report.puts += run.filter(({ kind }) => kind === 'put').length;
       report.deletes += run.filter(({ kind }) => kind === 'delete').length;
     }
   }
-  return report;
+  return { report, checkpoint: expected };
 }

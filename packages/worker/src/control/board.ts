@@ -95,6 +95,12 @@ export class Controls {
     return this.read('pause', pauseSchema);
   }
 
+  /** Whether the pause that is ordered is in force: nothing has been under way to the destination since. */
+  get isStill(): boolean {
+    const [pause, still] = [this.pause, this.read('still', pauseSchema)];
+    return pause !== null && pause.at === still?.at && pause.by === still.by;
+  }
+
   get resync(): ResyncOrder | null {
     return this.read('resync', resyncSchema);
   }

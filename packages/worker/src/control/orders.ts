@@ -16,8 +16,14 @@ export class Orders {
     return pause;
   }
 
+  /** Notes that nothing is under way any more since a pause was ordered. */
+  async noteStill({ by, at }: Pause, signal: AbortSignal): Promise<void> {
+    await this.facts.write(this.name('still'), JSON.stringify({ by, at }), signal);
+  }
+
   async resume(signal: AbortSignal): Promise<void> {
     await this.facts.remove(this.name('pause'), signal);
+    await this.facts.remove(this.name('still'), signal);
   }
 
   async resync(by: string, signal: AbortSignal): Promise<ResyncOrder> {

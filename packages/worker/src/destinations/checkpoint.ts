@@ -14,13 +14,15 @@ const schema = z.strictObject({
   filter: z.string(),
   resync: z.strictObject({ snapshot: z.string(), target: position, attempt: count }).nullable(),
   partial: z.strictObject({ revision: count, writes: count }).nullable(),
+  fence: z.strictObject({ amended: count, closed: count }).optional(),
 });
 
 /**
  * JSON, so that `etcdctl get` and `redis-cli get` show an operator where the destination stands. The fields stand in a fixed order: the
- * transaction compares the whole value, so equal checkpoints must be equal bytes.
+ * transaction compares the whole value, so equal checkpoints must be equal bytes. For the same reason there is no field for
+ * a fence that is null: versions that knew none wrote none, and theirs must be found again.
  */
-export function encodeCheckpoint({ journal, position: at, filter, resync, partial }: Checkpoint): Buffer {
+export function encodeCheckpoint({ journal, position: at, filter, resync, partial, fence }: Checkpoint): Buffer {
   return Buffer.from(
     JSON.stringify({
       journal,
@@ -28,6 +30,7 @@ export function encodeCheckpoint({ journal, position: at, filter, resync, partia
       filter,
       resync: resync && { snapshot: resync.snapshot, target: orderedPosition(resync.target), attempt: resync.attempt },
       partial: partial && { revision: partial.revision, writes: partial.writes },
+      ...(fence && { fence: { amended: fence.amended, closed: fence.closed } }),
     }),
   );
 }
@@ -35,7 +38,8 @@ export function encodeCheckpoint({ journal, position: at, filter, resync, partia
 /** @throws CheckpointUnreadableError */
 export function decodeCheckpoint(value: Buffer): Checkpoint {
   try {
-    return schema.parse(JSON.parse(value.toString('utf8')));
+    const { fence = null, ...others } = schema.parse(JSON.parse(value.toString('utf8')));
+    return { ...others, fence };
   } catch (cause) {
     throw new CheckpointUnreadableError({
       message: 'The key where the checkpoint belongs holds something else.',

@@ -8,7 +8,7 @@ export const CHECKPOINT = `${PREFIX}__tidemark__/test/cache/checkpoint`;
 export const unhurried = new AbortController().signal;
 
 export function at(revision: number): Checkpoint {
-  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null };
+  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null, fence: null };
 }
 
 export function put(key: string, value: string): Write {

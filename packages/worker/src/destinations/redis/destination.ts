@@ -60,13 +60,18 @@ export class RedisDestination implements Destination {
     return this.client.use(async ({ connection }) => asCheckpoint(await this.stored(connection, signal)), signal);
   }
 
-  /** An unanswered attempt is sent once more, on another connection: the compare tells what became of the first. */
+  /**
+   * An unanswered attempt is sent once more, on another connection: the compare tells what became of the first. That the
+   * second is refused does not make the first one certain.
+   */
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
     try {
       return await this.execute(request, signal);
     } catch (error) {
       if (!(error instanceof AmbiguousWriteError) || signal.aborted) throw error;
-      return await this.execute(request, signal);
+      return await this.execute(request, signal).catch(() => {
+        throw error;
+      });
     }
   }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type ApplyRequest, UnavailableError } from '@tidemark/core';
 
 /**
@@ -23,6 +24,8 @@ export class ResyncGuard {
   /** False when what was written under the expected mark may be lost. */
   allows(request: ApplyRequest, runId: string): boolean {
     if (request.expected === null || request.expected.resync === null) return true;
+    // Only the fence is another one: nothing is written under the mark, and whoever expects the old one is shut out.
+    if (request.writes.length === 0 && isDeepStrictEqual(request.expected.resync, request.next.resync)) return true;
     return runId === (setsMark(request) ? this.viewedRun : this.markedRun);
   }
 }

@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util';
+import { UnavailableError } from '@tidemark/core';
+import { MemoryDestination, MemoryFacts, shortWaits, until } from '@tidemark/testing';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Orders } from '../src/index.js';
+import { Chronicle } from './support/chronicle.js';
+import { owned, replica, WorkerNode } from './support/worker-node.js';
+
+beforeAll(shortWaits);
+
+const never = new AbortController().signal;
+
+let chronicle: Chronicle;
+let destination: MemoryDestination;
+let facts: MemoryFacts;
+let workers: WorkerNode[];
+
+beforeEach(async () => {
+  chronicle = new Chronicle();
+  destination = new MemoryDestination();
+  facts = new MemoryFacts();
+  workers = [];
+  for (let index = 0; index < 30; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
+  await chronicle.reset();
+});
+
+afterEach(async () => {
+  await Promise.all(workers.map((worker) => worker.stop()));
+});
+
+function work(): WorkerNode {
+  const worker = new WorkerNode(chronicle, destination, { facts });
+  workers.push(worker);
+  return worker;
+}
+
+async function put(key: string, value: string): Promise<void> {
+  chronicle.source.put(key, value);
+  await chronicle.catchUp();
+}
+
+const found = () => owned(destination.content());
+const expected = () => replica(chronicle.source.content());
+const amended = async () => (await destination.checkpoint(never))?.fence?.amended ?? 0;
+
+/** A worker that streams, and a key that somebody else has changed. */
+async function drifted(): Promise<WorkerNode> {
+  const worker = work();
+  await worker.reaches(chronicle.source.revision);
+  await worker.becomes('streaming');
+  destination.write('/b/1', 'foreign');
+  return worker;
+}
+
+/** Whenever the leader is asked for a snapshot, it takes one. */
+async function endsEqual(): Promise<void> {
+  await until(
+    async () => {
+      if ((await facts.list('snapshots/wanted/')).size > 0) await chronicle.snapshot();
+      return isDeepStrictEqual(found(), expected());
+    },
+    { describe: 'a destination that is equal' },
+  );
+}
+
+describe('a repair', () => {
+  it('moves the checkpoint, and not the position', async () => {
+    const worker = await drifted();
+    const before = await destination.checkpoint(never);
+    await worker.repair(['/b/1', '/b/2']);
+    const after = await destination.checkpoint(never);
+    expect(after?.fence?.amended).toBeGreaterThan(before?.fence?.amended ?? 0);
+    expect({ ...after, fence: null }).toEqual({ ...before, fence: null });
+    await put('/a/2', 'goes on');
+    await worker.reaches(chronicle.source.revision);
+    expect(worker.fencings).toBe(0);
+  });
+
+  it('that finds nothing to do leaves the checkpoint', async () => {
+    const worker = await drifted();
+    const before = await destination.checkpoint(never);
+    await worker.repair(['/b/2']);
+    expect(await destination.checkpoint(never)).toEqual(before);
+  });
+
+  it.each(['at once', 'after more was applied', 'while nobody owns it'])(
+    'that the destination loses is noticed, and made good: %s',
+    async (when) => {
+      const worker = await drifted();
+      const backup = destination.backup();
+      await worker.repair(['/b/1']);
+      expect(found()).toEqual(expected());
+      if (when === 'after more was applied') {
+        await put('/a/2', 'goes on');
+        await worker.reaches(chronicle.source.revision);
+      }
+      if (when === 'while nobody owns it') await worker.stop();
+      destination.restore(backup);
+      expect(found().get('/b/1')).toBe('foreign');
+      if (when === 'while nobody owns it') work();
+      await endsEqual();
+      await until(async () => (await amended()) > 0, { describe: 'the fence' });
+      // A checkpoint that went back is told as one, by the owner that knew better.
+      if (when !== 'while nobody owns it') expect(worker.fencings).toBeGreaterThan(0);
+    },
+  );
+
+  it('that was never made is not missed', async () => {
+    const worker = await drifted();
+    destination.faultAt = () => 'refuse';
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await until(
+        () =>
+          worker.repair(['/b/1']).then(
+            () => false,
+            (error: unknown) => error instanceof UnavailableError,
+          ),
+        { describe: 'a repair that is refused' },
+      );
+    }
+    destination.faultAt = () => null;
+    await put('/a/2', 'goes on');
+    await worker.reaches(chronicle.source.revision);
+    await worker.repair(['/b/1']);
+    expect(found()).toEqual(expected());
+    expect(worker.states.slice(worker.states.indexOf('streaming'))).not.toContain('bootstrapping');
+    expect(await facts.list('snapshots/wanted/')).toEqual(new Map());
+  });
+});
+
+it('a resync that the destination loses is made again', async () => {
+  const worker = await drifted();
+  const backup = destination.backup();
+  await new Orders(facts, 'codfw').resync('sre@host', never);
+  await endsEqual();
+  await worker.becomes('streaming');
+  destination.restore(backup);
+  expect(found().get('/b/1')).toBe('foreign');
+  await endsEqual();
+});

@@ -1,0 +1,242 @@
+import type { Checkpoint } from '@tidemark/core';
+import { MemoryFacts, shortWaits, until } from '@tidemark/testing';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Holds, Orders } from '../src/index.js';
+import { Chronicle } from './support/chronicle.js';
+import { FreezingDestination } from './support/freezing-destination.js';
+import { owned, replica, WorkerNode } from './support/worker-node.js';
+
+beforeAll(shortWaits);
+
+const never = new AbortController().signal;
+const KEYS = 30;
+
+let chronicle: Chronicle;
+let destination: FreezingDestination;
+let facts: MemoryFacts;
+let orders: Orders;
+let workers: WorkerNode[];
+
+beforeEach(async () => {
+  chronicle = new Chronicle();
+  destination = new FreezingDestination();
+  facts = new MemoryFacts();
+  orders = new Orders(facts, 'codfw');
+  workers = [];
+  for (let index = 0; index < KEYS; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
+  await chronicle.reset();
+});
+
+afterEach(async () => {
+  destination.thaw();
+  await Promise.all(workers.map((worker) => worker.stop()));
+});
+
+function work(): WorkerNode {
+  const worker = new WorkerNode(chronicle, destination, { facts });
+  workers.push(worker);
+  return worker;
+}
+
+async function put(key: string, value: string): Promise<void> {
+  chronicle.source.put(key, value);
+  await chronicle.catchUp();
+}
+
+/** A worker that streams, and a change of which it is not known whether the destination has it. */
+async function uncertain(change = () => put('/a/1', 'late')): Promise<WorkerNode> {
+  const worker = work();
+  await worker.reaches(chronicle.source.revision);
+  destination.frozen = true;
+  await change();
+  await until(() => destination.waiting.length > 0, { describe: 'a transaction on its way' });
+  return worker;
+}
+
+const pause = () => orders.pause('sre@host', never);
+const found = () => owned(destination.content());
+const checkpoint = (): Promise<Checkpoint | null> => destination.checkpoint(never);
+const isNoted = async () => (await facts.read('destinations/codfw/still')) !== null;
+
+describe('a transaction that is unanswered when a destination is paused', () => {
+  it('cannot be carried out any more once `paused` is told', async () => {
+    const worker = await uncertain();
+    const before = found();
+    destination.deaf = true;
+    await pause();
+    await worker.becomes('backing_off');
+    // The server wakes, what it was sent comes even later.
+    destination.thaw();
+    await worker.becomes('paused');
+    expect(await destination.deliver()).toEqual(['superseded']);
+    expect(found()).toEqual(before);
+    expect((await checkpoint())?.fence?.closed).toBe(1);
+    await orders.resume(never);
+    await worker.reaches(chronicle.source.revision);
+    expect(found()).toEqual(replica(chronicle.source.content()));
+  });
+
+  it('is told as it is while the destination cannot be reached', async () => {
+    const worker = await uncertain();
+    destination.deaf = true;
+    await pause();
+    const reason = await worker.becomes('backing_off');
+    expect(reason).toMatch(/^Pausing, as sre@host ordered at .*the last transaction is not known yet/);
+    await until(() => worker.looks(20), { describe: 'some more looks' });
+    expect(worker.states).not.toContain('paused');
+    destination.thaw();
+    await worker.becomes('paused');
+    expect(await destination.deliver()).toEqual(['superseded']);
+  });
+
+  it('may win: then it is there before `paused` is told', async () => {
+    const worker = await uncertain();
+    destination.deaf = true;
+    await pause();
+    await worker.becomes('backing_off');
+    expect(await destination.deliver()).toEqual(['applied']);
+    destination.thaw();
+    await worker.becomes('paused');
+    expect(found().get('/b/1')).toBe('late');
+    expect((await checkpoint())?.fence?.closed).toBe(0);
+  });
+
+  it('keeps nobody from resuming', async () => {
+    const worker = await uncertain();
+    destination.deaf = true;
+    await pause();
+    await worker.becomes('backing_off');
+    await orders.resume(never);
+    await until(() => worker.looks(5), { describe: 'the order seen' });
+    destination.thaw();
+    await worker.reaches(chronicle.source.revision);
+    expect(await destination.deliver()).toEqual(['superseded']);
+    expect(worker.states).not.toContain('paused');
+  });
+
+  it('is one of several of a base', async () => {
+    destination = new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } });
+    const mark = 1;
+    destination.faultAt = (apply) => {
+      destination.frozen = apply > mark + 1;
+      return null;
+    };
+    const worker = work();
+    await until(() => destination.waiting.length === 2, { describe: 'two on their way' });
+    destination.deaf = true;
+    await pause();
+    await worker.becomes('backing_off');
+    destination.faultAt = () => null;
+    destination.thaw();
+    await worker.becomes('paused');
+    const before = found();
+    expect(await destination.deliver()).toEqual(['superseded', 'superseded']);
+    expect(found()).toEqual(before);
+    expect((await checkpoint())?.resync).not.toBeNull();
+    await orders.resume(never);
+    await worker.reaches(chronicle.source.revision);
+    expect(found()).toEqual(replica(chronicle.source.content()));
+  });
+
+  it('is a part of a large revision: the parts before it stay noted', async () => {
+    destination = new FreezingDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
+    const worker = await uncertain(async () => {
+      destination.frozen = false;
+      const second = destination.applies + 2;
+      destination.faultAt = (apply) => {
+        destination.frozen = apply + 1 >= second;
+        return null;
+      };
+      chronicle.source.txn(Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })));
+      await chronicle.catchUp();
+    });
+    destination.deaf = true;
+    await pause();
+    await worker.becomes('backing_off');
+    destination.faultAt = () => null;
+    destination.thaw();
+    await worker.becomes('paused');
+    expect(await destination.deliver()).toEqual(['superseded']);
+    expect(await checkpoint()).toMatchObject({ partial: { writes: 10 }, fence: { closed: 1 } });
+    await orders.resume(never);
+    await worker.reaches(chronicle.source.revision);
+    expect(found()).toEqual(replica(chronicle.source.content()));
+  });
+
+  it('was left by an owner that is gone', async () => {
+    const first = await uncertain();
+    destination.deaf = true;
+    await first.stop();
+    destination.thaw();
+    await pause();
+    const before = found();
+    await work().becomes('paused');
+    expect(await destination.deliver()).toEqual(['superseded']);
+    expect(found()).toEqual(before);
+  });
+
+  it('is shut out before the destination is handed over, where that is possible', async () => {
+    const first = await uncertain();
+    const stopping = first.stop();
+    destination.thaw();
+    await stopping;
+    expect(await destination.deliver()).toEqual(['superseded']);
+  });
+});
+
+describe('a pause with nothing under way', () => {
+  it('writes nothing to the destination', async () => {
+    const worker = work();
+    await worker.reaches(chronicle.source.revision);
+    await worker.becomes('streaming');
+    const written = destination.applies;
+    await pause();
+    await worker.becomes('paused');
+    await until(isNoted, { describe: 'the note' });
+    await orders.resume(never);
+    await worker.becomes('streaming');
+    expect(destination.applies).toBe(written);
+  });
+
+  it('is known to the next owner, and the one after that', async () => {
+    const first = work();
+    await first.becomes('streaming');
+    await pause();
+    await first.becomes('paused');
+    await until(isNoted, { describe: 'the note' });
+    await first.stop();
+    const written = destination.applies;
+    for (let owner = 2; owner < 4; owner++) {
+      const next = work();
+      await next.becomes('paused');
+      await next.stop();
+    }
+    expect(destination.applies).toBe(written);
+  });
+
+  it('that nobody saw begin is made certain by one write', async () => {
+    const first = work();
+    await first.becomes('streaming');
+    await first.stop();
+    await pause();
+    const written = destination.applies;
+    await work().becomes('paused');
+    await until(isNoted, { describe: 'the note' });
+    expect(destination.applies).toBe(written + 1);
+    expect((await checkpoint())?.fence?.closed).toBe(1);
+  });
+});
+
+it('a hold is not told while a transaction may still be carried out', async () => {
+  destination.impatient = true;
+  const worker = await uncertain();
+  await worker.becomes('backing_off');
+  const upTo = { generation: 1, revision: chronicle.source.revision };
+  const id = `${chronicle.stream.id}/changes/1/${upTo.revision}`;
+  await new Holds(facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  destination.thaw();
+  await worker.becomes('held');
+  const before = found();
+  expect(await destination.deliver()).not.toContain('applied');
+  expect(found()).toEqual(before);
+});
