@@ -19,6 +19,9 @@ const ORPHAN_AGE_MS = 3_600_000;
  * that was interrupted leaves parts that no manifest names; a later `put` or `remove` removes them when they are old.
  */
 export class BucketSnapshotStore implements SnapshotStore {
+  /** By id, of the snapshots that were there when somebody looked last. What a manifest says never changes. */
+  private manifests: ReadonlyMap<string, Manifest> = new Map();
+
   constructor(
     private readonly bucket: Bucket,
     private readonly orphanAgeMs = ORPHAN_AGE_MS,
@@ -59,13 +62,16 @@ export class BucketSnapshotStore implements SnapshotStore {
   }
 
   async list(signal: AbortSignal): Promise<readonly SnapshotRef[]> {
-    const refs: SnapshotRef[] = [];
+    const found = new Map<string, Manifest>();
     for (const { name } of await this.bucket.list()) {
       signal.throwIfAborted();
       if (!isManifest(name)) continue;
-      const content = await this.bucket.get(name);
-      if (content !== null) refs.push(decodeManifest(content.payload).ref);
+      const id = snapshotOf(name);
+      const manifest = this.manifests.get(id) ?? (await this.fetchManifest(id));
+      if (manifest !== null) found.set(id, manifest);
     }
+    this.manifests = found;
+    const refs = [...found.values()].map(({ ref }) => ref);
     return refs.sort((a, b) => a.createdAt - b.createdAt || a.position.revision - b.position.revision);
   }
 
@@ -96,10 +102,16 @@ export class BucketSnapshotStore implements SnapshotStore {
     return verifyPart(id, part, content);
   }
 
+  /** @throws SnapshotMissingError */
   private async manifest(id: string): Promise<Manifest> {
+    const manifest = this.manifests.get(id) ?? (await this.fetchManifest(id));
+    if (manifest === null) throw missing(`There is no snapshot ${id}.`);
+    return manifest;
+  }
+
+  private async fetchManifest(id: string): Promise<Manifest | null> {
     const content = await this.bucket.get(`${id}/manifest`);
-    if (content === null) throw missing(`There is no snapshot ${id}.`);
-    return decodeManifest(content.payload);
+    return content && decodeManifest(content.payload);
   }
 }
 

@@ -36,15 +36,21 @@ export function snapshotConformance(open: OpenJournal): void {
     expect(await read(snapshots, ref.id, FULL_KEYSPACE)).toEqual([]);
   });
 
-  it('lists the oldest first, and forgets what is removed', async () => {
-    const { snapshots } = await (await open()).node();
+  it('lists the oldest first, and forgets what is removed, by whomever', async () => {
+    const shared = await open();
+    const { snapshots } = await shared.node();
+    const other = (await shared.node()).snapshots;
     const older = await snapshots.put({ position: at(7), rewind: null }, pages(keyValues(10, 10)), unhurried);
     const younger = await snapshots.put({ position: at(9), rewind: null }, pages(keyValues(10, 10)), unhurried);
     expect(await snapshots.list(unhurried)).toEqual([older, younger]);
+    expect(await other.list(unhurried)).toEqual([older, younger]);
     await snapshots.remove(older.id, unhurried);
     await snapshots.remove('never-was', unhurried);
     expect(await snapshots.list(unhurried)).toEqual([younger]);
-    await expect(read(snapshots, older.id, FULL_KEYSPACE)).rejects.toThrow(SnapshotMissingError);
+    for (const each of [snapshots, other]) {
+      await expect(read(each, older.id, FULL_KEYSPACE)).rejects.toThrow(SnapshotMissingError);
+      expect(await each.list(unhurried)).toEqual([younger]);
+    }
     expect(await read(snapshots, younger.id, FULL_KEYSPACE)).toHaveLength(10);
   });
 
