@@ -1,4 +1,5 @@
 import {
+  AccessDeniedError,
   AmbiguousWriteError,
   describeError,
   type Journal,
@@ -173,6 +174,30 @@ describe('the journal under faults of its server', () => {
     const test = underTest('nats://127.0.0.1:1');
     await expect(test.node()).rejects.toThrow(UnavailableError);
     await expect(test.node()).rejects.toThrow('nats://127.0.0.1:1');
+  });
+
+  it.each([
+    ['publish', 'publish: { deny: "tidemark.*.journal" }'],
+    ['hear the answer', 'subscribe: { deny: "_INBOX.*.*" }'],
+  ])('says at once that it has no right to %s', async (_, permissions) => {
+    const nats = await servers.nats();
+    const test = underTest(nats.url);
+    const journal = await test.node();
+    const head = await journal.head(never);
+    const user = `{ user: limited, password: limited, permissions: { ${permissions} } }`;
+    await nats.stop();
+    await nats.configure([`authorization: { users: [ ${user} ] }`, 'no_auth_user: limited']);
+    await nats.start();
+    const refusal = await until(
+      async () => {
+        const writer = await journal.takeOver(head, 1, 'node', never);
+        const error: unknown = await writer.append(reset()).catch((cause: unknown) => cause);
+        return error instanceof UnavailableError && error.code === 'UNAVAILABLE' ? null : error;
+      },
+      { timeoutMs: 20_000, describe: 'the journal is connected again' },
+    );
+    // No answer within the time of an append would be ambiguous.
+    expect(refusal).toBeInstanceOf(AccessDeniedError);
   });
 
   it('reports settings of the stream that differ, and changes none', async () => {

@@ -10,6 +10,7 @@ import {
   type NatsConnection,
 } from 'nats';
 import { castError } from './errors.js';
+import { Requests } from './requests.js';
 
 /** How long a NATS server may take to answer one request, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 5_000;
@@ -37,6 +38,7 @@ export interface LinkOptions {
  * nobody waits for. So whoever writes asks {@link connected} first, and learns of a loss by {@link onLost}.
  */
 export class Link {
+  readonly requests: Requests;
   private readonly lostListeners = new Set<() => void>();
   private up = true;
 
@@ -45,7 +47,9 @@ export class Link {
     readonly jetstream: JetStreamClient,
     readonly manager: JetStreamManager,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.requests = new Requests(nats);
+  }
 
   /** @throws UnavailableError when no server answers @throws AccessDeniedError */
   static async open(options: LinkOptions): Promise<Link> {
@@ -95,6 +99,7 @@ export class Link {
         this.up = true;
       } else if (status.type === Events.Error) {
         this.log.warn({ error: status.data }, 'NATS reported an error');
+        this.requests.notice(status);
       }
     }
     this.lose();
@@ -102,6 +107,7 @@ export class Link {
 
   private lose(): void {
     this.up = false;
+    this.requests.lose();
     for (const listener of [...this.lostListeners]) listener();
   }
 }

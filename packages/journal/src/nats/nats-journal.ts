@@ -62,7 +62,6 @@ export class NatsJournal implements Journal {
   private session: Session | null = null;
   /** Kept over every `open`, also over several at once: connections reconnect by themselves. */
   private links: Promise<Links> | null = null;
-  private writer: NatsWriter | null = null;
   private readonly room = new SharedBudget(READERS_BYTES);
   private readonly log: Logger;
 
@@ -107,9 +106,7 @@ export class NatsJournal implements Journal {
     assertNotOlder(head, term);
     const { writing, stream } = this.opened();
     const { timeoutMs = REQUEST_TIMEOUT_MS, clock = systemClock } = this.options;
-    this.writer?.detach();
     const writer = new NatsWriter({ link: writing, stream, head, term, clock, timeoutMs });
-    this.writer = writer;
     if (head.last !== null) {
       const { position } = head.last;
       await writer.append({ kind: 'term', node, ...position });

@@ -7,7 +7,7 @@ import {
   type RecordDraft,
   type TidemarkError,
 } from '@tidemark/core';
-import { headers as emptyHeaders, type PubAck } from 'nats';
+import { type ApiError, type Msg, type MsgHdrs, MsgHdrsImpl, NatsError, type PubAck } from 'nats';
 import { behind, type ChainPoint, completeDraft } from '../chain.js';
 import { type Frame, frameRecord, HEADER_ROOM_BYTES, headerLines } from '../format/frame.js';
 import { castAppendError } from './errors.js';
@@ -51,16 +51,11 @@ export class NatsWriter implements JournalWriter {
   private failure: TidemarkError | null = null;
   private readonly waiting: Append[] = [];
   private sending = false;
-  /** Gives up the message on the way, when there is one. */
-  private giveUp: ((error: Error) => void) | null = null;
-  private readonly stopListening: () => void;
 
   constructor(private readonly options: WriterOptions) {
-    const { head, link } = options;
+    const { head } = options;
     this.sequence = head.sequence;
     this.before = head.last;
-    // The answers are gone with the connection: waiting for timeouts would only delay the next attempt.
-    this.stopListening = link.onLost(() => this.giveUp?.(new Error('the connection was lost')));
   }
 
   get position(): Position | null {
@@ -81,11 +76,6 @@ export class NatsWriter implements JournalWriter {
       this.waiting.push({ frames, resolve, reject });
       if (!this.sending) void this.send();
     });
-  }
-
-  /** Takes no more notice of the connection: another writer of this process has taken over. */
-  detach(): void {
-    this.stopListening();
   }
 
   private get messageBytes(): number {
@@ -112,15 +102,16 @@ export class NatsWriter implements JournalWriter {
 
   /** Stores one message behind `sequence`. */
   private async publish(frame: Frame): Promise<void> {
-    const { link, stream } = this.options;
+    const { link, stream, timeoutMs } = this.options;
     // nats.js would keep the message, and send it whenever it is connected again.
     link.assertConnected();
-    const ack = await new Promise<PubAck>((resolve, reject) => {
-      this.giveUp = reject;
-      this.request(frame).then(resolve, reject);
-    });
-    this.giveUp = null;
-    if (ack.seq !== this.sequence + 1 || ack.duplicate || ack.stream !== stream.name) {
+    // Anything else would be no fence.
+    if (!Number.isSafeInteger(this.sequence)) throw new InvariantError('The expected sequence is not a number.');
+    const headers = headersOf(frame, { sequence: this.sequence, stream: stream.name });
+    const ack = acknowledgement(
+      await link.requests.ask({ subject: stream.subject, payload: frame.payload, headers, timeoutMs }),
+    );
+    if (ack.seq !== this.sequence + 1 || ack.duplicate === true || ack.stream !== stream.name) {
       throw new InvariantError(
         `An append behind sequence ${this.sequence} was acknowledged as ${ack.seq} of ${ack.stream}, duplicate ${ack.duplicate}.`,
       );
@@ -128,20 +119,32 @@ export class NatsWriter implements JournalWriter {
     this.sequence = ack.seq;
   }
 
-  private request(frame: Frame): Promise<PubAck> {
-    const { link, stream, timeoutMs } = this.options;
-    // nats.js leaves the header out, silently and with it the fence, when this is not of type number.
-    if (!Number.isSafeInteger(this.sequence)) throw new InvariantError('The expected sequence is not a number.');
-    const headers = emptyHeaders();
-    for (const [name, value] of headerLines(frame.headers)) headers.append(name, value);
-    const expect = { lastSequence: this.sequence, streamName: stream.name };
-    return link.jetstream.publish(stream.subject, frame.payload, { headers, expect, timeout: timeoutMs });
-  }
-
   /** The first failure ends the writer: nothing more is sent, and whatever waits is refused. */
   private fail(failure: TidemarkError): void {
     this.failure = failure;
-    this.stopListening();
     for (const append of this.waiting.splice(0)) append.reject(failure);
   }
+}
+
+/** With the fence in every message. */
+function headersOf(frame: Frame, expected: { readonly sequence: number; readonly stream: string }): MsgHdrs {
+  const lines: Record<string, string[]> = {};
+  for (const [name, value] of headerLines(frame.headers)) lines[name] = [value];
+  lines['Nats-Expected-Last-Sequence'] = [String(expected.sequence)];
+  lines['Nats-Expected-Stream'] = [expected.stream];
+  // Not `headers().append(...)`, which checks every character of every name each time.
+  return MsgHdrsImpl.fromRecord(lines);
+}
+
+/** What the server says to a published message; `duplicate` is left out when it is not one. */
+type Answer = Partial<PubAck> & { readonly error?: ApiError };
+
+/** @throws NatsError when the message was refused, as nats.js's `jetstream().publish` throws it */
+function acknowledgement(message: Msg): Answer {
+  const answer = message.json<Answer>();
+  if (answer.error === undefined) return answer;
+  const { code, description } = answer.error;
+  const refused = new NatsError(description, String(code));
+  refused.api_error = answer.error;
+  throw refused;
 }
