@@ -1,7 +1,10 @@
-import { createHash } from 'node:crypto';
-import type { Entry } from './change.js';
+import { hash } from 'node:crypto';
+import type { Change, Entry } from './change.js';
 
 const DIGEST_BYTES = 16;
+const REVISION_BYTES = 8;
+/** Kind, and the lengths of key and value. */
+const CHANGE_HEADER_BYTES = 17;
 
 /**
  * Fingerprint of one revision's content: first 16 bytes of SHA-256 over kind, key and value of each change, with their
@@ -9,17 +12,25 @@ const DIGEST_BYTES = 16;
  * journaled revision again, or it is not the history that was journaled.
  */
 export function entryDigest(entry: Entry): Buffer {
-  const hash = createHash('sha256');
-  const header = Buffer.alloc(17);
-  header.writeBigUInt64BE(BigInt(entry.revision), 0);
-  hash.update(header.subarray(0, 8));
+  let length = REVISION_BYTES;
+  for (const change of entry.changes) length += CHANGE_HEADER_BYTES + change.key.length + valueBytes(change).length;
+  // In one piece: each call into the hash costs more than a small change's bytes do, and most entries are one.
+  const content = Buffer.allocUnsafe(length);
+  let at = content.writeBigUInt64BE(BigInt(entry.revision), 0);
   for (const change of entry.changes) {
-    const value = change.kind === 'put' ? change.value : null;
-    header.writeUInt8(value === null ? 0 : 1, 0);
-    header.writeBigUInt64BE(BigInt(change.key.length), 1);
-    header.writeBigUInt64BE(BigInt(value?.length ?? 0), 9);
-    hash.update(header).update(change.key);
-    if (value !== null) hash.update(value);
+    const value = valueBytes(change);
+    at = content.writeUInt8(change.kind === 'put' ? 1 : 0, at);
+    at = content.writeBigUInt64BE(BigInt(change.key.length), at);
+    at = content.writeBigUInt64BE(BigInt(value.length), at);
+    content.set(change.key, at);
+    content.set(value, at + change.key.length);
+    at += change.key.length + value.length;
   }
-  return hash.digest().subarray(0, DIGEST_BYTES);
+  return hash('sha256', content, 'buffer').subarray(0, DIGEST_BYTES);
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function valueBytes(change: Change): Buffer {
+  return change.kind === 'put' ? change.value : NOTHING;
 }

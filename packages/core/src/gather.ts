@@ -1,11 +1,18 @@
 import { Bell } from './bell.js';
 
-export interface GatherOptions<T> {
+export interface GatherOptions<Read, Item> {
   /** A group holds at most this many bytes, unless a single item is larger. */
   readonly maxGroupBytes: number;
   /** Reading from upstream stops while more than this many bytes wait. */
   readonly maxQueuedBytes: number;
-  readonly sizeOf: (item: T) => number;
+  /** The items in what upstream yields. */
+  readonly itemsOf: (read: Read) => readonly Item[];
+  readonly sizeOf: (item: Item) => number;
+  /**
+   * Asked before each wait: milliseconds after which the consumer gets an empty group if nothing has arrived by then,
+   * because it has something to do. Null, or no function: nothing is due, and no group is empty.
+   */
+  readonly dueInMs?: () => number | null;
 }
 
 /**
@@ -15,13 +22,16 @@ export interface GatherOptions<T> {
  * `open` starts the upstream; its signal aborts when the consumer leaves the loop, and the upstream must then end by
  * itself (closing an async generator from outside waits for its pending read, which on an idle stream never returns).
  * Upstream's error is rethrown after the items read before it were handed out.
+ *
+ * What is due is not a stage of its own around this one: a race and a timer for each item would be work between the
+ * arrival of a change that travels alone and its transaction.
  */
-export async function* gather<T>(
-  open: (signal: AbortSignal) => AsyncIterable<readonly T[]>,
-  options: GatherOptions<T>,
-): AsyncGenerator<T[]> {
+export async function* gather<Read, Item>(
+  open: (signal: AbortSignal) => AsyncIterable<Read>,
+  options: GatherOptions<Read, Item>,
+): AsyncGenerator<Item[]> {
   const upstream = new AbortController();
-  const queue = new GatherQueue<T>(options);
+  const queue = new GatherQueue(options);
   const reading = queue.fill(open(upstream.signal));
   try {
     while (true) {
@@ -39,22 +49,25 @@ export async function* gather<T>(
 /** Slots of items that were handed out before the list is shortened: shortening moves everything that waits. */
 const MAX_EMPTY_SLOTS = 4096;
 
-class GatherQueue<T> {
+class GatherQueue<Read, Item> {
   /** From `head` on what waits. Slots before it are empty, so that nothing keeps what was handed out. */
-  private items: (T | undefined)[] = [];
+  private items: (Item | undefined)[] = [];
   private head = 0;
   private queuedBytes = 0;
   private closed = false;
   private end: { error?: unknown } | null = null;
+  /** The time of `dueInMs` is over. */
+  private due = false;
+  private timer: NodeJS.Timeout | undefined;
   private readonly arrived = new Bell();
   private readonly taken = new Bell();
 
-  constructor(private readonly options: GatherOptions<T>) {}
+  constructor(private readonly options: GatherOptions<Read, Item>) {}
 
-  async fill(upstream: AsyncIterable<readonly T[]>): Promise<void> {
+  async fill(upstream: AsyncIterable<Read>): Promise<void> {
     try {
-      for await (const items of upstream) {
-        for (const item of items) {
+      for await (const read of upstream) {
+        for (const item of this.options.itemsOf(read)) {
           this.items.push(item);
           this.queuedBytes += this.options.sizeOf(item);
         }
@@ -72,12 +85,16 @@ class GatherQueue<T> {
     }
   }
 
-  async take(): Promise<T[] | null> {
+  /** What has arrived, nothing when something is due first; null at the end. */
+  async take(): Promise<Item[] | null> {
+    this.due = false;
     while (this.head === this.items.length) {
       if (this.end !== null) {
         if ('error' in this.end) throw this.end.error;
         return null;
       }
+      if (this.due) return [];
+      this.setTimer();
       await this.arrived.wait();
     }
     return this.cut();
@@ -85,19 +102,31 @@ class GatherQueue<T> {
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.timer);
     this.taken.ring();
   }
 
-  private cut(): T[] {
+  /** Not stopped when something arrives: by then there is something better to do, and what wakes nobody does no harm. */
+  private setTimer(): void {
+    clearTimeout(this.timer);
+    const dueInMs = this.options.dueInMs?.() ?? null;
+    if (dueInMs === null) return;
+    this.timer = setTimeout(() => {
+      this.due = true;
+      this.arrived.ring();
+    }, dueInMs);
+  }
+
+  private cut(): Item[] {
     let bytes = 0;
     let end = this.head;
     while (end < this.items.length) {
-      const size = this.options.sizeOf(this.items[end] as T);
+      const size = this.options.sizeOf(this.items[end] as Item);
       if (end > this.head && bytes + size > this.options.maxGroupBytes) break;
       bytes += size;
       end++;
     }
-    const group = this.items.slice(this.head, end) as T[];
+    const group = this.items.slice(this.head, end) as Item[];
     this.queuedBytes -= bytes;
     this.forget(end);
     if (this.queuedBytes <= this.options.maxQueuedBytes) this.taken.ring();

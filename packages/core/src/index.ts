@@ -85,7 +85,6 @@ export {
 } from './key-range.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics } from './metrics.js';
-export { orWhenDue } from './or-when-due.js';
 export { parseFact, positionSchema } from './parse-fact.js';
 export { comparePositions, formatPosition, type Position } from './position.js';
 export {

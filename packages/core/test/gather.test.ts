@@ -1,9 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { gather } from '../src/index.js';
+import { aborted, gather } from '../src/index.js';
 
-const bySize = { maxGroupBytes: 10, maxQueuedBytes: 100, sizeOf: (size: number) => size };
+const bySize = {
+  maxGroupBytes: 10,
+  maxQueuedBytes: 100,
+  itemsOf: (sizes: readonly number[]) => sizes,
+  sizeOf: (size: number) => size,
+};
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -85,7 +90,12 @@ describe('gather', () => {
 
   it('keeps nothing that it has handed out, though it never runs empty', async () => {
     const feed = new Feed<{ bytes: number }>();
-    const groups = gather((signal) => feed.open(signal), { maxGroupBytes: 1, maxQueuedBytes: 100, sizeOf: () => 1 });
+    const groups = gather((signal) => feed.open(signal), {
+      maxGroupBytes: 1,
+      maxQueuedBytes: 100,
+      itemsOf: (items) => items,
+      sizeOf: () => 1,
+    });
     const handedOut: WeakRef<object>[] = [];
     for (let n = 0; n < 10; n++) feed.push({ bytes: 1 });
     await new Promise(setImmediate);
@@ -118,5 +128,33 @@ describe('gather', () => {
       break;
     }
     expect(feed.stopped).toBe(true);
+  });
+
+  it('hands out an empty group when something is due, and loses no item to it', async () => {
+    const feed = new Feed<number>();
+    feed.push(1);
+    let due: number | null = null;
+    const groups: number[][] = [];
+    for await (const group of gather((signal) => feed.open(signal), { ...bySize, dueInMs: () => due })) {
+      groups.push(group);
+      if (group[0] === 1) due = 1;
+      else if (group.length === 0) {
+        due = null;
+        feed.push(2);
+        feed.finish();
+      }
+    }
+    expect(groups).toEqual([[1], [], [2]]);
+  });
+
+  it('lets its consumer leave when something is due although upstream is quiet', async () => {
+    async function* quiet(signal: AbortSignal): AsyncGenerator<number[]> {
+      await aborted(signal);
+      yield* [];
+    }
+    for await (const group of gather(quiet, { ...bySize, dueInMs: () => 1 })) {
+      expect(group).toEqual([]);
+      break;
+    }
   });
 });

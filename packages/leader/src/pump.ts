@@ -41,6 +41,7 @@ export async function pump(options: PumpOptions): Promise<void> {
   const groups = gather((signal) => options.tail(AbortSignal.any([signal, appends.failed])), {
     maxGroupBytes: writer.batchBytes,
     maxQueuedBytes: QUEUED_BYTES,
+    itemsOf: (entries) => entries,
     sizeOf: entryBytes,
   });
   try {
@@ -49,7 +50,6 @@ export async function pump(options: PumpOptions): Promise<void> {
       const last = entries[entries.length - 1];
       if (last === undefined || appends.failed.aborted) break;
       leadership.assertHeld();
-      observer.received(last.revision);
       const appended = writer.append({
         kind: 'batch',
         generation,
@@ -57,6 +57,8 @@ export async function pump(options: PumpOptions): Promise<void> {
         entries: entries.map((entry) => reserved.strip(entry)),
         anchor: { clusterId, raftTerm, revision: last.revision, digest: entryDigest(last) },
       });
+      // Told when it is on its way already.
+      observer.received(last.revision);
       appends.add(appended.then(() => observer.journaled({ generation, revision: last.revision })));
     }
   } finally {

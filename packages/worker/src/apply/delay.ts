@@ -4,7 +4,7 @@ import { type Clock, type StoredRecord, sleep } from '@tidemark/core';
 const LOOK_AT_CLOCK_MS = 60_000;
 
 export interface DelayOptions {
-  /** Milliseconds; 0 for none. */
+  /** Milliseconds. */
   readonly delayMs: number;
   readonly clock: Clock;
   /** Told of each record before it waits. */
@@ -16,15 +16,15 @@ export async function* delayed(
   records: AsyncIterable<StoredRecord>,
   { delayMs, clock, onWaiting }: DelayOptions,
   signal: AbortSignal,
-): AsyncGenerator<readonly StoredRecord[]> {
+): AsyncGenerator<StoredRecord> {
   for await (const stored of records) {
     onWaiting(stored.record);
     for (;;) {
-      const waitMs = delayMs === 0 ? 0 : stored.record.time + delayMs - clock.wall();
+      const waitMs = stored.record.time + delayMs - clock.wall();
       if (waitMs <= 0 || signal.aborted) break;
       await sleep(Math.min(waitMs, LOOK_AT_CLOCK_MS), signal);
     }
     if (signal.aborted) return;
-    yield [stored];
+    yield stored;
   }
 }

@@ -8,7 +8,6 @@ import {
   gather,
   type Journal,
   type JournalInfo,
-  orWhenDue,
   type Position,
   type SharedBudget,
   type StoredRecord,
@@ -80,20 +79,26 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   const onWaiting = ({ kind, time, revision }: StoredRecord['record']) => {
     if (kind === 'batch' && revision > from.checkpoint.position.revision) observer.waiting(time);
   };
-  const read = (until: AbortSignal) =>
-    delayed(journal.read({ after: lookBack(from) }, until), { delayMs, clock, onWaiting }, until);
-  const groups = (leaving: AbortSignal) =>
-    gather((stop) => read(AbortSignal.any([leaving, stop, signal])), {
-      maxGroupBytes: GROUP_BYTES,
-      get maxQueuedBytes() {
-        return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
-      },
-      sizeOf: (stored: StoredRecord) => stored.bytes,
-    });
+  const read = (until: AbortSignal) => {
+    const records = journal.read({ after: lookBack(from) }, until);
+    return delayMs === 0 ? records : delayed(records, { delayMs, clock, onWaiting }, until);
+  };
+  const groups = gather((leaving) => read(AbortSignal.any([leaving, signal])), {
+    maxGroupBytes: GROUP_BYTES,
+    get maxQueuedBytes() {
+      return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
+    },
+    itemsOf: (stored) => {
+      if (delayMs === 0) onWaiting(stored.record);
+      return [stored];
+    },
+    sizeOf: (stored) => stored.bytes,
+    dueInMs: () => following.idleDueInMs(),
+  });
   const leaveRoom = room.join();
   try {
-    for await (const group of orWhenDue(groups, () => following.idleDueInMs())) {
-      const end = group === null ? await following.idle() : await following.handle(group);
+    for await (const group of groups) {
+      const end = group.length === 0 ? await following.idle() : await following.handle(group);
       if (end !== null) return end;
     }
     return { kind: 'stopped' };
