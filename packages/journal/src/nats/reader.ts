@@ -28,71 +28,92 @@ export interface ReaderOptions {
 
 const MAX_LOCATE_ATTEMPTS = 5;
 
-/** Reads over interruptions: each new feed starts only after the stream was recognised. See Journal.read. */
+/**
+ * Reads over interruptions: each new feed starts only after the stream was recognised. See Journal.read.
+ */
 export async function* readJournal(
   options: ReaderOptions,
   from: ReadFrom,
   signal: AbortSignal,
 ): AsyncGenerator<StoredRecord> {
-  const reader = new Reader(options, from);
-  while (!signal.aborted) {
-    try {
-      yield* reader.records(signal);
-    } catch (error) {
-      if (!signal.aborted) await reader.endure(error, signal);
+  const reader = new Reader(options, from, signal);
+  signal.addEventListener('abort', reader.close, { once: true });
+  try {
+    while (!signal.aborted) {
+      for (const message of await reader.messages()) {
+        const record = reader.take(message);
+        if (record !== null) yield record;
+        if (signal.aborted) return;
+      }
     }
+  } finally {
+    signal.removeEventListener('abort', reader.close);
+    reader.close();
   }
 }
 
 class Reader {
   private cursor: Cursor | null = null;
+  private feed: Feed | null = null;
   private readonly backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
   private lastContact = performance.now();
 
   constructor(
     private readonly options: ReaderOptions,
     private readonly from: ReadFrom,
+    private readonly signal: AbortSignal,
   ) {}
 
-  /** The records from the cursor on, until interrupted. */
-  async *records(signal: AbortSignal): AsyncGenerator<StoredRecord> {
-    for await (const messages of this.messages(signal)) {
-      this.lastContact = performance.now();
-      for (const message of messages) {
-        const record = this.cursor?.take(message) ?? null;
-        if (record !== null) yield record;
-        if (signal.aborted) return;
+  /**
+   * What has arrived since the last call, consecutive from the cursor on; waits for it, also over interruptions. Empty
+   * when aborted.
+   * @throws the error of an interruption that another attempt cannot heal, or that lasts longer than patience
+   */
+  async messages(): Promise<readonly JournalMessage[]> {
+    while (!this.signal.aborted) {
+      try {
+        this.feed ??= await this.open();
+        const messages = await this.feed.next();
+        if (this.cursor !== null && !isConsecutive(messages, this.cursor.next)) {
+          await this.assertConsecutive(this.cursor, messages);
+        }
+        this.lastContact = performance.now();
+        return messages;
+      } catch (error) {
+        this.close();
+        if (!this.signal.aborted) await this.endure(error);
       }
     }
+    return [];
+  }
+
+  /** The record that the message completes, if it is to be handed out. @throws what breaks the chain */
+  take(message: JournalMessage): StoredRecord | null {
+    return this.cursor?.take(message) ?? null;
+  }
+
+  readonly close = (): void => {
+    this.feed?.close();
+    this.feed = null;
+  };
+
+  private async open(): Promise<Feed> {
+    const { link, stream, room, log } = this.options;
+    const cursor = await unlessAborted(this.signal, () => this.recognise());
+    const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, room, log });
+    if (!this.signal.aborted) return feed;
+    feed.close();
+    throw this.signal.reason;
   }
 
   /** Waits before the next attempt. @throws the error itself, when another attempt cannot heal it or patience is over */
-  async endure(error: unknown, signal: AbortSignal): Promise<void> {
+  private async endure(error: unknown): Promise<void> {
     if (!(error instanceof UnavailableError)) throw error;
     // A feed that was interrupted had the server's ear until just now.
     if (error instanceof FeedInterruptedError) this.lastContact = performance.now();
     if (performance.now() - this.lastContact > this.options.patienceMs) throw error;
     this.options.log.debug({ err: error }, 'reading the journal goes on where it was interrupted');
-    await this.backoff.wait(signal);
-  }
-
-  /** The messages from the cursor on, in groups as they arrive, until interrupted. */
-  private async *messages(signal: AbortSignal): AsyncGenerator<readonly JournalMessage[]> {
-    const { link, stream, room, log } = this.options;
-    const cursor = await unlessAborted(signal, () => this.recognise());
-    const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, room, log });
-    const close = () => feed.close();
-    signal.addEventListener('abort', close, { once: true });
-    try {
-      while (!signal.aborted) {
-        const messages = await feed.next();
-        await this.assertConsecutive(cursor, messages);
-        if (messages.length > 0) yield messages;
-      }
-    } finally {
-      signal.removeEventListener('abort', close);
-      feed.close();
-    }
+    await this.backoff.wait(this.signal);
   }
 
   /**
@@ -168,4 +189,8 @@ class Reader {
       remedy: 'It is tried again. Raise journal.maxAge or journal.maxBytes if this goes on.',
     });
   }
+}
+
+function isConsecutive(messages: readonly JournalMessage[], from: number): boolean {
+  return messages.every(({ sequence }, index) => sequence === from + index);
 }

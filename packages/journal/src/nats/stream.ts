@@ -110,7 +110,9 @@ export class JournalStream {
 }
 
 export function headersOf(headers: MsgHdrs | undefined): FrameHeaders {
-  return parseHeaders((name) => headers?.get(name) ?? '');
+  // `headers.get` looks through all names each time.
+  const lines = new Map(headers ?? []);
+  return parseHeaders((name) => lines.get(name)?.[0] ?? '');
 }
 
 /** @throws JournalReplacedError when the stream is not the one that `id` was read from */
