@@ -138,6 +138,26 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(found()).toEqual(replica(chronicle.source.content()));
   });
 
+  it('is a copy of one that was answered, under the mark of a base', async () => {
+    destination = new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } });
+    const mark = 1;
+    destination.faultAt = (apply) => {
+      destination.echoing = apply === mark;
+      return apply > mark + 1 ? 'refuse' : null;
+    };
+    const worker = work();
+    await worker.becomes('backing_off');
+    await pause();
+    const isSeen = () => worker.lastState === 'paused' || worker.reason?.startsWith('Pausing') === true;
+    await until(isSeen, { describe: 'the pause seen' });
+    destination.faultAt = () => null;
+    await worker.becomes('paused');
+    const before = found();
+    expect(destination.waiting[0]?.writes).toHaveLength(3);
+    expect(await destination.deliver()).toEqual(['superseded']);
+    expect(found()).toEqual(before);
+  });
+
   it('is a part of a large revision: the parts before it stay noted', async () => {
     destination = new FreezingDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
     const worker = await uncertain(async () => {

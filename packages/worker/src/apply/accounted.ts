@@ -47,7 +47,7 @@ export class AccountedDestination implements Destination {
     return this.inner.deviations;
   }
 
-  /** Whether a transaction of this owner may still be carried out. */
+  /** Whether a transaction of this owner, or a copy of it, may still be carried out. */
   get isUncertain(): boolean {
     return this.unanswered.length > 0;
   }
@@ -59,8 +59,8 @@ export class AccountedDestination implements Destination {
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
     try {
       const result = await this.inner.apply(request, signal);
-      if (result.outcome === 'applied') this.moved ||= !isDeepStrictEqual(request.expected, request.next);
       this.standsAt(result.outcome === 'superseded' ? result.found : request.next);
+      if (result.outcome === 'applied') this.carriedOut(request);
       return result;
     } catch (error) {
       if (mayHaveHappened(error)) this.remember(request);
@@ -127,6 +127,15 @@ export class AccountedDestination implements Destination {
     if (doubt === undefined) return null;
     // A destination without a checkpoint has no position; what was sent then is a mark, and carries no data.
     return found === null ? doubt.next : closed(found);
+  }
+
+  /**
+   * A destination sends again what was not answered, and tells of one answer. Where the checkpoint has moved, no copy can
+   * follow; under the mark of a base, which stays, each copy can.
+   */
+  private carriedOut(request: ApplyRequest): void {
+    if (isDeepStrictEqual(request.expected, request.next)) this.remember(request);
+    else this.moved = true;
   }
 
   private remember({ expected, next }: ApplyRequest): void {

@@ -18,6 +18,8 @@ export class FreezingDestination extends MemoryDestination {
   deaf = false;
   /** The client does not wait for an answer that does not come at once. */
   impatient = false;
+  /** The next transaction is carried out, and a copy of it waits: the client sent it twice, and was answered once. */
+  echoing = false;
   readonly waiting: ApplyRequest[] = [];
   /** Ends the clients' waiting. */
   private hangUp: () => void = () => undefined;
@@ -28,8 +30,9 @@ export class FreezingDestination extends MemoryDestination {
   }
 
   override async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
+    if (this.frozen || this.echoing) this.waiting.push(request);
+    this.echoing = false;
     if (!this.frozen) return await super.apply(request, signal);
-    this.waiting.push(request);
     return await new Promise((_, reject) => {
       const silence = new AmbiguousWriteError({ message: 'No answer came.', remedy: 'None.' });
       if (this.impatient) reject(silence);
