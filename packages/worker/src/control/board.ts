@@ -49,13 +49,14 @@ export class ControlBoard {
    */
   async lookedAtSince(signal: AbortSignal): Promise<void> {
     const now = this.looks;
-    this.hurry();
-    while (this.answered <= now && !signal.aborted) await this.fresh.wait(signal);
+    while (this.answered <= now && !signal.aborted) {
+      // Again when woken: the look that was under way was older than the question.
+      this.hurry();
+      await this.fresh.wait(signal);
+    }
   }
 
   private async untilNextLook(signal: AbortSignal): Promise<void> {
-    // Asked for while the last look was under way: at once, unless it failed.
-    if (this.fresh.awaited && this.answered === this.looks) return;
     const scope = new Scope(signal);
     this.hurry = () => scope.end();
     await sleep(this.lookEveryMs, scope.signal);
