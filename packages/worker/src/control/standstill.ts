@@ -49,7 +49,8 @@ export class Standstill {
     }
     pausing.end();
     await Promise.all(beside);
-    if (signal.aborted) return;
+    // It may have ended while what was unanswered was shut out: then nobody was told that it had begun.
+    if (signal.aborted || told === null) return;
     logger.info('resumed');
     this.options.enter('resume', null);
   }
@@ -65,7 +66,10 @@ export class Standstill {
     const over = this.endWithPause(scope);
     try {
       while (!scope.signal.aborted) {
-        if (await this.tryToReach(scope.signal)) return true;
+        if (await this.tryToReach(scope.signal)) {
+          this.backoff.reset();
+          return true;
+        }
         await this.backoff.wait(scope.signal);
       }
       return false;
