@@ -21,6 +21,7 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import { AccountedDestination } from './apply/accounted.js';
+import { commit } from './apply/applier.js';
 import { type FollowFrom, follow } from './apply/follow.js';
 import { Rush } from './apply/rush.js';
 import { tellBacklog } from './apply/waiting.js';
@@ -241,7 +242,7 @@ export class DestinationWorker {
     const now = await journal.info(signal);
     if (now.id !== info.id) return;
     this.enter('following', null);
-    const standing = await this.runErrands(checkpoint, signal);
+    const standing = await this.runErrands(await this.tellUnmade(checkpoint, signal), signal);
     if (standing === null) return;
     logger.info({ ...standing.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
@@ -253,6 +254,17 @@ export class DestinationWorker {
     );
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
     this.needsBase = end.kind === 'reset';
+  }
+
+  /** Brings the checkpoint up to an amendment that was noted and never made. Returns the checkpoint afterwards. */
+  private async tellUnmade(checkpoint: Checkpoint, signal: AbortSignal): Promise<Checkpoint> {
+    const { destination, observer } = this.options;
+    const fence = this.amendments.unmade(checkpoint);
+    if (fence === null) return checkpoint;
+    const next = { ...checkpoint, fence };
+    await commit(destination, { writes: [], expected: checkpoint, next }, observer, signal);
+    this.amendments.done();
+    return next;
   }
 
   /** The checkpoint afterwards; null when it has to be read anew. */

@@ -107,18 +107,12 @@ describe('a repair', () => {
 
   it('that was never made is not missed', async () => {
     const worker = await drifted();
-    destination.faultAt = () => 'refuse';
     for (let attempt = 0; attempt < 3; attempt++) {
-      await until(
-        () =>
-          worker.repair(['/b/1']).then(
-            () => false,
-            (error: unknown) => error instanceof UnavailableError,
-          ),
-        { describe: 'a repair that is refused' },
-      );
+      await worker.becomes('streaming');
+      destination.faultAt = () => 'refuse';
+      await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
+      destination.faultAt = () => null;
     }
-    destination.faultAt = () => null;
     await put('/a/2', 'goes on');
     await worker.reaches(chronicle.source.revision);
     await worker.repair(['/b/1']);
@@ -126,6 +120,20 @@ describe('a repair', () => {
     expect(worker.states.slice(worker.states.indexOf('streaming'))).not.toContain('bootstrapping');
     expect(await facts.list('snapshots/wanted/')).toEqual(new Map());
   });
+});
+
+it('a repair that was never made is not missed by the next owner either', async () => {
+  const worker = await drifted();
+  destination.faultAt = () => 'refuse';
+  await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
+  destination.faultAt = () => null;
+  await put('/a/2', 'goes on');
+  await worker.reaches(chronicle.source.revision);
+  await worker.stop();
+  const next = work();
+  await next.becomes('streaming');
+  expect(next.states).not.toContain('bootstrapping');
+  expect(await facts.list('snapshots/wanted/')).toEqual(new Map());
 });
 
 it('a resync that the destination loses is made again', async () => {

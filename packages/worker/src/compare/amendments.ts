@@ -30,7 +30,7 @@ export class Amendments {
     return { amended: number, closed: found?.fence?.closed ?? 0 };
   }
 
-  /** What was begun is at the destination. */
+  /** What was begun is at the destination, or is told there as never made. */
   done(): void {
     this.begun = null;
   }
@@ -45,6 +45,16 @@ export class Amendments {
     const newest = await this.newest(signal);
     if (amendedOf(found) >= newest) return false;
     return !this.wasOnlyBegun(newest, amendedOf(found));
+  }
+
+  /**
+   * The fence for a checkpoint that lacks an amendment which was begun and never made; null where none was. Without it the
+   * next owner, who does not know that, would take it for lost.
+   * @param found a settled checkpoint that has lost nothing
+   */
+  unmade(found: Checkpoint): Fence | null {
+    if (this.begun === null || this.begun.number <= amendedOf(found)) return null;
+    return { amended: this.begun.number, closed: found.fence?.closed ?? 0 };
   }
 
   private wasOnlyBegun(noted: number, before: number): boolean {
