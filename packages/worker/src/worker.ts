@@ -20,7 +20,7 @@ import {
   type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { AccountedDestination } from './apply/accounted.js';
+import { AccountedDestination, exceptClosings } from './apply/accounted.js';
 import { commit } from './apply/applier.js';
 import { type FollowFrom, follow } from './apply/follow.js';
 import { Rush } from './apply/rush.js';
@@ -224,8 +224,9 @@ export class DestinationWorker {
       await tellBacklog(this.options, { found, info }, signal);
     }
     // Something was applied since: the next fault is a new one.
-    if (!isDeepStrictEqual(found, this.stood)) this.backoff.reset();
-    this.stood = found;
+    const stands = exceptClosings(found);
+    if (!isDeepStrictEqual(stands, this.stood)) this.backoff.reset();
+    this.stood = stands;
     // What the board shows may be half a second old.
     const order = controls.resync?.id === this.resynced ? null : controls.resync;
     const lost = await this.amendments.isLost(found, signal);

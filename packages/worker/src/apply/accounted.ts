@@ -156,6 +156,12 @@ function closed(found: Checkpoint): Checkpoint {
   return { ...found, fence: { amended, closed: times + 1 } };
 }
 
+/** A checkpoint without how often something was shut out, which changes although nothing is applied. */
+export function exceptClosings(checkpoint: Checkpoint | null): Checkpoint | null {
+  const { amended = 0 } = checkpoint?.fence ?? {};
+  return checkpoint && { ...checkpoint, fence: { amended, closed: 0 } };
+}
+
 /** Everything but a definite "no": silence, being aborted, an answer that could not be read. */
 function mayHaveHappened(error: unknown): boolean {
   return error instanceof AmbiguousWriteError || error instanceof InvariantError || !(error instanceof TidemarkError);
