@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { UnavailableError } from '@tidemark/core';
 import { MemoryDestination, MemoryFacts, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Amendments } from '../src/compare/amendments.js';
 import { Orders } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
 import { owned, replica, WorkerNode } from './support/worker-node.js';
@@ -145,4 +146,38 @@ it('a resync that the destination loses is made again', async () => {
   destination.restore(backup);
   expect(found().get('/b/1')).toBe('foreign');
   await endsEqual();
+});
+
+it('a resync that the destination loses is made again although the first attempt at that fails', async () => {
+  const worker = await drifted();
+  const backup = destination.backup();
+  await new Orders(facts, 'codfw').resync('sre@host', never);
+  await endsEqual();
+  await worker.becomes('streaming');
+  const noted = () => facts.read('destinations/codfw/amended');
+  const before = await noted();
+  destination.faultAt = () => 'refuse';
+  destination.restore(backup);
+  await until(
+    async () => {
+      if ((await facts.list('snapshots/wanted/')).size > 0) await chronicle.snapshot();
+      return (await noted()) !== before;
+    },
+    { describe: 'a base that is begun' },
+  );
+  await until(() => worker.looks(20), { describe: 'some more attempts' });
+  destination.faultAt = () => null;
+  await endsEqual();
+});
+
+it('an amendment counts more than all before it, also by a clock that goes wrong', async () => {
+  const ahead = Date.now() + 3_600_000;
+  await facts.write('destinations/codfw/amended', JSON.stringify({ amended: ahead }));
+  const amendments = new Amendments(facts, 'codfw');
+  const worker = await drifted();
+  const checkpoint = await destination.checkpoint(never);
+  expect(checkpoint?.fence?.amended).toBeGreaterThan(ahead);
+  await worker.stop();
+  const next = await amendments.begin(checkpoint, never);
+  expect(next.amended).toBeGreaterThan(checkpoint?.fence?.amended ?? 0);
 });

@@ -1,4 +1,4 @@
-import { silentLogger } from '@tidemark/core';
+import { aborted, silentLogger } from '@tidemark/core';
 import { expect, it } from 'vitest';
 import { Standstill, type StandstillOptions } from '../src/control/standstill.js';
 
@@ -7,8 +7,7 @@ it('a pause that ends at the moment at which it is reached was never told, and i
   const controls = {
     pause: { by: 'sre@host', at: 'now' } as { by: string; at: string } | null,
     isStill: false,
-    changed: (signal: AbortSignal) =>
-      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+    changed: aborted,
   };
   const destination = {
     isUncertain: false,
@@ -22,4 +21,32 @@ it('a pause that ends at the moment at which it is reached was never told, and i
   };
   await new Standstill(options as unknown as StandstillOptions).keep(new AbortController().signal);
   expect(told).toEqual([]);
+});
+
+it('a note that nothing is under way is not believed by an owner who knows better', async () => {
+  const stop = new AbortController();
+  let shutOut = false;
+  const controls = {
+    pause: { by: 'sre@host', at: 'now' },
+    isStill: true,
+    changed: aborted,
+  };
+  const destination = {
+    isUncertain: true,
+    settleAll: async () => {
+      shutOut = true;
+    },
+    checkpoint: async () => null,
+  };
+  const told: [string, boolean][] = [];
+  const options = {
+    ...{ name: 'codfw', logger: silentLogger, controls, destination },
+    enter: (event: string) => {
+      told.push([event, shutOut]);
+      if (event === 'pause') stop.abort();
+    },
+  };
+  await new Standstill(options as unknown as StandstillOptions).keep(stop.signal);
+  expect(told).toContainEqual(['pause', true]);
+  expect(told).not.toContainEqual(['pause', false]);
 });

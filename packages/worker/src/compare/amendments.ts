@@ -53,7 +53,7 @@ export class Amendments {
    * @param found a settled checkpoint that has lost nothing
    */
   unmade(found: Checkpoint): Fence | null {
-    if (this.begun === null || this.begun.number <= amendedOf(found)) return null;
+    if (this.begun?.before !== amendedOf(found)) return null;
     return { amended: this.begun.number, closed: found.fence?.closed ?? 0 };
   }
 
