@@ -230,7 +230,7 @@ export class DestinationWorker {
     // What the board shows may be half a second old.
     const order = controls.resync?.id === this.resynced ? null : controls.resync;
     const lost = await this.amendments.isLost(found, signal);
-    if (lost) logger.warn({ ...found?.fence }, 'what was repaired here is lost: the destination went back');
+    if (lost) logger.warn({ ...found?.fence }, 'a base or repair that was noted is not here: lost, or never made');
     const follows = order === null && !lost && this.canFollow(found, info);
     const checkpoint = follows ? found : await this.rebase(found, info, signal);
     if (checkpoint === null) return;

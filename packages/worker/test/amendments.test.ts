@@ -123,6 +123,25 @@ describe('a repair', () => {
   });
 });
 
+it('a repair that cannot be noted is not made, and costs nothing else', async () => {
+  const worker = await drifted();
+  const write = facts.write.bind(facts);
+  facts.write = async (name, fact) => {
+    if (!name.endsWith('/amended')) return await write(name, fact);
+    throw new UnavailableError({ message: 'The coordination etcd is away.', remedy: 'None needed.' });
+  };
+  const before = await destination.checkpoint(never);
+  await expect(worker.repair(['/b/1'])).rejects.toThrow(/coordination etcd is away/);
+  expect(found().get('/b/1')).toBe('foreign');
+  expect(await destination.checkpoint(never)).toEqual(before);
+  await put('/a/2', 'goes on');
+  await worker.reaches(chronicle.source.revision);
+  facts.write = write;
+  await worker.becomes('streaming');
+  await worker.repair(['/b/1']);
+  expect(found()).toEqual(expected());
+});
+
 it('a repair that was never made is not missed by the next owner either', async () => {
   const worker = await drifted();
   destination.faultAt = () => 'refuse';
