@@ -114,7 +114,7 @@ class GatherQueue<Read, Item> {
     this.timer = setTimeout(() => {
       this.due = true;
       this.arrived.ring();
-    }, dueInMs);
+    }, Math.max(0, dueInMs));
   }
 
   private cut(): Item[] {
