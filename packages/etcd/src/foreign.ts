@@ -59,7 +59,7 @@ async function* runsOf(
   options: { readonly range: KeyRange; readonly startRevision: number },
   signal: AbortSignal,
 ): AsyncGenerator<readonly RevisionRun[]> {
-  for await (const responses of watch(client, options, signal)) {
+  for await (const responses of watch(client, { ...options, keysOnly: true }, signal)) {
     const runs = responses.flatMap((response) => response.runs);
     if (runs.length > 0) yield runs;
   }

@@ -3,7 +3,12 @@ import { InvariantError, NO_LEASE, type Write } from '@tidemark/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeRangePage } from '../src/wire/range-page.js';
-import { decodeRangeResponse, decodeTxnOutcome, decodeWatchResponse } from '../src/wire/responses.js';
+import {
+  decodeRangeResponse,
+  decodeTxnOutcome,
+  decodeWatchedKeys,
+  decodeWatchResponse,
+} from '../src/wire/responses.js';
 import { encodeCheckpointedTxn } from '../src/wire/transaction.js';
 import { etcd3Codec } from './etcd3-codec.js';
 
@@ -79,6 +84,21 @@ describe('our decoders read what etcd3 encodes', () => {
         }
       }),
     );
+  });
+
+  it('watch responses without their values, and nothing of the message is kept', () => {
+    const kv = { key: Buffer.from('k'), value: Buffer.alloc(100_000), create_revision: 3, mod_revision: 4, version: 2 };
+    const events = [
+      { type: 0, kv },
+      { type: 1, kv },
+    ];
+    const buffer = watch.responseSerialize({ header: { revision: 77 }, watch_id: -1, events });
+    const { runs, ...rest } = decodeWatchedKeys(buffer);
+    const { runs: whole, ...same } = decodeWatchResponse(buffer);
+    expect(rest).toEqual(same);
+    const bare = whole.flatMap(({ changes }) => changes).map((change) => ({ ...change, value: Buffer.alloc(0) }));
+    expect(runs).toEqual([{ revision: 4, changes: [bare[0], { kind: 'delete', key: kv.key }] }]);
+    for (const { key } of runs.flatMap(({ changes }) => changes)) expect(key.buffer).not.toBe(buffer.buffer);
   });
 
   it('cancelled watches', () => {

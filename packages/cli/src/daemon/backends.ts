@@ -32,12 +32,19 @@ export function shareReading(journal: Journal, log: Logger): Journal {
   return new SharedTail(journal, log);
 }
 
+/**
+ * A destination is watched for writes that are not ours, and sends back all that is written to it. HTTP/2's default
+ * window: fifty destinations with windows of 4 MiB held a good part of what was just written in memory once more.
+ */
+const DESTINATION_WATCH_WINDOW_BYTES = 64 * 1024;
+
 export function openDestination(pipeline: string, config: DestinationConfig, logger: Logger): Destination {
   const owner = `${pipeline}/${config.name}`;
   if (config.kind === 'redis') return new RedisDestination({ ...config, owner, logger });
   const key = (name: string) => Buffer.from(`${config.checkpointPrefix}${owner}/${name}`);
   const keys = { checkpointKey: key('checkpoint'), originKey: key('origin') };
-  return new EtcdDestination(new EtcdKv(new EtcdClient(config)), keys);
+  const client = new EtcdClient(config, { watchWindowBytes: DESTINATION_WATCH_WINDOW_BYTES });
+  return new EtcdDestination(new EtcdKv(client), keys);
 }
 
 /** The destination's keys that are ours and no route's: where checkpoints live. */

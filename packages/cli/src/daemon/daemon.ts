@@ -31,7 +31,7 @@ import { StepDownElector } from './step-down.js';
 const PROGRESS_EVERY_MS = 3_600_000;
 
 /** Journal bytes that may wait in memory for all destinations of this node together. */
-const WAITING_BYTES = 32 * 1024 * 1024;
+const WAITING_BYTES = 8 * 1024 * 1024;
 
 export interface DaemonOptions {
   readonly config: Config;

@@ -156,7 +156,13 @@ export interface StoredRecord {
 }
 
 /** Where reading starts: behind a position, or at the oldest record that is kept. */
-export type ReadFrom = { readonly after: Position } | 'oldest';
+export type ReadFrom =
+  | {
+      readonly after: Position;
+      /** Sequence of the record that ends there, as far as is known: the search begins there. Need not be right. */
+      readonly near?: number;
+    }
+  | 'oldest';
 
 export interface Journal {
   /** Creates the journal's storage, or compares it with what is configured. Idempotent. */

@@ -18,6 +18,11 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+export interface EtcdClientOptions {
+  /** Bytes of a watch that may be on the way and here unread; 4 MiB unless told. */
+  readonly watchWindowBytes?: number;
+}
+
 export interface OpenStream<Req, Res> {
   readonly stream: ClientDuplexStream<Req, Res>;
   readonly member: Member;
@@ -32,12 +37,12 @@ export class EtcdClient {
   private preferred = 0;
 
   /** Reads certificates and password. @throws AccessDeniedError when a file cannot be read */
-  constructor(hop: EtcdHopConfig) {
+  constructor(hop: EtcdHopConfig, options: EtcdClientOptions = {}) {
     const login = readLogin(hop.auth);
     this.members = hop.endpoints.map((url) => {
       const endpoint = withPort(url);
       const credentials = endpoint.startsWith('https:') ? readTls(hop.tls) : undefined;
-      return new Member({ endpoint, credentials, login });
+      return new Member({ endpoint, credentials, login, ...options });
     });
   }
 

@@ -52,6 +52,8 @@ export interface MemberOptions {
   readonly endpoint: string;
   readonly credentials: IOptions['credentials'];
   readonly login: Login | null;
+  /** Flow control window of the watches; that of everything else unless told. */
+  readonly watchWindowBytes?: number;
 }
 
 /**
@@ -95,7 +97,9 @@ export class Member {
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     };
     this.channels = new Channels({ ...hop, grpcOptions: CHANNEL_OPTIONS });
-    this.watchChannels = new Channels({ ...hop, grpcOptions: WATCH_CHANNEL_OPTIONS });
+    const { watchWindowBytes } = options;
+    const window = watchWindowBytes === undefined ? {} : { 'grpc-node.flow_control_window': watchWindowBytes };
+    this.watchChannels = new Channels({ ...hop, grpcOptions: { ...WATCH_CHANNEL_OPTIONS, ...window } });
   }
 
   /** One request, one answer. A token that the member does not know any more is renewed once. */

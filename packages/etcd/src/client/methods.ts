@@ -15,6 +15,7 @@ import { decodeRangePage, type RangePage } from '../wire/range-page.js';
 import {
   decodeRangeResponse,
   decodeTxnOutcome,
+  decodeWatchedKeys,
   decodeWatchResponse,
   type RangeResponse,
   type TxnOutcome,
@@ -58,6 +59,13 @@ export const WATCH = method<IWatchRequest, WatchResponse>({
   service: 'Watch',
   name: 'Watch',
   decode: decodeWatchResponse,
+});
+
+/** The same procedure where the values that etcd sends do not matter. */
+export const WATCH_KEYS = method<IWatchRequest, WatchResponse>({
+  service: 'Watch',
+  name: 'Watch',
+  decode: decodeWatchedKeys,
 });
 
 export const LEASE_GRANT = method<ILeaseGrantRequest, ILeaseGrantResponse>({ service: 'Lease', name: 'LeaseGrant' });

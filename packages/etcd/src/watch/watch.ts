@@ -7,7 +7,7 @@ import {
 } from '@tidemark/core';
 import type { IWatchRequest } from 'etcd3';
 import type { EtcdClient } from '../client/client.js';
-import { WATCH } from '../client/methods.js';
+import { WATCH, WATCH_KEYS } from '../client/methods.js';
 import { InvalidTokenError } from '../errors.js';
 import type { WatchResponse } from '../wire/responses.js';
 import { DEFAULT_LIVENESS, type LivenessOptions, LivenessProbe } from './liveness.js';
@@ -23,6 +23,8 @@ export interface WatchOptions {
   readonly liveness?: LivenessOptions;
   /** Large responses come in pieces, unless false. */
   readonly fragment?: boolean;
+  /** Puts come with an empty value: etcd sends what was put, but it is not kept. */
+  readonly keysOnly?: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function* watch(
     throw new InvariantError(`a watch cannot start at revision ${startRevision}`);
   }
   if (signal.aborted) return;
-  const opened = await openUnlessAborted(client, signal);
+  const opened = await openUnlessAborted(client, options.keysOnly ? WATCH_KEYS : WATCH, signal);
   if (opened === null) return;
   const { stream, member } = opened;
   const queue = new ResponseQueue(stream);
@@ -83,9 +85,9 @@ export async function* watch(
   }
 }
 
-async function openUnlessAborted(client: EtcdClient, signal: AbortSignal) {
+async function openUnlessAborted(client: EtcdClient, method: typeof WATCH, signal: AbortSignal) {
   try {
-    return await client.open(WATCH, signal);
+    return await client.open(method, signal);
   } catch (error) {
     if (signal.aborted) return null;
     throw error;

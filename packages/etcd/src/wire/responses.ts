@@ -91,6 +91,20 @@ export function decodeWatchResponse(buffer: Buffer): WatchResponse {
   return response;
 }
 
+/** The same without values, for who asks only what was touched: nothing of the message itself stays in memory. */
+export function decodeWatchedKeys(buffer: Buffer): WatchResponse {
+  const response = decodeWatchResponse(buffer);
+  return {
+    ...response,
+    runs: response.runs.map(({ revision, changes }) => ({ revision, changes: changes.map(keyOnly) })),
+  };
+}
+
+function keyOnly(change: Change): Change {
+  const key = Buffer.from(change.key);
+  return change.kind === 'put' ? { ...change, key, value: EMPTY } : { kind: 'delete', key };
+}
+
 function readWatchField(reader: WireReader, tag: number, response: WatchResponse): void {
   switch (tag) {
     case Watch.header:

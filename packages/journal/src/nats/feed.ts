@@ -19,12 +19,15 @@ export interface FeedOptions {
 }
 
 /**
- * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers, but never less than
- * two of the largest messages, so that a request always has room for one. A reader is no faster with more: the next
- * request leaves when half of it is free.
+ * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers. A reader is no faster
+ * with more: the next request leaves when half of it is free.
  */
 const BUDGET_BYTES = 4 * 1024 * 1024;
+/** However many readers there are. One that meets a larger message gets room for it, and only that one. */
+const LEAST_BUDGET_BYTES = 128 * 1024;
 const BATCH_MESSAGES = 8192;
+/** Smaller messages lie among others in what was read from the socket at once, 64 KiB at most. */
+const COMPACTED_BYTES = 16 * 1024;
 /** A request for messages is renewed after this time; the server reports twice as often that it still waits. */
 const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 2_000;
@@ -44,7 +47,7 @@ export class Feed {
   private queue: JournalMessage[] = [];
   private queuedBytes = 0;
   private handedOutBytes = 0;
-  private request: { id: number; messages: number } | null = null;
+  private request: { id: number; messages: number; maxBytes: number } | null = null;
   private requests = 0;
   private lastActivity = performance.now();
   private end: TidemarkError | 'closed' | null = null;
@@ -55,14 +58,15 @@ export class Feed {
   private readonly stopListening: () => void;
   private readonly leaveRoom: () => void;
   /** Bytes below which the budget does not go, however many readers there are. */
-  private leastBudget: number;
+  private leastBudget = LEAST_BUDGET_BYTES;
+  /** The next message was larger than what was free: it is asked for when everything is. */
+  private awaitsAllRoom = false;
 
   private constructor(
     private readonly options: FeedOptions,
     private readonly consumer: string,
   ) {
     const { link } = options;
-    this.leastBudget = 2 * link.maxPayload;
     this.leaveRoom = options.room.join();
     this.inbox = createInbox();
     this.subscription = link.nats.subscribe(`${this.inbox}.*`, {
@@ -129,9 +133,10 @@ export class Feed {
   private pull(): void {
     const { budget } = this;
     const free = budget - this.queuedBytes - this.handedOutBytes;
-    if (this.request !== null || this.end !== null || free < budget / 2) return;
+    if (this.request !== null || this.end !== null || free < (this.awaitsAllRoom ? budget : budget / 2)) return;
     const { link, stream } = this.options;
-    this.request = { id: ++this.requests, messages: 0 };
+    this.awaitsAllRoom = false;
+    this.request = { id: ++this.requests, messages: 0, maxBytes: free };
     this.lastActivity = performance.now();
     const request = {
       batch: BATCH_MESSAGES,
@@ -158,7 +163,7 @@ export class Feed {
   }
 
   private receiveData(message: Msg, reply: string): void {
-    const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength);
+    const data = compact(message.data);
     const bytes = data.length + MESSAGE_OVERHEAD_BYTES;
     this.queue.push({ sequence: sequenceOf(reply), headers: headersOf(message.headers), payload: data, bytes });
     this.queuedBytes += bytes;
@@ -176,12 +181,17 @@ export class Feed {
       code === EXPIRED ||
       (code === CONFLICT && /maxbytes|batch completed/i.test(description))
     ) {
-      // The next message is larger than all the room there is: the server once allowed larger messages.
-      if (tooLarge && this.request?.messages === 0) this.leastBudget = 2 * this.budget;
+      if (tooLarge && this.request?.messages === 0) this.makeRoom(this.request.maxBytes);
       this.endRequest();
     } else {
       this.interrupt(`the server ended the consumer: ${code} ${description}`);
     }
+  }
+
+  /** The next message did not fit a request for `maxBytes`, and would not fit the same request again. */
+  private makeRoom(maxBytes: number): void {
+    if (maxBytes < this.budget) this.awaitsAllRoom = true;
+    else this.leastBudget = 2 * maxBytes;
   }
 
   private endRequest(): void {
@@ -217,6 +227,16 @@ export class Feed {
     }
     this.bell.ring();
   }
+}
+
+/**
+ * The message in memory of its own size, when what it lies in is much larger: nats.js collects a message that came in
+ * several pieces in a buffer that doubles, and messages of 64 KiB took two to three times their size. Small ones share
+ * what was read from the socket at once.
+ */
+function compact(data: Uint8Array): Buffer {
+  const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return data.length >= COMPACTED_BYTES && data.buffer.byteLength > 1.25 * data.length ? Buffer.from(view) : view;
 }
 
 /** Status codes of JetStream's answers to a request for messages. */

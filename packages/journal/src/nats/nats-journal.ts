@@ -39,7 +39,7 @@ export interface NatsJournalOptions {
 
 const READER_PATIENCE_MS = 10_000;
 /** Bytes that all readers of a node may hold together: a node that applies to many destinations has a reader for each. */
-const READERS_BYTES = 32 * 1024 * 1024;
+const READERS_BYTES = 8 * 1024 * 1024;
 
 /** Three connections, so that no one's bytes delay the others'. */
 interface Links {

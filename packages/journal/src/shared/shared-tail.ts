@@ -9,13 +9,13 @@ import {
   type SnapshotStore,
   type StoredRecord,
 } from '@tidemark/core';
-import { type Place, positionIn, Window, type WindowLimits } from './window.js';
+import { behindPlace, type Place, Window, type WindowLimits } from './window.js';
 
 /**
- * A megabyte is a second of a busy source; 8 MiB is what one destination may be behind the fastest one and still read
- * together with it.
+ * A megabyte is a second of a busy source; 16 MiB is what one destination may be behind the fastest one and still read
+ * together with it. Held once for all, where those who lost their place hold what they read once for each.
  */
-const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, maxBytes: 8 * 1024 * 1024 };
+const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, maxBytes: 16 * 1024 * 1024 };
 
 /**
  * Reads a journal once for all readers that are about as far: they differ in what they do with the records, not in which
@@ -56,7 +56,7 @@ export class SharedTail implements Journal {
   private async *readAlone(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
     let { last } = place;
     const { after } = place;
-    for await (const record of this.journal.read({ after: positionIn(place) }, signal)) {
+    for await (const record of this.journal.read(behindPlace(place), signal)) {
       last = record;
       yield record;
       if (this.window === null || this.window.covers({ after, last })) return { after, last };
@@ -85,11 +85,11 @@ export class SharedTail implements Journal {
   }
 
   private openWindow(place: Place): void {
-    const after = positionIn(place);
+    const from = behindPlace(place);
     const window = new Window(place, this.limits);
     this.window = window;
     window
-      .fill((signal) => this.journal.read({ after }, signal))
+      .fill((signal) => this.journal.read(from, signal))
       .catch((error: unknown) => this.logger.debug({ reason: describeError(error) }, 'readers of the journal part'))
       .finally(() => {
         if (this.window === window) this.window = null;

@@ -1,4 +1,4 @@
-import { Bell, comparePositions, type Position, Scope, type StoredRecord } from '@tidemark/core';
+import { Bell, comparePositions, type Position, type ReadFrom, Scope, type StoredRecord } from '@tidemark/core';
 import { positionOf } from '../chain.js';
 
 /** How far a reader has come. */
@@ -73,14 +73,15 @@ export class Window {
   covers({ after, last }: Place): boolean {
     if (this.over) return false;
     if (last === null) return comparePositions(after, positionIn(this.floor)) >= 0;
-    return this.indexOf(last) >= 0 || (this.floor.last !== null && isSame(this.floor.last, last));
+    return this.isAhead(last) || this.indexOf(last) >= 0 || (this.floor.last !== null && isSame(this.floor.last, last));
   }
 
   /** The records behind a place that is covered, until it is covered no more or `signal` aborts. Returns the place then. */
   async *follow(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
     const { after } = place;
     let { last } = place;
-    const reader = this.join(last === null ? 0 : this.indexOf(last) + 1);
+    const sort = last === null ? sorterAfter(after) : this.isAhead(last) ? sorterAhead(last) : () => 'next';
+    const reader = this.join(this.indexAfter(last));
     try {
       while (!signal.aborted && reader.next >= this.first) {
         const record = this.records[reader.next - this.first];
@@ -92,7 +93,9 @@ export class Window {
         reader.next++;
         reader.takenBytes += record.bytes;
         this.taken.ring();
-        if (last === null && comparePositions(positionOf(record.record), after) <= 0) continue;
+        const sorted = sort(record);
+        if (sorted === 'lost') break;
+        if (sorted === 'had') continue;
         last = record;
         yield record;
       }
@@ -139,14 +142,60 @@ export class Window {
     return this.readBytes - Math.max(0, ...[...this.readers].map(({ takenBytes }) => takenBytes));
   }
 
+  /**
+   * Whether it is a record that the window has still to read, as far as can be told before it does. Who read alone may be
+   * handed the newest record before the window is, and would read alone for as long as no other one comes.
+   */
+  private isAhead(last: StoredRecord): boolean {
+    const newest = this.records.at(-1) ?? this.floor.last;
+    if (newest !== null) return last.sequence > newest.sequence;
+    return comparePositions(positionOf(last.record), this.floor.after) > 0;
+  }
+
+  /** Of the first record that a reader needs who was handed `last`. */
+  private indexAfter(last: StoredRecord | null): number {
+    if (last === null) return 0;
+    return this.isAhead(last) ? this.records.length : this.indexOf(last) + 1;
+  }
+
   /** -1 when it is not here. */
   private indexOf(record: StoredRecord): number {
     return this.records.findIndex((kept) => isSame(kept, record));
   }
 }
 
+/** What a record is to a reader: handed to it already, its next one, or a sign that it has lost its place. */
+type Sorter = (record: StoredRecord) => 'had' | 'next' | 'lost';
+
+/** For a reader that was handed nothing yet. */
+function sorterAfter(after: Position): Sorter {
+  let begun = false;
+  return ({ record }) => {
+    begun ||= comparePositions(positionOf(record), after) > 0;
+    return begun ? 'next' : 'had';
+  };
+}
+
+/** For a reader ahead of the window: up to `last` it had everything, provided that the window's journal has `last` too. */
+function sorterAhead(last: StoredRecord): Sorter {
+  let reached = false;
+  return (record) => {
+    if (reached) return 'next';
+    reached = isSame(record, last);
+    if (reached) return 'had';
+    const precedes =
+      record.sequence < last.sequence && comparePositions(positionOf(record.record), positionOf(last.record)) <= 0;
+    return precedes ? 'had' : 'lost';
+  };
+}
+
 /** Where a reader at this place goes on. */
-export function positionIn({ after, last }: Place): Position {
+export function behindPlace(place: Place): Exclude<ReadFrom, 'oldest'> {
+  const after = positionIn(place);
+  return place.last === null ? { after } : { after, near: place.last.sequence };
+}
+
+function positionIn({ after, last }: Place): Position {
   return last === null ? after : positionOf(last.record);
 }
 

@@ -20,15 +20,12 @@ import type { Filter } from '../routes.js';
 import { Applier } from './applier.js';
 import { type Batch, Coalescer } from './coalesce.js';
 import { delayed } from './delay.js';
+import { collectLimits, queueBytes } from './room.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
 /** A destination that is not written to is asked so often whether it still stands where it stood. */
 const CONFIRM_MS = 2000;
-/** Journal bytes that may wait in memory for one destination, four transactions' worth, */
-const QUEUED_BYTES = 4 * 1024 * 1024;
-/** and in any case, however many destinations share the node's memory. */
-const LEAST_QUEUED_BYTES = 256 * 1024;
 /** Journal bytes handled between two looks at the queue. */
 const GROUP_BYTES = 2 * 1024 * 1024;
 /**
@@ -86,7 +83,7 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   const groups = gather((leaving) => read(AbortSignal.any([leaving, signal])), {
     maxGroupBytes: GROUP_BYTES,
     get maxQueuedBytes() {
-      return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
+      return queueBytes(room);
     },
     itemsOf: (stored) => {
       if (delayMs === 0) onWaiting(stored.record);
@@ -133,7 +130,7 @@ class Following {
     this.clock = options.clock ?? systemClock;
     this.approval = from.approval;
     this.applier = new Applier(options.destination, from.checkpoint, options.observer, this.clock);
-    this.coalescer = new Coalescer(options.destination.limits);
+    this.coalescer = new Coalescer(collectLimits(options.destination, options.room));
     this.brake = new DeleteBrake({
       limits: options.brakes,
       allowed: from.approval?.revision ?? 0,

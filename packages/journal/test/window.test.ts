@@ -1,0 +1,80 @@
+import type { Position, StoredRecord } from '@tidemark/core';
+import { someAnchor, until } from '@tidemark/testing';
+import { expect, it } from 'vitest';
+import { type Place, Window } from '../src/shared/window.js';
+
+/** A reader that has read alone may be ahead of the window: the two have a consumer each. */
+
+const LIMITS = { keepBytes: 1000, maxBytes: 4000 };
+const START: Position = { generation: 1, revision: 1 };
+
+function stored(sequence: number, term = 1): StoredRecord {
+  const record = {
+    ...({ kind: 'batch', generation: 1, revision: sequence, previous: sequence - 1 } as const),
+    ...{ term, time: sequence, anchor: someAnchor, entries: [] },
+  };
+  return { sequence, bytes: 100, record };
+}
+
+/** A window that reads what is pushed. */
+function fed() {
+  const window = new Window({ after: START, last: null }, LIMITS);
+  const records: StoredRecord[] = [];
+  const filled = window.fill(async function* (signal) {
+    let next = 0;
+    while (!signal.aborted) {
+      const record = records[next];
+      if (record === undefined) await new Promise(setImmediate);
+      else {
+        next++;
+        yield record;
+      }
+    }
+  });
+  return { window, filled, push: (...more: StoredRecord[]) => records.push(...more) };
+}
+
+/** Follows from a place; tells what it was handed, and the place where it lost the window. */
+function follower(window: Window, place: Place, signal: AbortSignal) {
+  const handed: number[] = [];
+  const following = (async () => {
+    const records = window.follow(place, signal);
+    for (;;) {
+      const { done, value } = await records.next();
+      if (done) return value;
+      handed.push(value.sequence);
+    }
+  })();
+  return { handed, following };
+}
+
+it('a reader ahead of the window joins it, and is handed only what it has not had', async () => {
+  const { window, filled, push } = fed();
+  const stopping = new AbortController();
+  const place = { after: START, last: stored(4) };
+  expect(window.covers(place)).toBe(true);
+  const { handed, following } = follower(window, place, stopping.signal);
+  push(...[2, 3, 4, 5, 6].map((sequence) => stored(sequence)));
+  await until(() => handed.length === 2, { describe: 'two records' });
+  expect(handed).toEqual([5, 6]);
+  push(stored(7));
+  await until(() => handed.length === 3, { describe: 'the next one' });
+  stopping.abort();
+  push(stored(8));
+  await following;
+  await filled;
+});
+
+it.each([
+  ['another record at its sequence', [stored(2), stored(3), stored(4, 2)]],
+  ['a later position before its sequence', [stored(2), { ...stored(9), sequence: 3 }]],
+])('a reader ahead of the window leaves it, handed nothing, when that reads %s', async (_, records) => {
+  const { window, filled, push } = fed();
+  const place = { after: START, last: stored(4) };
+  const { handed, following } = follower(window, place, new AbortController().signal);
+  push(...records);
+  expect(await following).toEqual(place);
+  expect(handed).toEqual([]);
+  expect(window.covers(place)).toBe(false);
+  await filled;
+});

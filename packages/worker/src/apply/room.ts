@@ -1,0 +1,34 @@
+import type { ApplyLimits, Destination, SharedBudget } from '@tidemark/core';
+
+/** Journal bytes that may wait in memory for one destination, four transactions' worth, */
+const QUEUED_BYTES = 4 * 1024 * 1024;
+/** and in any case, however many destinations share the node's memory. */
+const LEAST_QUEUED_BYTES = 128 * 1024;
+/**
+ * What is in a transaction is in memory several times: as it waits, encoded, framed, and on its way through the socket.
+ * Fifty destinations that all take the same large values had 50 transactions of 1 MiB under way at once.
+ */
+const TRANSACTIONS_PER_SHARE = 2;
+const LEAST_TRANSACTION_BYTES = 128 * 1024;
+
+/** Journal bytes that may wait for one of the destinations that share `room`. */
+export function queueBytes(room: SharedBudget): number {
+  return Math.max(LEAST_QUEUED_BYTES, Math.min(QUEUED_BYTES, room.share));
+}
+
+/**
+ * How much is collected into one transaction: what the destination takes, and less on a node of many destinations. An
+ * equal share, not what is free at the moment: a destination that does not answer keeps nothing from the others. It
+ * bounds what goes together, not what one source revision may hold.
+ */
+export function collectLimits(destination: Pick<Destination, 'limits'>, room: SharedBudget): ApplyLimits {
+  return {
+    get maxWrites() {
+      return destination.limits.maxWrites;
+    },
+    get maxBytes() {
+      const share = Math.max(LEAST_TRANSACTION_BYTES, Math.floor(room.share / TRANSACTIONS_PER_SHARE));
+      return Math.min(destination.limits.maxBytes, share);
+    },
+  };
+}
