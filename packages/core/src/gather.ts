@@ -111,10 +111,13 @@ class GatherQueue<Read, Item> {
     clearTimeout(this.timer);
     const dueInMs = this.options.dueInMs?.() ?? null;
     if (dueInMs === null) return;
-    this.timer = setTimeout(() => {
-      this.due = true;
-      this.arrived.ring();
-    }, Math.max(0, dueInMs));
+    this.timer = setTimeout(
+      () => {
+        this.due = true;
+        this.arrived.ring();
+      },
+      Math.max(0, dueInMs),
+    );
   }
 
   private cut(): Item[] {
