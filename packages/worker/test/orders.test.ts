@@ -129,7 +129,8 @@ describe('a backlog', () => {
     await first.stop();
     stage.chronicle.source.put('/a/new', 'x');
     await stage.chronicle.catchUp();
-    // Older than a millisecond by the time the worker looks.
+    const journaled = Date.now();
+    await until(() => Date.now() > journaled, { everyMs: 1, describe: 'the change to be older than nothing' });
     const second = stage.work({ brakes: { ...unbraked, maxBacklogAge: 0 } });
     await until(() => ['held', 'streaming'].includes(second.lastState ?? ''), { describe: 'held' });
     expect(second.hold).toMatchObject({ brake: 'backlog_age' });
