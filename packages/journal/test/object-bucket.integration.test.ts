@@ -58,7 +58,7 @@ it('makes a bucket that differs in nothing from one of nats.js', async () => {
   await using opened = await open();
   const { nats, streams, name, stream } = opened;
   const description = `Snapshots of Tidemark journal ${name.slice('TIDEMARK_'.length)}`;
-  await nats.jetstream().views.os(`${name}-2`, { description, replicas: 1 });
+  await nats.jetstream().views.os(`${name}-2`, { description });
   const [ours, theirs] = await Promise.all([streams.info(stream), streams.info(`${stream}-2`)]);
   const text = JSON.stringify(theirs.config).replaceAll(`${name}-2`, name);
   expect(ours.config).toEqual(JSON.parse(text));

@@ -113,9 +113,11 @@ export class ObjectBucket implements Bucket {
       await Promise.all(sent);
       return sent.length;
     } catch (error) {
-      // Only tidiness, and its failure says no more than the first one. Never once the description was sent: it may be
-      // stored although no answer came.
-      this.purge(subject).catch(() => undefined);
+      // Only tidiness, and its failure says no more than the first one; behind the chunks that are still on their way, one
+      // of which would be stored after it. Never once the description was sent: it may be stored although no answer came.
+      Promise.allSettled(sent)
+        .then(() => this.purge(subject))
+        .catch(() => undefined);
       throw error;
     }
   }
