@@ -11,14 +11,11 @@ type Stream = ClientDuplexStream<IWatchRequest, WatchResponse>;
  */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
-/** A message that comes this long after the one before it is none of a burst, milliseconds. */
-const ALONE_AFTER_MS = 2;
-
 /**
  * Between gRPC's stream and the one who reads it. A flowing stream hands each message over in one synchronous call, and
  * everything that has arrived is taken at once: an async iterator over the stream would cost a promise per message.
- * In a burst the reader is woken when the event loop has handed over all it has read from the socket (setImmediate), for
- * the same reason: woken at once, it would find one message each time. A message that comes alone is not kept waiting.
+ * The reader is woken when the event loop has handed over all it has read from the socket (setImmediate), for the same
+ * reason: woken at once, it would find one message each time.
  */
 export class ResponseQueue {
   private items: WatchResponse[] = [];
@@ -26,7 +23,6 @@ export class ResponseQueue {
   private ended = false;
   private failure: unknown = null;
   private readonly bell = new Bell();
-  private lastPush = 0;
   /** True once something arrived since it was last set to false. */
   heard = false;
   /** The reader is slower than the server, and the server has been stopped. */
@@ -87,11 +83,6 @@ export class ResponseQueue {
       this.paused = true;
       this.stream.pause();
     }
-    const now = performance.now();
-    const alone = now - this.lastPush > ALONE_AFTER_MS;
-    this.lastPush = now;
-    if (!this.bell.awaited || this.items.length > 1) return;
-    if (alone) this.bell.ring();
-    else setImmediate(this.bell.ring);
+    if (this.bell.awaited && this.items.length === 1) setImmediate(this.bell.ring);
   };
 }
