@@ -1,55 +1,32 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UnavailableError } from '@tidemark/core';
-import { MemoryDestination, MemoryFacts, shortWaits, until } from '@tidemark/testing';
+import { shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Amendments } from '../src/compare/amendments.js';
 import { Orders } from '../src/index.js';
-import { Chronicle } from './support/chronicle.js';
-import { owned, replica, WorkerNode } from './support/worker-node.js';
+import { Stage } from './support/stage.js';
+import type { WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
 
 const never = new AbortController().signal;
 
-let chronicle: Chronicle;
-let destination: MemoryDestination;
-let facts: MemoryFacts;
-let workers: WorkerNode[];
+let stage: Stage;
 
 beforeEach(async () => {
-  chronicle = new Chronicle();
-  destination = new MemoryDestination();
-  facts = new MemoryFacts();
-  workers = [];
-  for (let index = 0; index < 30; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
-  await chronicle.reset();
+  stage = await Stage.open();
 });
 
-afterEach(async () => {
-  await Promise.all(workers.map((worker) => worker.stop()));
-});
+afterEach(() => stage[Symbol.asyncDispose]());
 
-function work(): WorkerNode {
-  const worker = new WorkerNode(chronicle, destination, { facts });
-  workers.push(worker);
-  return worker;
-}
-
-async function put(key: string, value: string): Promise<void> {
-  chronicle.source.put(key, value);
-  await chronicle.catchUp();
-}
-
-const found = () => owned(destination.content());
-const expected = () => replica(chronicle.source.content());
-const amended = async () => (await destination.checkpoint(never))?.fence?.amended ?? 0;
+const amended = async () => (await stage.destination.checkpoint(never))?.fence?.amended ?? 0;
 
 /** A worker that streams, and a key that somebody else has changed. */
 async function drifted(): Promise<WorkerNode> {
-  const worker = work();
-  await worker.reaches(chronicle.source.revision);
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
   await worker.becomes('streaming');
-  destination.write('/b/1', 'foreign');
+  stage.destination.write('/b/1', 'foreign');
   return worker;
 }
 
@@ -57,8 +34,8 @@ async function drifted(): Promise<WorkerNode> {
 async function endsEqual(): Promise<void> {
   await until(
     async () => {
-      if ((await facts.list('snapshots/wanted/')).size > 0) await chronicle.snapshot();
-      return isDeepStrictEqual(found(), expected());
+      if ((await stage.facts.list('snapshots/wanted/')).size > 0) await stage.chronicle.snapshot();
+      return isDeepStrictEqual(stage.found, stage.expected);
     },
     { describe: 'a destination that is equal' },
   );
@@ -67,38 +44,38 @@ async function endsEqual(): Promise<void> {
 describe('a repair', () => {
   it('moves the checkpoint, and not the position', async () => {
     const worker = await drifted();
-    const before = await destination.checkpoint(never);
+    const before = await stage.destination.checkpoint(never);
     await worker.repair(['/b/1', '/b/2']);
-    const after = await destination.checkpoint(never);
+    const after = await stage.destination.checkpoint(never);
     expect(after?.fence?.amended).toBeGreaterThan(before?.fence?.amended ?? 0);
     expect({ ...after, fence: null }).toEqual({ ...before, fence: null });
-    await put('/a/2', 'goes on');
-    await worker.reaches(chronicle.source.revision);
+    await stage.put('/a/2', 'goes on');
+    await worker.reaches(stage.chronicle.source.revision);
     expect(worker.fencings).toBe(0);
   });
 
   it('that finds nothing to do leaves the checkpoint', async () => {
     const worker = await drifted();
-    const before = await destination.checkpoint(never);
+    const before = await stage.destination.checkpoint(never);
     await worker.repair(['/b/2']);
-    expect(await destination.checkpoint(never)).toEqual(before);
+    expect(await stage.destination.checkpoint(never)).toEqual(before);
   });
 
   it.each(['at once', 'after more was applied', 'while nobody owns it'])(
     'that the destination loses is noticed, and made good: %s',
     async (when) => {
       const worker = await drifted();
-      const backup = destination.backup();
+      const backup = stage.destination.backup();
       await worker.repair(['/b/1']);
-      expect(found()).toEqual(expected());
+      expect(stage.found).toEqual(stage.expected);
       if (when === 'after more was applied') {
-        await put('/a/2', 'goes on');
-        await worker.reaches(chronicle.source.revision);
+        await stage.put('/a/2', 'goes on');
+        await worker.reaches(stage.chronicle.source.revision);
       }
       if (when === 'while nobody owns it') await worker.stop();
-      destination.restore(backup);
-      expect(found().get('/b/1')).toBe('foreign');
-      if (when === 'while nobody owns it') work();
+      stage.destination.restore(backup);
+      expect(stage.found.get('/b/1')).toBe('foreign');
+      if (when === 'while nobody owns it') stage.work();
       await endsEqual();
       await until(async () => (await amended()) > 0, { describe: 'the fence' });
       // A checkpoint that went back is told as one, by the owner that knew better.
@@ -110,91 +87,91 @@ describe('a repair', () => {
     const worker = await drifted();
     for (let attempt = 0; attempt < 3; attempt++) {
       await worker.becomes('streaming');
-      destination.faultAt = () => 'refuse';
+      stage.destination.faultAt = () => 'refuse';
       await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
-      destination.faultAt = () => null;
+      stage.destination.faultAt = () => null;
     }
-    await put('/a/2', 'goes on');
-    await worker.reaches(chronicle.source.revision);
+    await stage.put('/a/2', 'goes on');
+    await worker.reaches(stage.chronicle.source.revision);
     await worker.repair(['/b/1']);
-    expect(found()).toEqual(expected());
+    expect(stage.found).toEqual(stage.expected);
     expect(worker.states.slice(worker.states.indexOf('streaming'))).not.toContain('bootstrapping');
-    expect(await facts.list('snapshots/wanted/')).toEqual(new Map());
+    expect(await stage.facts.list('snapshots/wanted/')).toEqual(new Map());
   });
 });
 
 it('a repair that cannot be noted is not made, and costs nothing else', async () => {
   const worker = await drifted();
-  const write = facts.write.bind(facts);
-  facts.write = async (name, fact) => {
+  const write = stage.facts.write.bind(stage.facts);
+  stage.facts.write = async (name, fact) => {
     if (!name.endsWith('/amended')) return await write(name, fact);
     throw new UnavailableError({ message: 'The coordination etcd is away.', remedy: 'None needed.' });
   };
-  const before = await destination.checkpoint(never);
+  const before = await stage.destination.checkpoint(never);
   await expect(worker.repair(['/b/1'])).rejects.toThrow(/coordination etcd is away/);
-  expect(found().get('/b/1')).toBe('foreign');
-  expect(await destination.checkpoint(never)).toEqual(before);
-  await put('/a/2', 'goes on');
-  await worker.reaches(chronicle.source.revision);
-  facts.write = write;
+  expect(stage.found.get('/b/1')).toBe('foreign');
+  expect(await stage.destination.checkpoint(never)).toEqual(before);
+  await stage.put('/a/2', 'goes on');
+  await worker.reaches(stage.chronicle.source.revision);
+  stage.facts.write = write;
   await worker.becomes('streaming');
   await worker.repair(['/b/1']);
-  expect(found()).toEqual(expected());
+  expect(stage.found).toEqual(stage.expected);
 });
 
 it('a repair that was never made is not missed by the next owner either', async () => {
   const worker = await drifted();
-  destination.faultAt = () => 'refuse';
+  stage.destination.faultAt = () => 'refuse';
   await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
-  destination.faultAt = () => null;
-  await put('/a/2', 'goes on');
-  await worker.reaches(chronicle.source.revision);
+  stage.destination.faultAt = () => null;
+  await stage.put('/a/2', 'goes on');
+  await worker.reaches(stage.chronicle.source.revision);
   await worker.stop();
-  const next = work();
+  const next = stage.work();
   await next.becomes('streaming');
   expect(next.states).not.toContain('bootstrapping');
-  expect(await facts.list('snapshots/wanted/')).toEqual(new Map());
+  expect(await stage.facts.list('snapshots/wanted/')).toEqual(new Map());
 });
 
 it('a resync that the destination loses is made again', async () => {
   const worker = await drifted();
-  const backup = destination.backup();
-  await new Orders(facts, 'codfw').resync('sre@host', never);
+  const backup = stage.destination.backup();
+  await new Orders(stage.facts, 'codfw').resync('sre@host', never);
   await endsEqual();
   await worker.becomes('streaming');
-  destination.restore(backup);
-  expect(found().get('/b/1')).toBe('foreign');
+  stage.destination.restore(backup);
+  expect(stage.found.get('/b/1')).toBe('foreign');
   await endsEqual();
 });
 
 it('a resync that the destination loses is made again although the first attempt at that fails', async () => {
   const worker = await drifted();
-  const backup = destination.backup();
-  await new Orders(facts, 'codfw').resync('sre@host', never);
+  const backup = stage.destination.backup();
+  await new Orders(stage.facts, 'codfw').resync('sre@host', never);
   await endsEqual();
   await worker.becomes('streaming');
-  const noted = () => facts.read('destinations/codfw/amended');
+  const noted = () => stage.facts.read('destinations/codfw/amended');
   const before = await noted();
-  destination.faultAt = () => 'refuse';
-  destination.restore(backup);
+  stage.destination.faultAt = () => 'refuse';
+  stage.destination.restore(backup);
   await until(
     async () => {
-      if ((await facts.list('snapshots/wanted/')).size > 0) await chronicle.snapshot();
+      if ((await stage.facts.list('snapshots/wanted/')).size > 0) await stage.chronicle.snapshot();
       return (await noted()) !== before;
     },
     { describe: 'a base that is begun' },
   );
   await until(() => worker.looks(20), { describe: 'some more attempts' });
-  destination.faultAt = () => null;
+  stage.destination.faultAt = () => null;
   await endsEqual();
 });
 
 it('an amendment counts more than all before it, also by a clock that goes wrong', async () => {
   const ahead = Date.now() + 3_600_000;
-  await facts.write('destinations/codfw/amended', JSON.stringify({ amended: ahead }));
-  const amendments = new Amendments(facts, 'codfw');
+  await stage.facts.write('destinations/codfw/amended', JSON.stringify({ amended: ahead }));
+  const amendments = new Amendments(stage.facts, 'codfw');
   const worker = await drifted();
-  const checkpoint = await destination.checkpoint(never);
+  const checkpoint = await stage.destination.checkpoint(never);
   expect(checkpoint?.fence?.amended).toBeGreaterThan(ahead);
   await worker.stop();
   const next = await amendments.begin(checkpoint, never);

@@ -1,67 +1,63 @@
 import type { Checkpoint } from '@tidemark/core';
-import { MemoryFacts, shortWaits, until } from '@tidemark/testing';
+import { shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
-import { Chronicle } from './support/chronicle.js';
 import { FreezingDestination } from './support/freezing-destination.js';
-import { owned, replica, WorkerNode } from './support/worker-node.js';
+import { KEYS, Stage } from './support/stage.js';
+import type { WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
 
 const never = new AbortController().signal;
-const KEYS = 30;
 
-let chronicle: Chronicle;
+let stage: Stage;
 let destination: FreezingDestination;
-let facts: MemoryFacts;
 let orders: Orders;
-let workers: WorkerNode[];
 
 beforeEach(async () => {
-  chronicle = new Chronicle();
-  destination = new FreezingDestination();
-  facts = new MemoryFacts();
-  orders = new Orders(facts, 'codfw');
-  workers = [];
-  for (let index = 0; index < KEYS; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
-  await chronicle.reset();
+  stage = await Stage.open();
+  orders = new Orders(stage.facts, 'codfw');
+  writeTo(new FreezingDestination());
 });
 
 afterEach(async () => {
   destination.thaw();
-  await Promise.all(workers.map((worker) => worker.stop()));
+  await stage[Symbol.asyncDispose]();
 });
 
-function work(): WorkerNode {
-  const worker = new WorkerNode(chronicle, destination, { facts });
-  workers.push(worker);
-  return worker;
-}
-
-async function put(key: string, value: string): Promise<void> {
-  chronicle.source.put(key, value);
-  await chronicle.catchUp();
+/** Before there is a worker. */
+function writeTo(another: FreezingDestination): void {
+  destination = another;
+  stage.destination = another;
 }
 
 /** A worker that streams, and a change of which it is not known whether the destination has it. */
-async function uncertain(change = () => put('/a/1', 'late')): Promise<WorkerNode> {
-  const worker = work();
-  await worker.reaches(chronicle.source.revision);
+async function uncertain(change = () => stage.put('/a/1', 'late')): Promise<WorkerNode> {
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
   destination.frozen = true;
   await change();
   await until(() => destination.waiting.length > 0, { describe: 'a transaction on its way' });
   return worker;
 }
 
+/** As `uncertain`, and a pause that is ordered while nothing is answered at all. */
+async function pausing(change?: () => Promise<void>): Promise<WorkerNode> {
+  const worker = await uncertain(change);
+  destination.deaf = true;
+  await pause();
+  await worker.becomes('backing_off');
+  return worker;
+}
+
 const pause = () => orders.pause('sre@host', never);
-const found = () => owned(destination.content());
 const checkpoint = (): Promise<Checkpoint | null> => destination.checkpoint(never);
-const isNoted = async () => (await facts.read('destinations/codfw/still')) !== null;
+const isNoted = async () => (await stage.facts.read('destinations/codfw/still')) !== null;
 
 describe('a transaction that is unanswered when a destination is paused', () => {
   it('cannot be carried out any more once `paused` is told', async () => {
     const worker = await uncertain();
-    const before = found();
+    const before = stage.found;
     destination.deaf = true;
     await pause();
     await worker.becomes('backing_off');
@@ -69,11 +65,11 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     destination.thaw();
     await worker.becomes('paused');
     expect(await destination.deliver()).toEqual(['superseded']);
-    expect(found()).toEqual(before);
+    expect(stage.found).toEqual(before);
     expect((await checkpoint())?.fence?.closed).toBe(1);
     await orders.resume(never);
-    await worker.reaches(chronicle.source.revision);
-    expect(found()).toEqual(replica(chronicle.source.content()));
+    await worker.reaches(stage.chronicle.source.revision);
+    expect(stage.found).toEqual(stage.expected);
   });
 
   it('is told as it is while the destination cannot be reached', async () => {
@@ -90,38 +86,32 @@ describe('a transaction that is unanswered when a destination is paused', () => 
   });
 
   it('may win: then it is there before `paused` is told', async () => {
-    const worker = await uncertain();
-    destination.deaf = true;
-    await pause();
-    await worker.becomes('backing_off');
+    const worker = await pausing();
     expect(await destination.deliver()).toEqual(['applied']);
     destination.thaw();
     await worker.becomes('paused');
-    expect(found().get('/b/1')).toBe('late');
+    expect(stage.found.get('/b/1')).toBe('late');
     expect((await checkpoint())?.fence?.closed).toBe(0);
   });
 
   it('keeps nobody from resuming', async () => {
-    const worker = await uncertain();
-    destination.deaf = true;
-    await pause();
-    await worker.becomes('backing_off');
+    const worker = await pausing();
     await orders.resume(never);
     await until(() => worker.looks(5), { describe: 'the order seen' });
     destination.thaw();
-    await worker.reaches(chronicle.source.revision);
+    await worker.reaches(stage.chronicle.source.revision);
     expect(await destination.deliver()).toEqual(['superseded']);
     expect(worker.states).not.toContain('paused');
   });
 
   it('is one of several of a base', async () => {
-    destination = new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } });
+    writeTo(new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } }));
     const mark = 1;
     destination.faultAt = (apply) => {
       destination.frozen = apply > mark + 1;
       return null;
     };
-    const worker = work();
+    const worker = stage.work();
     await until(() => destination.waiting.length === 2, { describe: 'two on their way' });
     destination.deaf = true;
     await pause();
@@ -129,37 +119,37 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     destination.faultAt = () => null;
     destination.thaw();
     await worker.becomes('paused');
-    const before = found();
+    const before = stage.found;
     expect(await destination.deliver()).toEqual(['superseded', 'superseded']);
-    expect(found()).toEqual(before);
+    expect(stage.found).toEqual(before);
     expect((await checkpoint())?.resync).not.toBeNull();
     await orders.resume(never);
-    await worker.reaches(chronicle.source.revision);
-    expect(found()).toEqual(replica(chronicle.source.content()));
+    await worker.reaches(stage.chronicle.source.revision);
+    expect(stage.found).toEqual(stage.expected);
   });
 
   it('is a copy of one that was answered, under the mark of a base', async () => {
-    destination = new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } });
+    writeTo(new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } }));
     const mark = 1;
     destination.faultAt = (apply) => {
       destination.echoing = apply === mark;
       return apply > mark + 1 ? 'refuse' : null;
     };
-    const worker = work();
+    const worker = stage.work();
     await worker.becomes('backing_off');
     await pause();
     const isSeen = () => worker.lastState === 'paused' || worker.reason?.startsWith('Pausing') === true;
     await until(isSeen, { describe: 'the pause seen' });
     destination.faultAt = () => null;
     await worker.becomes('paused');
-    const before = found();
+    const before = stage.found;
     expect(destination.waiting[0]?.writes).toHaveLength(3);
     expect(await destination.deliver()).toEqual(['superseded']);
-    expect(found()).toEqual(before);
+    expect(stage.found).toEqual(before);
   });
 
   it('is a part of a large revision: the parts before it stay noted', async () => {
-    destination = new FreezingDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } });
+    writeTo(new FreezingDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } }));
     const worker = await uncertain(async () => {
       destination.frozen = false;
       const second = destination.applies + 2;
@@ -167,8 +157,10 @@ describe('a transaction that is unanswered when a destination is paused', () => 
         destination.frozen = apply + 1 >= second;
         return null;
       };
-      chronicle.source.txn(Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })));
-      await chronicle.catchUp();
+      stage.chronicle.source.txn(
+        Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })),
+      );
+      await stage.chronicle.catchUp();
     });
     destination.deaf = true;
     await pause();
@@ -179,8 +171,8 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(await destination.deliver()).toEqual(['superseded']);
     expect(await checkpoint()).toMatchObject({ partial: { writes: 10 }, fence: { closed: 1 } });
     await orders.resume(never);
-    await worker.reaches(chronicle.source.revision);
-    expect(found()).toEqual(replica(chronicle.source.content()));
+    await worker.reaches(stage.chronicle.source.revision);
+    expect(stage.found).toEqual(stage.expected);
   });
 
   it('was left by an owner that is gone', async () => {
@@ -189,10 +181,10 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     await first.stop();
     destination.thaw();
     await pause();
-    const before = found();
-    await work().becomes('paused');
+    const before = stage.found;
+    await stage.work().becomes('paused');
     expect(await destination.deliver()).toEqual(['superseded']);
-    expect(found()).toEqual(before);
+    expect(stage.found).toEqual(before);
   });
 
   it('is shut out before the destination is handed over, where that is possible', async () => {
@@ -206,8 +198,8 @@ describe('a transaction that is unanswered when a destination is paused', () => 
 
 describe('a pause with nothing under way', () => {
   it('writes nothing to the destination', async () => {
-    const worker = work();
-    await worker.reaches(chronicle.source.revision);
+    const worker = stage.work();
+    await worker.reaches(stage.chronicle.source.revision);
     await worker.becomes('streaming');
     const written = destination.applies;
     await pause();
@@ -219,7 +211,7 @@ describe('a pause with nothing under way', () => {
   });
 
   it('is known to the next owner, and the one after that', async () => {
-    const first = work();
+    const first = stage.work();
     await first.becomes('streaming');
     await pause();
     await first.becomes('paused');
@@ -227,7 +219,7 @@ describe('a pause with nothing under way', () => {
     await first.stop();
     const written = destination.applies;
     for (let owner = 2; owner < 4; owner++) {
-      const next = work();
+      const next = stage.work();
       await next.becomes('paused');
       await next.stop();
     }
@@ -235,12 +227,12 @@ describe('a pause with nothing under way', () => {
   });
 
   it('that nobody saw begin is made certain by one write', async () => {
-    const first = work();
+    const first = stage.work();
     await first.becomes('streaming');
     await first.stop();
     await pause();
     const written = destination.applies;
-    await work().becomes('paused');
+    await stage.work().becomes('paused');
     await until(isNoted, { describe: 'the note' });
     expect(destination.applies).toBe(written + 1);
     expect((await checkpoint())?.fence?.closed).toBe(1);
@@ -251,12 +243,12 @@ it('a hold is not told while a transaction may still be carried out', async () =
   destination.impatient = true;
   const worker = await uncertain();
   await worker.becomes('backing_off');
-  const upTo = { generation: 1, revision: chronicle.source.revision };
-  const id = `${chronicle.stream.id}/changes/1/${upTo.revision}`;
-  await new Holds(facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  const upTo = { generation: 1, revision: stage.chronicle.source.revision };
+  const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
+  await new Holds(stage.facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
   destination.thaw();
   await worker.becomes('held');
-  const before = found();
+  const before = stage.found;
   expect(await destination.deliver()).not.toContain('applied');
-  expect(found()).toEqual(before);
+  expect(stage.found).toEqual(before);
 });

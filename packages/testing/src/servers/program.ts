@@ -10,7 +10,7 @@ const run = promisify(execFile);
 export interface Program {
   readonly path: string;
   /** Value of LD_LIBRARY_PATH under which it finds its libraries. */
-  readonly libraryPath: string;
+  readonly ldLibraryPath: string;
 }
 
 export interface Library {
@@ -24,15 +24,15 @@ export interface Library {
 export function program(name: BinaryName): Program {
   const path = binary(name);
   const unpacked = path === cachedBinary(name) ? unpackedProgram(name) : undefined;
-  if (unpacked === undefined) return { path, libraryPath: process.env['LD_LIBRARY_PATH'] ?? '' };
+  if (unpacked === undefined) return { path, ldLibraryPath: process.env['LD_LIBRARY_PATH'] ?? '' };
   const root = unpackedRoot();
   const directories = unpackedLibraries(root).map((directory) => join(root, directory));
-  return { path: join(root, unpacked), libraryPath: directories.join(':') };
+  return { path: join(root, unpacked), ldLibraryPath: directories.join(':') };
 }
 
 /** The loader and all shared libraries of a program; none for a static one. */
-export async function libraries({ path, libraryPath }: Program): Promise<Library[]> {
-  const output = await lddOutput(path, libraryPath);
+export async function libraries({ path, ldLibraryPath }: Program): Promise<Library[]> {
+  const output = await lddOutput(path, ldLibraryPath);
   // "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f...)", and the loader without an arrow.
   const found = [...output.matchAll(/^\s*(?:(\S+) => )?(\/.+) \(0x[0-9a-f]+\)$/gm)];
   return found.map(([, name, library = '']) => ({
@@ -42,9 +42,9 @@ export async function libraries({ path, libraryPath }: Program): Promise<Library
   }));
 }
 
-async function lddOutput(path: string, libraryPath: string): Promise<string> {
+async function lddOutput(path: string, ldLibraryPath: string): Promise<string> {
   try {
-    const { stdout } = await run('ldd', [path], { env: { ...process.env, LD_LIBRARY_PATH: libraryPath } });
+    const { stdout } = await run('ldd', [path], { env: { ...process.env, LD_LIBRARY_PATH: ldLibraryPath } });
     return stdout;
   } catch (error) {
     if (String(error).includes('not a dynamic executable')) return '';

@@ -27,6 +27,12 @@ export class Stage implements AsyncDisposable {
     return worker;
   }
 
+  /** A change of the source, journaled. */
+  async put(key: string, value: string): Promise<void> {
+    this.chronicle.source.put(key, value);
+    await this.chronicle.catchUp();
+  }
+
   /** Approves what holds a worker. */
   async approve({ hold }: WorkerNode): Promise<void> {
     const approval = { id: hold?.id ?? '', by: 'sre@host', at: 'now' };

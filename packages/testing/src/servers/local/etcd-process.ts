@@ -85,6 +85,6 @@ export class EtcdProcess {
 function restoreTool(): { path: string; environment: Readonly<Record<string, string>> } {
   const etcd = program('etcd');
   const etcdutl = join(dirname(etcd.path), 'etcdutl');
-  if (isExecutable(etcdutl)) return { path: etcdutl, environment: { LD_LIBRARY_PATH: etcd.libraryPath } };
+  if (isExecutable(etcdutl)) return { path: etcdutl, environment: { LD_LIBRARY_PATH: etcd.ldLibraryPath } };
   return { path: binary('etcdctl'), environment: { ETCDCTL_API: '3' } };
 }
