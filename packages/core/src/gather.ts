@@ -15,6 +15,12 @@ export interface GatherOptions<Read, Item> {
   readonly dueInMs?: () => number | null;
 }
 
+export interface Group<Item> {
+  readonly items: readonly Item[];
+  /** More waits already: the next group comes at once. */
+  readonly more: boolean;
+}
+
 /**
  * Group commit as a stage: reads ahead of its consumer and hands out everything that has arrived since the last pull.
  * An idle stream therefore yields one item at once, a busy one yields large groups, and no timer is involved.
@@ -29,7 +35,7 @@ export interface GatherOptions<Read, Item> {
 export async function* gather<Read, Item>(
   open: (signal: AbortSignal) => AsyncIterable<Read>,
   options: GatherOptions<Read, Item>,
-): AsyncGenerator<Item[]> {
+): AsyncGenerator<Group<Item>> {
   const upstream = new AbortController();
   const queue = new GatherQueue(options);
   const reading = queue.fill(open(upstream.signal));
@@ -86,14 +92,14 @@ class GatherQueue<Read, Item> {
   }
 
   /** What has arrived, nothing when something is due first; null at the end. */
-  async take(): Promise<Item[] | null> {
+  async take(): Promise<Group<Item> | null> {
     this.due = false;
     while (this.head === this.items.length) {
       if (this.end !== null) {
         if ('error' in this.end) throw this.end.error;
         return null;
       }
-      if (this.due) return [];
+      if (this.due) return { items: [], more: false };
       this.setTimer();
       await this.arrived.wait();
     }
@@ -120,7 +126,7 @@ class GatherQueue<Read, Item> {
     );
   }
 
-  private cut(): Item[] {
+  private cut(): Group<Item> {
     let bytes = 0;
     let end = this.head;
     while (end < this.items.length) {
@@ -129,11 +135,12 @@ class GatherQueue<Read, Item> {
       bytes += size;
       end++;
     }
-    const group = this.items.slice(this.head, end) as Item[];
+    const items = this.items.slice(this.head, end) as Item[];
+    const more = end < this.items.length;
     this.queuedBytes -= bytes;
     this.forget(end);
     if (this.queuedBytes <= this.options.maxQueuedBytes) this.taken.ring();
-    return group;
+    return { items, more };
   }
 
   /**

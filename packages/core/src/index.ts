@@ -69,7 +69,8 @@ export type { Origin, OriginKeeper } from './contracts/origin.js';
 export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
 export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
 export * from './errors.js';
-export { type GatherOptions, gather } from './gather.js';
+export { eventLoopTurn } from './event-loop-turn.js';
+export { type GatherOptions, type Group, gather } from './gather.js';
 export { historyBreak, type Journaled } from './history-break.js';
 export { type JournalHint, JournalHints } from './journal-hint.js';
 export {

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { aborted, gather } from '../src/index.js';
+import { aborted, type Group, gather } from '../src/index.js';
 
 const bySize = {
   maxGroupBytes: 10,
@@ -57,12 +57,12 @@ describe('gather', () => {
     const feed = new Feed<number>();
     const groups = gather((signal) => feed.open(signal), bySize);
     feed.push(1);
-    expect(await groups.next()).toEqual({ done: false, value: [1] });
+    expect(await groups.next()).toEqual({ done: false, value: { items: [1], more: false } });
     feed.push(2);
     feed.push(3);
     feed.push(4);
     await new Promise(setImmediate);
-    expect(await groups.next()).toEqual({ done: false, value: [2, 3, 4] });
+    expect(await groups.next()).toEqual({ done: false, value: { items: [2, 3, 4], more: false } });
     await groups.return(undefined);
   });
 
@@ -70,9 +70,14 @@ describe('gather', () => {
     const feed = new Feed<number>();
     feed.push(6, 6, 50, 1);
     feed.finish();
-    const groups: number[][] = [];
+    const groups: Group<number>[] = [];
     for await (const group of gather((signal) => feed.open(signal), bySize)) groups.push(group);
-    expect(groups).toEqual([[6], [6], [50], [1]]);
+    expect(groups).toEqual([
+      { items: [6], more: true },
+      { items: [6], more: true },
+      { items: [50], more: true },
+      { items: [1], more: false },
+    ]);
   });
 
   it('stops reading upstream while more bytes wait than allowed', async () => {
@@ -84,7 +89,7 @@ describe('gather', () => {
     await new Promise(setImmediate);
     expect(feed.taken).toBeLessThan(5);
     let rest = 0;
-    for await (const group of groups) rest += group.length;
+    for await (const { items } of groups) rest += items.length;
     expect(rest).toBe(9);
   });
 
@@ -101,7 +106,7 @@ describe('gather', () => {
     await new Promise(setImmediate);
     for (let n = 0; n < 9; n++) {
       const { value } = await groups.next();
-      for (const item of value ?? []) handedOut.push(new WeakRef(item));
+      for (const item of value?.items ?? []) handedOut.push(new WeakRef(item));
     }
     // A WeakRef holds its target until the job that made it is over.
     await new Promise(setImmediate);
@@ -116,7 +121,7 @@ describe('gather', () => {
     feed.push(1);
     feed.finish(new Error('cut'));
     const groups = gather((signal) => feed.open(signal), bySize);
-    expect((await groups.next()).value).toEqual([1]);
+    expect((await groups.next()).value?.items).toEqual([1]);
     await expect(groups.next()).rejects.toThrow('cut');
   });
 
@@ -124,7 +129,7 @@ describe('gather', () => {
     const feed = new Feed<number>();
     feed.push(1);
     for await (const group of gather((signal) => feed.open(signal), bySize)) {
-      expect(group).toEqual([1]);
+      expect(group.items).toEqual([1]);
       break;
     }
     expect(feed.stopped).toBe(true);
@@ -134,11 +139,11 @@ describe('gather', () => {
     const feed = new Feed<number>();
     feed.push(1);
     let due: number | null = null;
-    const groups: number[][] = [];
-    for await (const group of gather((signal) => feed.open(signal), { ...bySize, dueInMs: () => due })) {
-      groups.push(group);
-      if (group[0] === 1) due = 1;
-      else if (group.length === 0) {
+    const groups: (readonly number[])[] = [];
+    for await (const { items } of gather((signal) => feed.open(signal), { ...bySize, dueInMs: () => due })) {
+      groups.push(items);
+      if (items[0] === 1) due = 1;
+      else if (items.length === 0) {
         due = null;
         feed.push(2);
         feed.finish();
@@ -153,7 +158,7 @@ describe('gather', () => {
       yield* [];
     }
     for await (const group of gather(quiet, { ...bySize, dueInMs: () => 1 })) {
-      expect(group).toEqual([]);
+      expect(group).toEqual({ items: [], more: false });
       break;
     }
   });

@@ -102,7 +102,7 @@ describe('readers of one tail', () => {
 
   it('do not wait for one that stands still, who then reads what he missed', async () => {
     const journal = new CountingJournal(new MemoryStream());
-    const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, maxBytes: 2000 });
+    const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, aheadBytes: 2000, maxBytes: 2000 });
     const writer = await begun(journal);
     let goOn: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -148,7 +148,11 @@ describe('readers of one tail', () => {
     await fc.assert(
       fc.asyncProperty(plan, async ({ readers, written, maxBytes }) => {
         const journal = new MemoryJournal(new MemoryStream());
-        const shared = new SharedTail(journal, silentLogger, { keepBytes: maxBytes / 4, maxBytes });
+        const shared = new SharedTail(journal, silentLogger, {
+          keepBytes: maxBytes / 4,
+          aheadBytes: maxBytes / 2,
+          maxBytes,
+        });
         const writer = await begun(journal);
         for (const revision of upTo(2, 20)) await writer.append(batch(revision));
         const followers = readers.map(({ after, turns }) => new Follower(shared, after, () => letPass(turns)));

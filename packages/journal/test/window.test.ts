@@ -5,7 +5,7 @@ import { type Place, Window } from '../src/shared/window.js';
 
 /** A reader that has read alone may be ahead of the window: the two have a consumer each. */
 
-const LIMITS = { keepBytes: 1000, maxBytes: 4000 };
+const LIMITS = { keepBytes: 1000, aheadBytes: 1000, maxBytes: 4000 };
 const START: Position = { generation: 1, revision: 1 };
 
 function stored(sequence: number, term = 1): StoredRecord {
@@ -20,8 +20,8 @@ function stored(sequence: number, term = 1): StoredRecord {
 function fed() {
   const window = new Window({ after: START, last: null }, LIMITS);
   const records: StoredRecord[] = [];
+  let next = 0;
   const filled = window.fill(async function* (signal) {
-    let next = 0;
     while (!signal.aborted) {
       const record = records[next];
       if (record === undefined) await new Promise(setImmediate);
@@ -31,7 +31,7 @@ function fed() {
       }
     }
   });
-  return { window, filled, push: (...more: StoredRecord[]) => records.push(...more) };
+  return { window, filled, read: () => next, push: (...more: StoredRecord[]) => records.push(...more) };
 }
 
 /** Follows from a place; tells what it was handed, and the place where it lost the window. */
@@ -76,5 +76,19 @@ it.each([
   expect(await following).toEqual(place);
   expect(handed).toEqual([]);
   expect(window.covers(place)).toBe(false);
+  await filled;
+});
+
+it('is read only a little ahead of its fastest reader', async () => {
+  const { window, filled, read, push } = fed();
+  push(...Array.from({ length: 40 }, (_, index) => stored(index + 2)));
+  const records = window.follow({ after: START, last: null }, new AbortController().signal);
+  for (let taken = 1; taken <= 20; taken++) {
+    await records.next();
+    await new Promise(setImmediate);
+    // Ten records of 100 bytes, and one with which that is more than the limit.
+    expect(read()).toBeLessThanOrEqual(taken + 11);
+  }
+  await records.return({ after: START, last: null });
   await filled;
 });

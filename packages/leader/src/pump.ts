@@ -45,7 +45,7 @@ export async function pump(options: PumpOptions): Promise<void> {
     sizeOf: entryBytes,
   });
   try {
-    for await (const entries of groups) {
+    for await (const { items: entries } of groups) {
       await appends.room();
       const last = entries[entries.length - 1];
       if (last === undefined || appends.failed.aborted) break;

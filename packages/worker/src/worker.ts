@@ -219,10 +219,6 @@ export class DestinationWorker {
     // What an earlier attempt left on its way must not land behind what people are told from here on.
     const found = await destination.settle(signal);
     if (found !== null) observer.stands(found.position);
-    if (found !== null && !this.backlogTold) {
-      this.backlogTold = true;
-      await tellBacklog(this.options, { found, info }, signal);
-    }
     // Something was applied since: the next fault is a new one.
     const stands = exceptClosings(found);
     if (!isDeepStrictEqual(stands, this.stood)) this.backoff.reset();
@@ -232,12 +228,14 @@ export class DestinationWorker {
     const lost = await this.amendments.isLost(found, signal);
     if (lost) logger.warn({ ...found?.fence }, 'a base or repair that was noted is not here: lost, or never made');
     const follows = order === null && !lost && this.canFollow(found, info);
+    const beforeWaiting = () => this.tellBacklog(found, info, signal);
+    if (!follows) await beforeWaiting();
     const checkpoint = follows ? found : await this.rebase(found, info, signal);
     if (checkpoint === null) return;
     if (order !== null) await this.orders.resynced(order, signal);
     this.resynced = order?.id ?? this.resynced;
     this.needsBase = false;
-    const passed = await this.gate.passChanges(checkpoint, info, signal);
+    const passed = await this.gate.passChanges({ checkpoint, info, beforeWaiting }, signal);
     if (passed === 'aborted') return;
     // Both may have taken days, in which retention goes on and a journal can be replaced.
     const now = await journal.info(signal);
@@ -248,6 +246,7 @@ export class DestinationWorker {
     logger.info({ ...standing.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
     const onReached = (time: number) => this.rush.reached(time);
+    this.backlogTold = true;
     const end = await follow(
       { ...this.options, onReached },
       { checkpoint: standing, first: now.first, approval },
@@ -255,6 +254,13 @@ export class DestinationWorker {
     );
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
     this.needsBase = end.kind === 'reset';
+  }
+
+  /** Once, and only where nothing is read otherwise: whoever follows the journal tells it himself. */
+  private async tellBacklog(found: Checkpoint | null, info: JournalInfo, signal: AbortSignal): Promise<void> {
+    if (found === null || this.backlogTold) return;
+    this.backlogTold = true;
+    await tellBacklog(this.options, { found, info }, signal);
   }
 
   /** Brings the checkpoint up to an amendment that was noted and never made. Returns the checkpoint afterwards. */

@@ -10,9 +10,14 @@ import { owned, replica, unbraked } from './support/worker-node.js';
 class SlowDestination extends MemoryDestination {
   readonly underWay: (() => void)[] = [];
   most = 0;
+  /** False: commits by itself, as soon as the event loop turns. */
+  slow = true;
+  /** Told of each transaction that is carried out. */
+  onCommit: () => void = () => undefined;
 
   override async apply(...[request, signal]: Parameters<MemoryDestination['apply']>) {
-    if (request.expected !== null) {
+    if (!this.slow) await new Promise(setImmediate).then(this.onCommit);
+    else if (request.expected !== null) {
       await new Promise<void>((resolve) => {
         this.underWay.push(resolve);
         this.most = Math.max(this.most, this.underWay.length);
@@ -33,6 +38,7 @@ class CountingFilter extends Filter {
 }
 
 const ENTRIES = 12;
+const MIB = 1024 * 1024;
 
 let chronicle: Chronicle;
 let destination: SlowDestination;
@@ -41,12 +47,15 @@ let stop: AbortController;
 
 beforeEach(async () => {
   chronicle = new Chronicle();
-  destination = new SlowDestination({ limits: { maxWrites: 4, maxBytes: 4096 } });
+  destination = new SlowDestination({ limits: { maxWrites: 4, maxBytes: 64 * MIB } });
   filter = new CountingFilter([{ prefix: '/a/', rewrite: '/b/', exclude: [], leased: 'keep' }], []);
   stop = new AbortController();
   await chronicle.reset();
-  for (let index = 0; index < ENTRIES; index++) chronicle.source.put(`/a/${index}`, 'x');
 });
+
+function putAll(entries: number, value: string): void {
+  for (let index = 0; index < entries; index++) chronicle.source.put(`/a/${index}`, value);
+}
 
 async function start(): Promise<{ readonly following: Promise<unknown> }> {
   const position = { generation: 1, revision: 1 };
@@ -66,22 +75,71 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
     ...{ stands: nothing, fenced: nothing, held: nothing, foreign: nothing, verified: nothing },
   };
   const parts = { journal: chronicle.journal, destination, filter, observer };
-  const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(1024 * 1024) };
+  const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(64 * MIB) };
   return { following: follow(options, { checkpoint: from, first: null, approval: null }, stop.signal) };
+}
+
+async function commitAll(): Promise<void> {
+  const committing = setInterval(() => destination.underWay.shift()?.(), 1);
+  const expected = replica(chronicle.source.content());
+  await until(async () => destination.content().size >= expected.size, { everyMs: 1, describe: 'all' });
+  clearInterval(committing);
+  expect(owned(destination.content())).toEqual(expected);
+  expect(destination.most).toBe(1);
 }
 
 describe('a worker with a backlog', () => {
   it('collects the next batch while one is under way, and sends it when that one is committed', async () => {
+    putAll(ENTRIES, 'x');
     await chronicle.catchUp(ENTRIES);
     const { following } = await start();
     // Four revisions are under way; the fifth to the eighth are collected, and the ninth does not fit any more.
     await until(async () => filter.entries === 9, { everyMs: 1, describe: () => `nine, ${filter.entries} collected` });
     expect(destination.underWay).toHaveLength(1);
-    const committing = setInterval(() => destination.underWay.shift()?.(), 1);
-    await until(async () => destination.content().size >= ENTRIES, { everyMs: 1, describe: 'all' });
-    clearInterval(committing);
-    expect(owned(destination.content())).toEqual(replica(chronicle.source.content()));
-    expect(destination.most).toBe(1);
+    await commitAll();
+    stop.abort();
+    await following;
+  });
+
+  it('goes on collecting where one group of records ends and the next one waits already', async () => {
+    // Three such records are a group.
+    putAll(ENTRIES, 'x'.repeat(0.6 * MIB));
+    await chronicle.catchUp(1);
+    const { following } = await start();
+    // The first record was alone when it came.
+    await until(async () => filter.entries === 1, { everyMs: 1, describe: 'the first' });
+    destination.underWay.shift()?.();
+    // Three more are sent at once, for the destination has nothing to do; four are collected, and one does not fit.
+    await until(async () => filter.entries === 9, { everyMs: 1, describe: () => `nine, ${filter.entries} collected` });
+    expect(destination.underWay).toHaveLength(1);
+    await commitAll();
+    expect(destination.log.map(({ writes }) => writes.length)).toEqual([0, 1, 3, 4, 4]);
+    stop.abort();
+    await following;
+  });
+
+  it('gives a transaction to the destination before the next one is collected', async () => {
+    destination = new SlowDestination({ limits: { maxWrites: 600, maxBytes: 64 * MIB } });
+    destination.slow = false;
+    putAll(2_400, 'x');
+    await chronicle.catchUp(2_400);
+    const collected: number[] = [];
+    destination.onCommit = () => collected.push(filter.entries);
+    const { following } = await start();
+    await until(async () => destination.content().size === 2_400, { everyMs: 1, describe: 'all' });
+    const [, first = Number.NaN] = collected;
+    expect(first).toBeLessThan(1_200);
+    stop.abort();
+    await following;
+  });
+
+  it('does not begin with a transaction that only moves the checkpoint', async () => {
+    chronicle.source.put('/elsewhere', 'x');
+    putAll(1, 'x');
+    await chronicle.catchUp(1);
+    const { following } = await start();
+    await commitAll();
+    expect(destination.log.map(({ writes }) => writes.length)).toEqual([0, 1]);
     stop.abort();
     await following;
   });

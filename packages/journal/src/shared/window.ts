@@ -12,6 +12,8 @@ export interface Place {
 export interface WindowLimits {
   /** Records that everybody has read are kept up to this many bytes, so that others can join. */
   readonly keepBytes: number;
+  /** Read ahead of the fastest reader. */
+  readonly aheadBytes: number;
   /** All that is kept; who is further behind than this reads alone. */
   readonly maxBytes: number;
 }
@@ -24,8 +26,8 @@ interface Reader {
 }
 
 /**
- * The stretch of the journal that was read last, for any number of readers. It is read ahead of the fastest of them by
- * no more than its size; the others lose their place when it moves on without them, and never slow it down.
+ * The stretch of the journal that was read last, for any number of readers. It is read a little ahead of the fastest of
+ * them; the others lose their place when it moves on without them, and never slow it down.
  */
 export class Window {
   private records: StoredRecord[] = [];
@@ -58,7 +60,7 @@ export class Window {
         // The journal lost what it had acknowledged, and is read from an earlier place: no window onto both.
         if (record.sequence <= (this.records.at(-1)?.sequence ?? 0)) return;
         this.add(record);
-        while (this.untakenBytes() > this.limits.maxBytes && !this.closing.signal.aborted) {
+        while (this.untakenBytes() > this.limits.aheadBytes && !this.closing.signal.aborted) {
           await this.taken.wait();
         }
       }

@@ -8,7 +8,9 @@ import type { Manifest, PartRef } from './manifest.js';
  * Largest part, unless a single key is larger. A part is hashed and read as a whole: this bounds memory and the time the
  * process does nothing else (about 10 ms).
  */
-const PART_BYTES = 4 * 1024 * 1024;
+const MAX_PART_BYTES = 4 * 1024 * 1024;
+/** The first part; each is twice as large as the one before. Who reads a snapshot has something to do sooner. */
+const FIRST_PART_BYTES = 512 * 1024;
 
 export interface Part {
   readonly ref: PartRef;
@@ -46,7 +48,7 @@ export class SnapshotPacker {
       this.last = kv.key;
       const size = encodedBytes(kv);
       if (this.open?.writer.fits(size) === false) yield* this.end();
-      this.open ??= openPart(kv.key, size);
+      this.open ??= openPart(kv.key, Math.max(partBytes(this.parts.length), size));
       this.open.writer.add(kv);
       this.open.keys++;
       this.keys++;
@@ -71,8 +73,13 @@ export class SnapshotPacker {
   }
 }
 
-function openPart(key: Buffer, size: number): OpenPart {
-  const writer = new SnapshotPartWriter(Math.max(PART_BYTES, size));
+function partBytes(index: number): number {
+  return Math.min(FIRST_PART_BYTES * 2 ** index, MAX_PART_BYTES);
+}
+
+/** @param capacity bytes */
+function openPart(key: Buffer, capacity: number): OpenPart {
+  const writer = new SnapshotPartWriter(capacity);
   // A copy: a view would keep the whole page it came with until the manifest is written.
   return { writer, first: Buffer.from(key), keys: 0 };
 }

@@ -18,7 +18,7 @@ import { splitWrites } from './split.js';
  * with it, so a belief that is wrong writes nothing and ends in FencedError.
  */
 export class Applier {
-  private lastWrite = Number.NEGATIVE_INFINITY;
+  private lastWrite: number;
   private lastConfirmed: number;
 
   constructor(
@@ -27,14 +27,16 @@ export class Applier {
     private readonly observer: WorkerObserver,
     private readonly clock: Clock = systemClock,
   ) {
-    this.lastConfirmed = clock.monotonic();
+    // What was found counts as written now: a backlog would else begin with a transaction that holds nothing else.
+    this.lastWrite = clock.monotonic();
+    this.lastConfirmed = this.lastWrite;
   }
 
   get checkpoint(): Checkpoint {
     return this.believed;
   }
 
-  /** Milliseconds since the checkpoint was last written. */
+  /** Milliseconds since the checkpoint was last written, or found. */
   get checkpointAgeMs(): number {
     return this.clock.monotonic() - this.lastWrite;
   }

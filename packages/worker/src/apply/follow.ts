@@ -5,6 +5,8 @@ import {
   comparePositions,
   type Destination,
   type Entry,
+  eventLoopTurn,
+  type Group,
   gather,
   type Journal,
   type JournalInfo,
@@ -28,6 +30,12 @@ const IDLE_CHECKPOINT_MS = 1000;
 const CONFIRM_MS = 2000;
 /** Journal bytes handled between two looks at the queue. */
 const GROUP_BYTES = 2 * 1024 * 1024;
+/**
+ * Revisions collected between two turns of the event loop. A transaction of 1 MiB leaves in pieces, at first of 64 KiB (a
+ * gRPC server's window), and each needs a turn: without them the destination got a transaction when the next one was
+ * collected, instead of working on it meanwhile.
+ */
+const ENTRIES_PER_TURN = 512;
 /**
  * Revisions before the checkpoint that are read again, so that a restart in the middle of a mass delete does not begin
  * to count anew.
@@ -95,12 +103,13 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   const leaveRoom = room.join();
   try {
     for await (const group of groups) {
-      const end = group.length === 0 ? await following.idle() : await following.handle(group);
+      const end = group.items.length === 0 ? await following.idle() : await following.handle(group);
       if (end !== null) return end;
     }
     return { kind: 'stopped' };
   } finally {
     leaveRoom();
+    await following.settled();
   }
 }
 
@@ -119,6 +128,9 @@ class Following {
   private unwritten: Batch | null = null;
   /** The transaction under way; one at a time. */
   private applying: Promise<void> = Promise.resolve();
+  private atWork = false;
+  /** Revisions that were collected so far. */
+  private collected = 0;
   private readonly clock: Clock;
   private approval: FollowFrom['approval'];
 
@@ -152,13 +164,21 @@ class Following {
     return null;
   }
 
-  /** Nothing is under way when it ends. */
-  async handle(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
-    try {
-      return await this.take(group);
-    } finally {
-      await this.applying;
-    }
+  /**
+   * Applies a group. Where more waits, a transaction may still be under way when it ends, and what came after it is
+   * collected: the destination would otherwise rest while the next group is collected.
+   */
+  async handle({ items, more }: Group<StoredRecord>): Promise<FollowEnd | null> {
+    const end = await this.take(items);
+    if (end !== null || (more && this.atWork)) return end;
+    await this.applyOrRemember(this.coalescer.take());
+    if (!more) await this.applying;
+    return null;
+  }
+
+  /** Resolves when nothing is under way. @throws what the last transaction failed with */
+  async settled(): Promise<void> {
+    await this.applying;
   }
 
   /** Writes the checkpoint for revisions without writes. */
@@ -178,9 +198,9 @@ class Following {
         const added = this.add(entry, record.time);
         const exceeded = added === null ? null : await added;
         if (exceeded !== null) return await this.hold(exceeded);
+        if (++this.collected % ENTRIES_PER_TURN === 0) await eventLoopTurn();
       }
     }
-    await this.applyOrRemember(this.coalescer.take());
     return null;
   }
 
@@ -245,12 +265,17 @@ class Following {
   private async apply(batch: Batch): Promise<void> {
     await this.applying;
     this.applying = this.commit(batch);
-    // Waited for before the next batch, and at the end of the group.
+    // Waited for before the next batch, and at the end of the last group that waits.
     this.applying.catch(() => undefined);
   }
 
   private async commit(batch: Batch): Promise<void> {
-    await this.applier.apply(batch, this.signal);
+    this.atWork = true;
+    try {
+      await this.applier.apply(batch, this.signal);
+    } finally {
+      this.atWork = false;
+    }
     this.unwritten = null;
     this.reached(batch);
   }

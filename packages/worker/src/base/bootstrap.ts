@@ -1,6 +1,7 @@
 import {
   type Checkpoint,
   type Destination,
+  eventLoopTurn,
   type Fence,
   type Logger,
   type SnapshotRef,
@@ -140,6 +141,8 @@ async function writeAll(options: BootstrapOptions, pass: Pass, signal: AbortSign
           const waiting = stream.write({ kind: 'put', key, value });
           if (waiting !== undefined) await waiting;
         }
+        // What was handed to the destination leaves while the next keys are collected.
+        await eventLoopTurn();
       }
     }
   };

@@ -32,6 +32,13 @@ export interface GateOptions {
   readonly onReleased: () => void;
 }
 
+interface Passing {
+  readonly checkpoint: Checkpoint;
+  readonly info: JournalInfo;
+  /** Called before the destination waits for people. */
+  readonly beforeWaiting: () => Promise<void>;
+}
+
 /** Where a destination waits for people: nothing passes that a brake holds, until exactly that is approved. */
 export class Gate {
   constructor(private readonly options: GateOptions) {}
@@ -41,18 +48,21 @@ export class Gate {
    * @returns what was approved, 'free' when nothing needed it, 'aborted' when aborted
    */
   async passChanges(
-    checkpoint: Checkpoint,
-    info: JournalInfo,
+    { checkpoint, info, beforeWaiting }: Passing,
     signal: AbortSignal,
   ): Promise<DueHold | 'free' | 'aborted'> {
     const standing = await this.standing(checkpoint, info, signal);
-    if (standing !== null && !(await this.wait(standing, signal))) return 'aborted';
+    if (standing !== null) {
+      await beforeWaiting();
+      if (!(await this.wait(standing, signal))) return 'aborted';
+    }
     const { position } = checkpoint;
     const allowed = standing?.upTo?.revision ?? 0;
     const after = { ...position, revision: Math.max(position.revision, allowed) };
     const backlog = await this.backlog(info.id, after, signal);
     if (signal.aborted) return 'aborted';
     if (backlog === null) return standing ?? 'free';
+    await beforeWaiting();
     return (await this.wait(backlog, signal)) ? backlog : 'aborted';
   }
 
