@@ -102,8 +102,8 @@ describe('a worker with a backlog', () => {
   });
 
   it('goes on collecting where one group of records ends and the next one waits already', async () => {
-    // Three such records are a group.
-    putAll(ENTRIES, 'x'.repeat(0.6 * MIB));
+    // Three such records are a group of 256 KiB, and all of them may wait.
+    putAll(ENTRIES, 'x'.repeat(80 * 1024));
     await chronicle.catchUp(1);
     const { following } = await start();
     // The first record was alone when it came.

@@ -124,7 +124,7 @@ class Daemon {
     const announcing = this.registry.announce({ id, listen, roles, version: VERSION }, signal);
     const running = [
       this.session.run(background.signal),
-      this.placement.run(background.signal),
+      this.place(background.signal),
       this.sourceMonitor.run(background.signal),
       this.journalWatch.run(background.signal),
       this.board.run(background.signal),
@@ -158,6 +158,15 @@ class Daemon {
     await announcing;
     await this.registry.withdraw(this.config.node.id);
     await this.destinations.stopAll();
+  }
+
+  /**
+   * A node that is not on its own list claims nothing. Read before it is, the list would have to be brought up to date by
+   * the watch, and etcd lets a watch that begins behind its newest revision wait for up to 100 ms.
+   */
+  private async place(signal: AbortSignal): Promise<void> {
+    await this.registry.registered(signal);
+    await this.placement.run(signal);
   }
 
   private lead(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { Backoff, describeError, type Logger, prefixRange, Scope, silentLogger, TidemarkError } from '@tidemark/core';
+import { Backoff, Bell, describeError, type Logger, prefixRange, Scope, silentLogger, TidemarkError } from '@tidemark/core';
 import { RANGE, TXN } from '../client/methods.js';
 import { TO_THE_END } from '../watch/watch.js';
 import { keyGone } from './key.js';
@@ -24,6 +24,8 @@ export interface RegistryOptions {
 /** The live nodes of a pipeline: a key each, kept by the node's lease, written once. */
 export class NodeRegistry {
   private readonly logger: Logger;
+  private isListed = false;
+  private readonly listed = new Bell();
 
   constructor(
     private readonly session: CoordinationSession,
@@ -43,6 +45,11 @@ export class NodeRegistry {
       }
       await backoff.wait(signal);
     }
+  }
+
+  /** Resolves when this node was listed for the first time, or when `signal` aborts. */
+  async registered(signal: AbortSignal): Promise<void> {
+    while (!this.isListed && !signal.aborted) await this.listed.wait(signal);
   }
 
   /**
@@ -78,6 +85,8 @@ export class NodeRegistry {
     const put = { key, value: Buffer.from(JSON.stringify(node)), lease: String(lease.id) };
     const request = { success: [{ request_put: put }, { request_range: { key } }] };
     const { ranges } = await client.call(TXN, request, { kind: 'write', repeatable: true, signal });
+    this.isListed = true;
+    this.listed.ring();
     const createRevision = ranges[0]?.kvs[0]?.createRevision ?? 0;
     const scope = new Scope(signal, lease.signal);
     try {
