@@ -1,5 +1,7 @@
-// Bundles the command into one file, beside what it reads at run time: etcd3 loads its .proto files from disk.
-import { chmodSync, cpSync, mkdirSync } from 'node:fs';
+// Bundles the command: the program as one file, what starts it, and what it reads at run time beside it (etcd3 loads its
+// .proto files from disk).
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,35 +9,32 @@ import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, 'dist');
-const outfile = join(dist, 'tidemark.mjs');
+const outfile = (name) => join(dist, name);
+const entryPoints = (name) => [join(here, 'src', `${name}.ts`)];
 
+/** A code cache is good for one set of flags: none, and those of deploy/. */
+const FLAGS = [[], ['--max-old-space-size=768']];
+
+const common = { bundle: true, platform: 'node', target: 'node20.19', charset: 'ascii' };
 await build({
-  entryPoints: [join(here, 'src', 'main.ts')],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
+  ...common,
+  entryPoints: entryPoints('main'),
+  outfile: outfile('tidemark.cjs'),
+  format: 'cjs',
   conditions: ['tidemark-source'],
   sourcemap: true,
   legalComments: 'linked',
-  banner: {
-    // The client libraries are CommonJS and call require() and __dirname themselves.
-    js: [
-      '#!/usr/bin/env node',
-      "import { createRequire as __tidemarkRequire } from 'node:module';",
-      "import { dirname as __tidemarkDirname } from 'node:path';",
-      "import { fileURLToPath as __tidemarkPath } from 'node:url';",
-      'const require = __tidemarkRequire(import.meta.url);',
-      'const __filename = __tidemarkPath(import.meta.url);',
-      'const __dirname = __tidemarkDirname(__filename);',
-    ].join('\n'),
-  },
 });
+const command = { ...common, format: 'esm', banner: { js: '#!/usr/bin/env node' } };
+await build({ ...command, entryPoints: entryPoints('launch'), outfile: outfile('tidemark.mjs') });
+await build({ ...command, entryPoints: entryPoints('write-code-cache'), outfile: outfile('write-code-cache.mjs') });
 
 const etcdPackage = createRequire(join(here, '..', 'etcd', 'package.json'));
 const protos = join(dirname(etcdPackage.resolve('etcd3/package.json')), 'proto');
 mkdirSync(join(here, 'proto'), { recursive: true });
 // etcd3 looks for `../proto` from the file it was bundled into.
 cpSync(protos, join(here, 'proto'), { recursive: true });
-chmodSync(outfile, 0o755);
+chmodSync(outfile('tidemark.mjs'), 0o755);
+
+for (const file of readdirSync(dist).filter((name) => name.endsWith('.cache'))) rmSync(outfile(file));
+for (const flags of FLAGS) execFileSync(process.execPath, [...flags, outfile('write-code-cache.mjs')]);

@@ -122,7 +122,8 @@ describe.each(nodes)('$name', ({ name, hostname, volumes = [], build, depends_on
     expect(resolve(context, build?.dockerfile ?? '')).toBe(deployed('container/Dockerfile'));
     // dist/ and proto/ are made by bundle.mjs, which stands in the same directory.
     expect(existsSync(join(context, 'bundle.mjs'))).toBe(true);
-    expect(dockerfile).toContain('COPY dist/tidemark.mjs /usr/lib/tidemark/dist/tidemark.mjs');
+    const files = 'dist/tidemark.mjs dist/tidemark.cjs dist/write-code-cache.mjs';
+    expect(dockerfile).toContain(`COPY ${files} /usr/lib/tidemark/dist/`);
     expect(dockerfile).toContain('COPY proto /usr/lib/tidemark/proto');
   });
 });

@@ -142,13 +142,16 @@ function report(error: unknown): number {
   return EXIT.failed;
 }
 
-let exitCode = 0;
-try {
-  await buildProgram((code) => {
+/** Runs the command that `argv` names, and resolves with the exit code. What went wrong is told on stderr. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram((code) => {
     exitCode = code;
-  }).parseAsync();
-} catch (error) {
-  exitCode = report(error);
+  });
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    exitCode = report(error);
+  }
+  return exitCode;
 }
-// The one place that ends the process: a client library's idle timer must not keep a finished command alive.
-process.exit(exitCode);

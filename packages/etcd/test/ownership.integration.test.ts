@@ -93,6 +93,15 @@ afterEach(async () => {
   await Promise.all([...nodes].map((node) => node.close()));
 });
 
+it('a node that says that it is registered is on the first list that it reads', async () => {
+  const node = new TestNode('a');
+  await node.registry.registered(never);
+  for await (const { nodes: listed } of node.ownership.follow(never)) {
+    expect(listed.map(({ id }) => id)).toEqual(['a']);
+    break;
+  }
+});
+
 it('gives a destination to one node, and tells the others of it and of its end', async () => {
   const [a, b] = [new TestNode('a'), new TestNode('b')];
   const claim = await a.claim('codfw');

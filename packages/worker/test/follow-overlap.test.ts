@@ -119,16 +119,16 @@ describe('a worker with a backlog', () => {
   });
 
   it('gives a transaction to the destination before the next one is collected', async () => {
-    destination = new SlowDestination({ limits: { maxWrites: 600, maxBytes: 64 * MIB } });
+    destination = new SlowDestination({ limits: { maxWrites: 200, maxBytes: 64 * MIB } });
     destination.slow = false;
-    putAll(2_400, 'x');
-    await chronicle.catchUp(2_400);
+    putAll(800, 'x');
+    await chronicle.catchUp(800);
     const collected: number[] = [];
     destination.onCommit = () => collected.push(filter.entries);
     const { following } = await start();
-    await until(async () => destination.content().size === 2_400, { everyMs: 1, describe: 'all' });
+    await until(async () => destination.content().size === 800, { everyMs: 1, describe: 'all' });
     const [, first = Number.NaN] = collected;
-    expect(first).toBeLessThan(1_200);
+    expect(first).toBeLessThan(400);
     stop.abort();
     await following;
   });

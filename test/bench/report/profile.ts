@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload, type SourceMapping } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TIDEMARK } from '@tidemark/testing';
 
 interface ProfileNode {
@@ -20,12 +20,16 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
+/** The bundle, beside the command that starts it. */
+const PROGRAM = 'tidemark.cjs';
 const TOP = 40;
 const TOP_PACKAGES = 12;
 
 /** The functions with the most self time of every profile in a directory, by the sources' names. */
 export function formatProfiles(directory: string): string {
-  const map = new SourceMap(JSON.parse(readFileSync(`${TIDEMARK}.map`, 'utf8')) as SourceMapPayload);
+  const map = new SourceMap(
+    JSON.parse(readFileSync(join(dirname(TIDEMARK), `${PROGRAM}.map`), 'utf8')) as SourceMapPayload,
+  );
   const files = readdirSync(directory).filter((file) => file.endsWith('.cpuprofile'));
   return files.map((file) => formatProfile(join(directory, file), map)).join('\n\n');
 }
@@ -71,12 +75,12 @@ function selfTimes({ nodes, samples, timeDeltas }: CpuProfile, map: SourceMap): 
 function nameOf({ functionName, url, lineNumber, columnNumber }: ProfileNode['callFrame'], map: SourceMap): string {
   const name = functionName === '' ? '(anonymous)' : functionName;
   if (url === '') return name;
-  if (!url.endsWith('tidemark.mjs')) return `${name}  ${url}:${lineNumber + 1}`;
+  if (!url.endsWith(PROGRAM)) return `${name}  ${url}:${lineNumber + 1}`;
   // Typed as always there; what the bundler itself wrote has no source.
   const { originalSource: source, originalLine: line }: Partial<SourceMapping> = map.findEntry(
     lineNumber,
     columnNumber,
   );
-  if (source === undefined || line === undefined) return `${name}  tidemark.mjs:${lineNumber + 1}`;
+  if (source === undefined || line === undefined) return `${name}  ${PROGRAM}:${lineNumber + 1}`;
   return `${name}  ${source.replace(/^(\.\.\/)+/, '').replace(/^.*node_modules\/(?=[^.])/, '')}:${line + 1}`;
 }

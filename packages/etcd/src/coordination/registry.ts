@@ -1,4 +1,13 @@
-import { Backoff, Bell, describeError, type Logger, prefixRange, Scope, silentLogger, TidemarkError } from '@tidemark/core';
+import {
+  Backoff,
+  Bell,
+  describeError,
+  type Logger,
+  prefixRange,
+  Scope,
+  silentLogger,
+  TidemarkError,
+} from '@tidemark/core';
 import { RANGE, TXN } from '../client/methods.js';
 import { TO_THE_END } from '../watch/watch.js';
 import { keyGone } from './key.js';

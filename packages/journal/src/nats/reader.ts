@@ -1,5 +1,6 @@
 import {
   Backoff,
+  eventLoopTurn,
   type Logger,
   type ReadFrom,
   type SharedBudget,
@@ -27,6 +28,8 @@ export interface ReaderOptions {
 }
 
 const MAX_LOCATE_ATTEMPTS = 5;
+/** Decoded between two turns of the event loop: a few milliseconds while V8 has not compiled the decoder yet. */
+const BYTES_PER_TURN = 32 * 1024;
 
 /**
  * Reads over interruptions: each new feed starts only after the stream was recognised. See Journal.read.
@@ -38,11 +41,17 @@ export async function* readJournal(
 ): AsyncGenerator<StoredRecord> {
   const reader = new Reader(options, from, signal);
   signal.addEventListener('abort', reader.close, { once: true });
+  let decodedBytes = 0;
   try {
     while (!signal.aborted) {
       for (const message of await reader.messages()) {
         const record = reader.take(message);
         if (record !== null) yield record;
+        decodedBytes += message.bytes;
+        if (decodedBytes >= BYTES_PER_TURN) {
+          decodedBytes = 0;
+          await eventLoopTurn();
+        }
         if (signal.aborted) return;
       }
     }

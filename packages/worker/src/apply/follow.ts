@@ -39,7 +39,7 @@ const GROUP_BYTES = 256 * 1024;
  * gRPC server's window), and each needs a turn: without them the destination got a transaction when the next one was
  * collected, instead of working on it meanwhile.
  */
-const ENTRIES_PER_TURN = 512;
+const ENTRIES_PER_TURN = 128;
 /**
  * Revisions before the checkpoint that are read again, so that a restart in the middle of a mass delete does not begin
  * to count anew.

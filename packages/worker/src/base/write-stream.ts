@@ -3,6 +3,11 @@ import { writeBytes } from '../apply/coalesce.js';
 
 /** Transactions under way at once: one is committed by the server while the next is encoded here. */
 const IN_FLIGHT = 2;
+/**
+ * Writes of the first transaction; each is twice as large as the one before, up to the destination's limit. The destination
+ * has work while the next one is packed, and a gRPC server opens its window only as it receives.
+ */
+const FIRST_WRITES = 512;
 
 /**
  * Packs independent writes (each key once) into transactions of the destination's limits. Only for writes whose order
@@ -11,6 +16,7 @@ const IN_FLIGHT = 2;
 export class WriteStream {
   private writes: Write[] = [];
   private bytes = 0;
+  private flushes = 0;
   private readonly pending = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | null = null;
 
@@ -23,7 +29,7 @@ export class WriteStream {
   write(write: Write): Promise<void> | undefined {
     const size = writeBytes(write);
     const full =
-      this.writes.length >= this.limits.maxWrites ||
+      this.writes.length >= Math.min(this.limits.maxWrites, FIRST_WRITES * 2 ** this.flushes) ||
       (this.writes.length > 0 && this.bytes + size > this.limits.maxBytes);
     const waiting = full ? this.flush() : undefined;
     this.writes.push(write);
@@ -47,6 +53,7 @@ export class WriteStream {
     const writes = this.writes;
     this.writes = [];
     this.bytes = 0;
+    this.flushes++;
     const settled = this.commit(writes)
       .catch((error: unknown) => {
         this.failure ??= { error };

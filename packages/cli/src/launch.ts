@@ -1,0 +1,4 @@
+import { loadProgram } from './program.js';
+
+// The one place that ends the process: a client library's idle timer must not keep a finished command alive.
+process.exit(await loadProgram(import.meta.dirname).main(process.argv));

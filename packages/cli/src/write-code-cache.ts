@@ -1,0 +1,3 @@
+import { writeCodeCache } from './program.js';
+
+writeCodeCache(import.meta.dirname);
