@@ -22,7 +22,7 @@ export interface FeedOptions {
  * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers. A reader is no faster
  * with more: the next request leaves when half of it is free.
  */
-const BUDGET_BYTES = 4 * 1024 * 1024;
+const BUDGET_BYTES = 1024 * 1024;
 /** However many readers there are. One that meets a larger message gets room for it, and only that one. */
 const LEAST_BUDGET_BYTES = 128 * 1024;
 const BATCH_MESSAGES = 8192;

@@ -16,8 +16,7 @@ import { behindPlace, type Place, Window, type WindowLimits } from './window.js'
  * together with it. Held once for all, where those who lost their place hold what they read once for each. As much ahead
  * of the fastest was too much: a worker with a backlog decoded 16 MiB before its first transaction got its turn.
  */
-const MIB = 1024 * 1024;
-const LIMITS: WindowLimits = { keepBytes: MIB, aheadBytes: MIB, maxBytes: 16 * MIB };
+const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, aheadBytes: 256 * 1024, maxBytes: 16 * 1024 * 1024 };
 
 /**
  * Reads a journal once for all readers that are about as far: they differ in what they do with the records, not in which
