@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -13,7 +14,7 @@ import {
   type TidemarkNode,
   until,
 } from '@tidemark/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 const BEFORE_BACKUP = 300;
 const AFTER_BACKUP = 1_000;
@@ -80,6 +81,7 @@ describe.each([500, 1_500, 5_000])(
           ],
         });
         const backup = join(tmpdir(), `tidemark-${process.pid}-${name}.snapshot`);
+        onTestFinished(() => rmSync(backup));
         await write(gateway, 'before', BEFORE_BACKUP);
         await source.snapshotSave(backup);
         await write(gateway, 'lost', AFTER_BACKUP);

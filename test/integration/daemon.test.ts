@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -11,7 +11,7 @@ import {
   tidemark,
   until,
 } from '@tidemark/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 let servers: Servers;
 let source: EtcdServer;
@@ -28,7 +28,9 @@ afterAll(async () => {
 });
 
 function configFile(text: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'tidemark-config-')), 'tidemark.yaml');
+  const directory = mkdtempSync(join(tmpdir(), 'tidemark-config-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'tidemark.yaml');
   writeFileSync(file, text);
   return file;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
@@ -35,13 +35,15 @@ export function writeCodeCache(directory: string): void {
   evaluate(script, directory);
   const code = script.createCachedData();
   writeFileSync(file, Buffer.concat([digest(source, code), code]));
+  // Whatever the umask: the unit runs as another user.
+  chmodSync(file, 0o644);
 }
 
 function compile(directory: string) {
   const filename = join(directory, PROGRAM);
   const source = readFileSync(filename);
   const code = readCodeCache(directory, source);
-  // On its first line, so that positions are those of the file. The bundler writes ASCII.
+  // On its first line, so that positions are those of the file. The bundler writes ASCII; what comments hold is no matter.
   const text = `(function (exports, require, module, __filename, __dirname) {${source.toString('latin1')}\n})`;
   const script = new Script(text, { filename, ...(code !== null && { cachedData: code }) });
   return { source, script, fromCache: code !== null && script.cachedDataRejected === false };

@@ -100,3 +100,21 @@ it('keeps nothing of an object that could not be stored as a whole', async () =>
   await expect.poll(async () => (await streams.info(stream)).state.messages).toBe(0);
   expect(await bucket.get('large')).toBeNull();
 });
+
+it('lists while others store, and waits for nothing that was not counted', async () => {
+  await using opened = await open();
+  const { bucket } = opened;
+  const OBJECTS = 150;
+  let stored = 0;
+  const store = async () => {
+    for (; stored < OBJECTS; stored++) await bucket.put(`1-7-ab/${stored}`, hashed(Buffer.from('x')));
+  };
+  const list = async () => {
+    while (stored < OBJECTS) {
+      const atLeast = stored;
+      expect((await bucket.list()).length).toBeGreaterThanOrEqual(atLeast);
+    }
+  };
+  await Promise.all([store(), list(), list()]);
+  expect(await bucket.list()).toHaveLength(OBJECTS);
+});

@@ -246,7 +246,6 @@ export class DestinationWorker {
     logger.info({ ...standing.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
     const onReached = (time: number) => this.rush.reached(time);
-    this.backlogTold = true;
     const end = await follow(
       { ...this.options, onReached },
       { checkpoint: standing, first: now.first, approval },
@@ -256,7 +255,7 @@ export class DestinationWorker {
     this.needsBase = end.kind === 'reset';
   }
 
-  /** Once, and only where nothing is read otherwise: whoever follows the journal tells it himself. */
+  /** Once, and only where it is not followed: what follows the journal tells it. */
   private async tellBacklog(found: Checkpoint | null, info: JournalInfo, signal: AbortSignal): Promise<void> {
     if (found === null || this.backlogTold) return;
     this.backlogTold = true;

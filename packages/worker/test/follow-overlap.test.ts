@@ -133,14 +133,21 @@ describe('a worker with a backlog', () => {
     await following;
   });
 
-  it('does not begin with a transaction that only moves the checkpoint', async () => {
-    chronicle.source.put('/elsewhere', 'x');
-    putAll(1, 'x');
+  it('does not end while a transaction is under way', async () => {
+    putAll(5, 'x'.repeat(80 * 1024));
     await chronicle.catchUp(1);
+    await chronicle.reset('compacted');
     const { following } = await start();
-    await commitAll();
-    expect(destination.log.map(({ writes }) => writes.length)).toEqual([0, 1]);
-    stop.abort();
-    await following;
+    let over = false;
+    void following.then(() => {
+      over = true;
+    });
+    await until(async () => filter.entries === 1, { everyMs: 1, describe: 'the first' });
+    destination.underWay.shift()?.();
+    await until(async () => filter.entries === 5, { everyMs: 1, describe: () => `five, ${filter.entries}` });
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect([over, destination.underWay.length]).toEqual([false, 1]);
+    destination.underWay.shift()?.();
+    expect(await following).toEqual({ kind: 'reset' });
   });
 });

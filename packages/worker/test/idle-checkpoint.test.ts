@@ -38,7 +38,6 @@ beforeEach(async () => {
   chronicle = new Chronicle();
   destination = new MemoryDestination();
   time = new Time();
-  stopping = new AbortController();
   await chronicle.reset();
   const position = { generation: 1, revision: 1 };
   const from: Checkpoint = {
@@ -49,7 +48,16 @@ beforeEach(async () => {
     partial: null,
     fence: null,
   };
-  await destination.apply({ writes: [], expected: null, next: from }, stopping.signal);
+  await destination.apply({ writes: [], expected: null, next: from }, new AbortController().signal);
+  begin(from);
+  // A first change for this destination: from here on its checkpoint is of a known age.
+  chronicle.source.put('/a/1', 'x');
+  await chronicle.catchUp();
+  await turns();
+});
+
+function begin(from: Checkpoint): void {
+  stopping = new AbortController();
   const observer: Pick<
     WorkerNode,
     'reached' | 'applied' | 'waiting' | 'state' | 'stands' | 'fenced' | 'held' | 'foreign' | 'verified'
@@ -72,11 +80,7 @@ beforeEach(async () => {
   following = follow(options, { checkpoint: from, first: null, approval: null }, stopping.signal).catch((error) => {
     failure = error;
   });
-  // A first change for this destination: from here on its checkpoint is of a known age.
-  chronicle.source.put('/a/1', 'x');
-  await chronicle.catchUp();
-  await turns();
-});
+}
 
 afterEach(async () => {
   stopping.abort();
@@ -117,6 +121,19 @@ describe('the checkpoint of a destination that nothing is for', () => {
     expect(destination.applies - before).toBe(3);
     await time.pass(A_SECOND_MS);
     expect(storedRevision()).toBe(last);
+  });
+
+  it('moves although work is begun anew more often than once a second', async () => {
+    const stood = storedRevision();
+    for (let round = 0; round < 4; round++) {
+      stopping.abort();
+      await following;
+      const from = await destination.checkpoint(new AbortController().signal);
+      if (from !== null) begin(from);
+      await elsewhere();
+      await time.pass(A_SECOND_MS / 2);
+    }
+    expect(storedRevision()).toBeGreaterThan(stood ?? Number.NaN);
   });
 
   it('moves with the next change that is for it', async () => {

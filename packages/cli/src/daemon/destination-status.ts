@@ -132,7 +132,7 @@ export class DestinationStatus implements WorkerObserver {
 
   waiting(time: number): void {
     this.oldestWaiting ??= time;
-    this.newestRead = time;
+    this.newestRead = Math.max(this.newestRead, time);
   }
 
   fenced(): void {

@@ -1,12 +1,13 @@
 import { UnavailableError } from '@tidemark/core';
-import { AckPolicy, createInbox, DeliverPolicy, nanos, ReplayPolicy } from 'nats';
+import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy } from 'nats';
 import type { Link } from './link.js';
+import { leftBehind } from './reply.js';
 
 export interface CollectOptions {
   readonly link: Link;
   readonly stream: string;
   readonly subject: string;
-  /** Messages to wait for; those that are there now when undefined. */
+  /** Messages to wait for; when undefined, all until the server says that none is left. */
   readonly count?: number;
   /** The longest silence that is endured, in milliseconds. */
   readonly silenceMs?: number;
@@ -28,7 +29,7 @@ export async function collect(options: CollectOptions): Promise<readonly Uint8Ar
   const found = new Collected(options.count, options.silenceMs ?? SILENCE_MS);
   const inbox = createInbox();
   const subscription = link.nats.subscribe(inbox, {
-    callback: (error, message) => (error === null ? found.take(message.data) : found.fail(error)),
+    callback: (error, message) => (error === null ? found.take(message) : found.fail(error)),
   });
   const stopListening = link.onLost(() => found.fail(silent('the connection was lost')));
   try {
@@ -43,7 +44,7 @@ export async function collect(options: CollectOptions): Promise<readonly Uint8Ar
       mem_storage: true,
     });
     // Messages may be on the way already when the server says how many there are.
-    found.expect(consumer.num_pending + consumer.delivered.consumer_seq);
+    if (consumer.num_pending + consumer.delivered.consumer_seq === 0) found.endEmpty();
     return await found.complete;
   } finally {
     stopListening();
@@ -60,7 +61,7 @@ class Collected {
   private reject: (error: Error) => void = () => undefined;
 
   constructor(
-    private count: number | undefined,
+    private readonly count: number | undefined,
     silenceMs: number,
   ) {
     this.complete = new Promise((resolve, reject) => {
@@ -72,16 +73,20 @@ class Collected {
     this.timer = setTimeout(() => this.fail(silent(`no message for ${silenceMs} ms`)), silenceMs);
   }
 
-  /** Unless the number was known before. */
-  expect(count: number): void {
-    this.count ??= count;
-    this.endIfComplete();
+  /** There is no message, and none was waited for. */
+  endEmpty(): void {
+    if (this.count === undefined) this.resolve(this.messages);
   }
 
-  take(message: Uint8Array): void {
-    this.messages.push(message);
+  /**
+   * Where they were not counted, what is left tells the last one. To count them when the consumer is made would not do:
+   * others may store meanwhile, and a server that skips some over a purge (2.9.10 does) says truly that they are left.
+   */
+  take(message: Msg): void {
+    this.messages.push(message.data);
     this.timer.refresh();
-    this.endIfComplete();
+    const isLast = this.count === undefined ? leftBehind(message) === 0 : this.messages.length === this.count;
+    if (isLast) this.resolve(this.messages);
   }
 
   fail(error: Error): void {
@@ -90,10 +95,6 @@ class Collected {
 
   stop(): void {
     clearTimeout(this.timer);
-  }
-
-  private endIfComplete(): void {
-    if (this.messages.length === this.count) this.resolve(this.messages);
   }
 }
 

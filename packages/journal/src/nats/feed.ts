@@ -4,6 +4,7 @@ import type { JournalMessage } from '../format/assembler.js';
 import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
 import { castError } from './errors.js';
 import type { Link } from './link.js';
+import { sequenceOf } from './reply.js';
 import { headersOf } from './stream.js';
 
 /** A feed ended for a reason that opening another one at the same sequence heals. */
@@ -244,12 +245,3 @@ const HEARTBEAT = 100;
 const NO_MESSAGES = 404;
 const EXPIRED = 408;
 const CONFLICT = 409;
-
-/**
- * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`; newer servers put
- * domain and account hash behind `ACK`, and may add tokens at the end.
- */
-function sequenceOf(reply: string): number {
-  const tokens = reply.split('.');
-  return Number(tokens[tokens.length < 11 ? 5 : 7]);
-}

@@ -122,16 +122,18 @@ export class ObjectBucket implements Bucket {
     }
   }
 
-  /** Makes the object what `info` says, at once. */
+  /**
+   * Makes the object what `info` says, at once. The description of a new one takes the place of none: asked to roll up, the
+   * server would purge, and with that nats-server 2.9.10 makes whoever lists at the moment skip all that is older.
+   */
   private async describe(info: ObjectInfo): Promise<void> {
     const rollup = headers();
     rollup.set(JsHeaders.RollupHdr, JsHeaders.RollupValueSubject);
     const { name: bucket, chunkBytes } = this;
     const { link } = this.options;
     link.assertConnected();
-    await link.jetstream.publish(this.names.description(info.name), encodeInfo(info, { bucket, chunkBytes }), {
-      headers: rollup,
-    });
+    const content = encodeInfo(info, { bucket, chunkBytes });
+    await link.jetstream.publish(this.names.description(info.name), content, info.deleted ? { headers: rollup } : {});
   }
 
   private async readChunks({ nuid, size, chunks }: ObjectInfo): Promise<Buffer> {

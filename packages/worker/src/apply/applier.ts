@@ -18,7 +18,7 @@ import { splitWrites } from './split.js';
  * with it, so a belief that is wrong writes nothing and ends in FencedError.
  */
 export class Applier {
-  private lastWrite: number;
+  private lastWrite = Number.NEGATIVE_INFINITY;
   private lastConfirmed: number;
 
   constructor(
@@ -27,16 +27,17 @@ export class Applier {
     private readonly observer: WorkerObserver,
     private readonly clock: Clock = systemClock,
   ) {
-    // What was found counts as written now: a backlog would else begin with a transaction that holds nothing else.
-    this.lastWrite = clock.monotonic();
-    this.lastConfirmed = this.lastWrite;
+    this.lastConfirmed = clock.monotonic();
   }
 
   get checkpoint(): Checkpoint {
     return this.believed;
   }
 
-  /** Milliseconds since the checkpoint was last written, or found. */
+  /**
+   * Milliseconds since the checkpoint was last written here. What was found counts as old: where work is begun anew all the
+   * time, as repairs do, it would otherwise never be old enough to be moved.
+   */
   get checkpointAgeMs(): number {
     return this.clock.monotonic() - this.lastWrite;
   }

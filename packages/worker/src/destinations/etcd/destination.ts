@@ -112,9 +112,14 @@ export class EtcdDestination implements Destination {
       if (!forItsSize) throw error;
       const [write, ...others] = request.writes;
       if (write === undefined) throw error;
-      if (others.length === 0) throw writeTooLarge(write, error);
+      const bytes = requestBytes(request);
+      if (others.length === 0) {
+        // It goes alone from now on: among others it would be refused for another reason than the one that matters.
+        this.maxBytes = Math.min(this.maxBytes, Math.floor(bytes / 2));
+        throw writeTooLarge(write, error);
+      }
       // No answer tells the limit. Halving ends at a size that passes, or at the one write that does not.
-      this.maxBytes = Math.floor(Math.min(this.maxBytes, requestBytes(request)) / 2);
+      this.maxBytes = Math.floor(Math.min(this.maxBytes, bytes) / 2);
       throw batchTooLarge(request, this.maxBytes, error);
     }
   }
