@@ -62,6 +62,11 @@ describe('the installed program', () => {
     expect(version()).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
+  it('says what is missing where the command was installed alone', () => {
+    rmSync(join(dist, 'tidemark.cjs'));
+    expect(version).toThrow(/tidemark\.cjs cannot be read: it belongs beside tidemark\.mjs, see deploy\/README\.md/);
+  });
+
   it('is compiled where the cache is damaged, or of another program of the same length', () => {
     for (const name of caches()) damage(name, 100_000);
     expect(fromCache([])).toBe(false);

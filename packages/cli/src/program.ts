@@ -41,12 +41,20 @@ export function writeCodeCache(directory: string): void {
 
 function compile(directory: string) {
   const filename = join(directory, PROGRAM);
-  const source = readFileSync(filename);
+  const source = readProgram(filename);
   const code = readCodeCache(directory, source);
   // On its first line, so that positions are those of the file. The bundler writes ASCII; what comments hold is no matter.
   const text = `(function (exports, require, module, __filename, __dirname) {${source.toString('latin1')}\n})`;
   const script = new Script(text, { filename, ...(code !== null && { cachedData: code }) });
   return { source, script, fromCache: code !== null && script.cachedDataRejected === false };
+}
+
+function readProgram(filename: string): Buffer {
+  try {
+    return readFileSync(filename);
+  } catch (cause) {
+    throw new Error(`${filename} cannot be read: it belongs beside tidemark.mjs, see deploy/README.md`, { cause });
+  }
 }
 
 function evaluate(script: Script, directory: string): Main {
