@@ -1,5 +1,5 @@
 import { createMetrics } from '@tidemark/core';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { DestinationStatus } from '../src/daemon/destination-status.js';
 
 const SECOND = 1_000;
@@ -37,4 +37,33 @@ it('lags from the same moment when both were journaled in one millisecond', () =
   status.waiting(time);
   status.reached({ generation: 1, revision: 2 }, time);
   expect(status.report.lagSeconds).toBeGreaterThanOrEqual(60);
+});
+
+it('has failed since the first attempt that failed, until it gets further', () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  try {
+    const status = statusOf({ revision: 9, time: 0 });
+    const passes = (seconds: number) => vi.setSystemTime(Date.now() + seconds * SECOND);
+    const sinceSeconds = () => Date.parse(status.report.since) / SECOND;
+    passes(10);
+    status.state('failed', 'too large');
+    for (let attempt = 0; attempt < 3; attempt++) {
+      passes(10);
+      status.state('streaming', null);
+      expect(sinceSeconds()).toBe(Date.now() / SECOND);
+      status.state('failed', 'too large');
+      expect(sinceSeconds()).toBe(10);
+    }
+    // Another trouble, and the same one behind something that was applied, are new.
+    status.state('streaming', null);
+    status.state('backing_off', 'no space');
+    expect(sinceSeconds()).toBe(40);
+    passes(10);
+    status.state('streaming', null);
+    status.reached({ generation: 1, revision: 3 }, 0);
+    status.state('backing_off', 'no space');
+    expect(sinceSeconds()).toBe(50);
+  } finally {
+    vi.useRealTimers();
+  }
 });

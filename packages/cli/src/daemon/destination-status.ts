@@ -76,6 +76,8 @@ export class DestinationStatus implements WorkerObserver {
   private reason: string | null = null;
   private hold: Hold | null = null;
   private since = new Date().toISOString();
+  /** What it failed for last, and since when; null once it got further. */
+  private trouble: { readonly reason: string | null; readonly since: string } | null = null;
   private position: Position = { generation: 0, revision: 0 };
   /** When the oldest change that is not applied was journaled; null when there is none. */
   private oldestWaiting: number | null = null;
@@ -93,7 +95,11 @@ export class DestinationStatus implements WorkerObserver {
   ) {}
 
   state(state: DestinationState, reason: string | null): void {
-    if (state !== this.state_) this.since = new Date().toISOString();
+    const failed = state === 'failed' || state === 'backing_off';
+    // Between two attempts that fail alike it is in another state for a moment: it has failed since the first.
+    if (failed && this.trouble?.reason === reason) this.since = this.trouble.since;
+    else if (state !== this.state_) this.since = new Date().toISOString();
+    if (failed) this.trouble = { reason, since: this.since };
     this.state_ = state;
     this.reason = reason;
     if (state !== 'held') this.hold = null;
@@ -124,6 +130,7 @@ export class DestinationStatus implements WorkerObserver {
 
   reached(position: Position, time: number): void {
     this.position = position;
+    this.trouble = null;
     if (this.oldestWaiting === null || time < this.oldestWaiting) return;
     // What was read beyond it was journaled no earlier. Forgotten, it would be told from the journal's end, and the lag of
     // a destination that is held would begin anew with each write to the source.
