@@ -11,7 +11,7 @@ import {
   tidemark,
   until,
 } from '@tidemark/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 let servers: Servers;
 let source: EtcdServer;
@@ -23,13 +23,17 @@ beforeAll(async () => {
   [source, destination, nats] = await Promise.all([servers.etcd(), servers.etcd(), servers.nats()]);
 });
 
+/** Of the configuration files. */
+const directories: string[] = [];
+
 afterAll(async () => {
   await servers[Symbol.asyncDispose]();
+  for (const directory of directories) rmSync(directory, { recursive: true });
 });
 
 function configFile(text: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-config-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  directories.push(directory);
   const file = join(directory, 'tidemark.yaml');
   writeFileSync(file, text);
   return file;
