@@ -35,7 +35,7 @@ it('spreads 50 destinations over three nodes, and asks little of the coordinatio
   await fanOut.expectEqual(fanOut.healthy);
   // At so short a lease the leader's election, the node's registration, what people have ordered and the probes ask for six a
   // second, and placement for one in five seconds. An election for each destination would ask for seventy a second.
-  expect((after.reads - before.reads) / seconds).toBeLessThan(NODES * 7);
+  expect((after.reads - before.reads) / seconds).toBeLessThan(NODES * 6);
   expect((after.watches - before.watches) / seconds).toBeLessThan(NODES * 6);
   const { connections, consumers } = await fanOut.natsClients();
   expect(connections).toBeLessThanOrEqual(NODES * 3);

@@ -45,6 +45,26 @@ describe('a value that is larger than the destination takes', () => {
     expect(await stage.versions()).toEqual({ '/b/before': 1, '/b/large': 1, '/b/later': 1 });
   });
 
+  it('was refused alone, and is not sent together with others again', async () => {
+    const etcd = await servers.etcd({ flags: [`--max-request-bytes=${SMALL_LIMIT}`] });
+    const destination = openEtcd(etcd);
+    const write = { kind: 'put', key: Buffer.from('/b/large'), value: Buffer.alloc(SMALL_LIMIT) } as const;
+    const position = { generation: 1, revision: 1 };
+    const next = { journal: 'j', position, filter: 'f', resync: null, partial: null, fence: null };
+    try {
+      const refused = destination.apply({ writes: [write], expected: null, next }, never);
+      await expect(refused).rejects.toThrow(RequestTooLargeError);
+      expect(destination.limits.maxBytes).toBeLessThan(SMALL_LIMIT);
+      const { maxBytes } = destination.limits;
+      const again = destination.apply({ writes: [write], expected: null, next }, never);
+      await expect(again).rejects.toThrow(RequestTooLargeError);
+      // It does not shrink with each attempt.
+      expect(destination.limits.maxBytes).toBe(maxBytes);
+    } finally {
+      await destination.close();
+    }
+  });
+
   it('is named in the first copy, too', async () => {
     const etcd = await servers.etcd({ flags: [`--max-request-bytes=${SMALL_LIMIT}`] });
     await using stage = await EtcdStage.start(etcd);

@@ -1,5 +1,5 @@
 import { JournalCorruptError } from '@tidemark/core';
-import { headers, JsHeaders, nuid } from 'nats';
+import { headers, JsHeaders, type MsgHdrs, nuid } from 'nats';
 import { type Bucket, type BucketObject, type Content, hashed } from '../snapshots/bucket.js';
 import { collect } from './collect.js';
 import { ApiErrorCode, apiErrorCode, castError } from './errors.js';
@@ -127,13 +127,12 @@ export class ObjectBucket implements Bucket {
    * server would purge, and with that nats-server 2.9.10 makes whoever lists at the moment skip all that is older.
    */
   private async describe(info: ObjectInfo): Promise<void> {
-    const rollup = headers();
-    rollup.set(JsHeaders.RollupHdr, JsHeaders.RollupValueSubject);
     const { name: bucket, chunkBytes } = this;
     const { link } = this.options;
     link.assertConnected();
     const content = encodeInfo(info, { bucket, chunkBytes });
-    await link.jetstream.publish(this.names.description(info.name), content, info.deleted ? { headers: rollup } : {});
+    const options = info.deleted ? { headers: rollup() } : {};
+    await link.jetstream.publish(this.names.description(info.name), content, options);
   }
 
   private async readChunks({ nuid, size, chunks }: ObjectInfo): Promise<Buffer> {
@@ -165,6 +164,13 @@ export class ObjectBucket implements Bucket {
       throw castError(error, doing);
     }
   }
+}
+
+/** Asks the server to keep nothing older under the subject. */
+function rollup(): MsgHdrs {
+  const lines = headers();
+  lines.set(JsHeaders.RollupHdr, JsHeaders.RollupValueSubject);
+  return lines;
 }
 
 /** Null when the server refuses with one of `expected`. */

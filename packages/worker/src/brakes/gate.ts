@@ -59,7 +59,10 @@ export class Gate {
     const { position } = checkpoint;
     const allowed = standing?.upTo?.revision ?? 0;
     const after = { ...position, revision: Math.max(position.revision, allowed) };
-    const backlog = await this.backlog({ journal: info.id, after, beforeWaiting }, signal);
+    if (signal.aborted) return 'aborted';
+    if (!this.countsBacklog) return standing ?? 'free';
+    await beforeWaiting();
+    const backlog = await this.backlog(info.id, after, signal);
     if (signal.aborted) return 'aborted';
     if (backlog === null) return standing ?? 'free';
     return (await this.wait(backlog, signal)) ? backlog : 'aborted';
@@ -122,13 +125,13 @@ export class Gate {
     return null;
   }
 
-  private async backlog(
-    { journal, after, beforeWaiting }: { journal: string; after: Position } & Pick<Passing, 'beforeWaiting'>,
-    signal: AbortSignal,
-  ): Promise<DueHold | null> {
+  private get countsBacklog(): boolean {
+    const { maxBacklogAge, maxBacklogChanges } = this.options.brakes;
+    return maxBacklogAge !== null || maxBacklogChanges !== null;
+  }
+
+  private async backlog(journal: string, after: Position, signal: AbortSignal): Promise<DueHold | null> {
     const { brakes, filter, delayMs } = this.options;
-    if (brakes.maxBacklogAge === null && brakes.maxBacklogChanges === null) return null;
-    await beforeWaiting();
     // A delayed destination always has changes that wait; too many are only those that are due.
     const dueBy = Date.now() - delayMs;
     const found = await survey(this.options.journal, { after, filter, dueBy }, signal);
