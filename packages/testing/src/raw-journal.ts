@@ -11,6 +11,7 @@ export interface RawMessage {
 }
 
 const CRLF = '\r\n';
+const FIRST_SEQUENCE = 1;
 
 interface StoredMessage {
   readonly seq: number;
@@ -38,38 +39,40 @@ export class RawJournal {
     const info = (await this.connection.request(`$JS.API.STREAM.INFO.${this.stream}`, '')) as {
       state?: { first_seq: number; last_seq: number };
     };
-    if (info.state === undefined)
-      throw new TestServerError({
-        message: `stream ${this.stream}: ${JSON.stringify(info)}`,
-        remedy: 'Look at the log of nats-server.',
-      });
+    if (info.state === undefined) throw refused(`stream ${this.stream}`, info);
     return { first: info.state.first_seq, last: info.state.last_seq };
   }
 
-  /** All messages from a sequence on, or all that are kept, to the end as it is now. */
-  async read(from = 0): Promise<RawMessage[]> {
+  /** All messages from a sequence on, or all that are kept, to the end as it is now. Throws when one in between is gone. */
+  async read(from = FIRST_SEQUENCE): Promise<RawMessage[]> {
     const { first, last } = await this.bounds();
     const messages: RawMessage[] = [];
-    for (let sequence = Math.max(first, from); sequence <= last; sequence++)
-      messages.push(await this.message(sequence));
+    for (let sequence = Math.max(FIRST_SEQUENCE, first, from); sequence <= last; sequence++) {
+      const answer = await this.get(sequence);
+      // Retention takes what is oldest while this reads.
+      if ('message' in answer || messages.length > 0) messages.push(this.stored(sequence, answer));
+    }
     return messages;
   }
 
   /** The last message. Throws when there is none. */
   async last(): Promise<RawMessage> {
-    return await this.message((await this.bounds()).last);
+    const { last } = await this.bounds();
+    return this.stored(last, await this.get(last));
   }
 
   close(): void {
     this.connection.close();
   }
 
-  private async message(sequence: number): Promise<RawMessage> {
+  private async get(sequence: number): Promise<object> {
     const request = JSON.stringify({ seq: sequence });
-    const answer = (await this.connection.request(`$JS.API.STREAM.MSG.GET.${this.stream}`, request)) as {
-      message?: StoredMessage;
-    };
-    const { hdrs = '', data = '', time = '' } = answer.message ?? {};
+    return (await this.connection.request(`$JS.API.STREAM.MSG.GET.${this.stream}`, request)) as object;
+  }
+
+  private stored(sequence: number, answer: { readonly message?: StoredMessage }): RawMessage {
+    if (answer.message === undefined) throw refused(`message ${sequence} of stream ${this.stream}`, answer);
+    const { hdrs = '', data = '', time } = answer.message;
     return {
       sequence,
       headers: parseHeaders(Buffer.from(hdrs, 'base64').toString('utf8')),
@@ -87,6 +90,13 @@ export async function readRawJournal(nats: { readonly address: string }, stream:
   } finally {
     journal.close();
   }
+}
+
+function refused(what: string, answer: unknown): TestServerError {
+  return new TestServerError({
+    message: `${what}: ${JSON.stringify(answer)}`,
+    remedy: 'Look at the log of nats-server.',
+  });
 }
 
 function parseHeaders(text: string): Map<string, string> {

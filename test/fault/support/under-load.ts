@@ -62,7 +62,10 @@ export class Stage implements AsyncDisposable {
     const destinations = [{ name: 'replica', kind: 'etcd', endpoints: [destination.url], routes, brakes: NO_BRAKES }];
     const pipeline = await Pipeline.start({ source, nats, destinations, ...options });
     await pipeline.leader();
-    return new Stage({ servers, source, destination, nats, pipeline });
+    const stage = new Stage({ servers, source, destination, nats, pipeline });
+    // Who is elected has not written yet; until then the journal has no term.
+    await stage.termAfter(0);
+    return stage;
   }
 
   /**
