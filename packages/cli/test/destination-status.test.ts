@@ -49,13 +49,13 @@ it('has failed since the first attempt that failed, until it gets further', () =
     status.state('failed', 'too large');
     for (let attempt = 0; attempt < 3; attempt++) {
       passes(10);
-      status.state('streaming', null);
+      status.state('bootstrapping', 'comparing');
       expect(sinceSeconds()).toBe(Date.now() / SECOND);
       status.state('failed', 'too large');
       expect(sinceSeconds()).toBe(10);
     }
     // Another trouble, and the same one behind something that was applied, are new.
-    status.state('streaming', null);
+    status.state('bootstrapping', 'comparing');
     status.state('backing_off', 'no space');
     expect(sinceSeconds()).toBe(40);
     passes(10);

@@ -3,20 +3,19 @@ import {
   Backoff,
   type BrakesConfig,
   type Checkpoint,
+  comparePositions,
   type Destination,
   type DestinationState,
   describeError,
   FencedError,
   type Journal,
   JournalChainBrokenError,
-  JournalHints,
   type JournalInfo,
   JournalPositionLostError,
   type Logger,
   Scope,
   type SharedBudget,
   type SharedFacts,
-  SnapshotWishes,
   type Source,
   TidemarkError,
 } from '@tidemark/core';
@@ -25,9 +24,7 @@ import { commit } from './apply/applier.js';
 import { type FollowFrom, follow } from './apply/follow.js';
 import { Rush } from './apply/rush.js';
 import { tellBacklog } from './apply/waiting.js';
-import { type BootstrapTask, bootstrap, planBootstrap } from './base/bootstrap.js';
-import { type BaseSearch, baseNow, findBase, placeIn } from './base/find-base.js';
-import { baseHold } from './brakes/base-hold.js';
+import { Rebase } from './base/rebase.js';
 import { Gate } from './brakes/gate.js';
 import { type DueHold, Holds } from './brakes/hold.js';
 import { Amendments } from './compare/amendments.js';
@@ -78,6 +75,8 @@ export class DestinationWorker {
   private trouble: string | null = null;
   /** Whether it was told since when changes wait that this owner found waiting. */
   private backlogTold = false;
+  /** Whether the log has it that the destination lost what was written to it. */
+  private lossTold = false;
   /** The last order to resync that was carried out. */
   private resynced: string | null = null;
   /** Where the destination stood at the last attempt. */
@@ -89,21 +88,20 @@ export class DestinationWorker {
   private readonly orders: Orders;
   private readonly amendments: Amendments;
   private readonly standstill: Standstill;
-  private readonly search: BaseSearch;
+  private readonly rebase: Rebase;
   private readonly gate: Gate;
   private readonly errands = new Errands<readonly Buffer[], RepairReport>(() => this.attempt?.end());
   private readonly backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
   private readonly options: WorkerOptions & { readonly destination: AccountedDestination };
 
   constructor(options: WorkerOptions) {
-    const { facts, name, journal, delayMs, observer } = options;
+    const { facts, name, delayMs, observer } = options;
     const destination = new AccountedDestination(options.destination, options.logger);
     this.options = { ...options, destination };
     this.rush = new Rush(delayMs);
     this.holds = new Holds(facts, name);
     this.orders = new Orders(facts, name);
     this.amendments = new Amendments(facts, name);
-    this.search = { name, journal, delayMs, hints: new JournalHints(facts), wishes: new SnapshotWishes(facts) };
     this.gate = new Gate({
       ...options,
       holds: this.holds,
@@ -119,7 +117,10 @@ export class DestinationWorker {
       this.enter(event, reason);
       this.errands.refuse(this.notStreaming());
     };
-    this.standstill = new Standstill({ ...this.options, orders: this.orders, enter });
+    const { gate, orders, amendments } = this;
+    this.standstill = new Standstill({ ...this.options, orders, enter });
+    const onStep = (reason: string) => enter('base_needed', reason);
+    this.rebase = new Rebase({ ...this.options, gate, orders, amendments, onStep });
   }
 
   /** Works until `signal` aborts. */
@@ -224,30 +225,40 @@ export class DestinationWorker {
     if (!isDeepStrictEqual(stands, this.stood)) this.backoff.reset();
     this.stood = stands;
     // What the board shows may be half a second old.
-    const order = controls.resync?.id === this.resynced ? null : controls.resync;
+    const order = controls.resync;
+    const ordered = order !== null && order.id !== this.resynced;
     const lost = await this.amendments.isLost(found, signal);
-    if (lost) logger.warn({ ...found?.fence }, 'a base or repair that was noted is not here: lost, or never made');
-    const follows = order === null && !lost && this.canFollow(found, info);
+    if (lost && !this.lossTold) {
+      logger.warn({ ...found?.fence }, 'a base or repair that was noted is not here: lost, or never made');
+    }
+    this.lossTold = lost;
+    const follows = !ordered && !lost && this.canFollow(found, info);
     const beforeWaiting = () => this.tellBacklog(found, info, signal);
     if (!follows) await beforeWaiting();
-    const checkpoint = follows ? found : await this.rebase(found, info, signal);
+    const checkpoint = follows ? found : await this.rebase.make({ found, info, ordered }, signal);
     if (checkpoint === null) return;
+    if (ordered) this.resynced = order.id;
+    // Also when an earlier attempt could not tell: whoever owns the destination next would carry it out once more.
     if (order !== null) await this.orders.resynced(order, signal);
-    this.resynced = order?.id ?? this.resynced;
     this.needsBase = false;
     const passed = await this.gate.passChanges({ checkpoint, info, beforeWaiting }, signal);
     if (passed === 'aborted') return;
     // Both may have taken days, in which retention goes on and a journal can be replaced.
     const now = await journal.info(signal);
     if (now.id !== info.id) return;
-    this.enter('following', null);
+    const waits = now.last !== null && comparePositions(now.last.position, checkpoint.position) > 0;
+    // What failed is tried again, and says nothing until it has succeeded.
+    if (!this.isFailing || !waits) this.goOn();
     const standing = await this.runErrands(await this.tellUnmade(checkpoint, signal), signal);
     if (standing === null) return;
     logger.info({ ...standing.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);
-    const onReached = (time: number) => this.rush.reached(time);
+    const onReached = (time: number) => {
+      this.rush.reached(time);
+      this.goOn();
+    };
     const end = await follow(
-      { ...this.options, onReached },
+      { ...this.options, onReached, onIdle: () => this.goOn() },
       { checkpoint: standing, first: now.first, approval },
       signal,
     );
@@ -299,45 +310,6 @@ export class DestinationWorker {
     return !this.needsBase && settled && found.journal === info.id;
   }
 
-  /** Brings the destination to the newest snapshot by difference. Null when aborted, or when the base has to be chosen anew. */
-  private async rebase(found: Checkpoint | null, info: JournalInfo, signal: AbortSignal): Promise<Checkpoint | null> {
-    const { journal, filter } = this.options;
-    this.enter('base_needed', 'Waiting for a snapshot of the source.');
-    this.errands.refuse(this.notStreaming());
-    const snapshot = await findBase(this.search, placeIn(info, found), signal);
-    if (snapshot === null) return null;
-    this.enter('base_needed', `Comparing with snapshot ${snapshot.id}.`);
-    const task = { from: found, former: await this.formerFilter(found, signal), journal: info.id, snapshot };
-    const parts = { ...this.options, snapshots: journal.snapshots };
-    const plan = await planBootstrap(parts, task, signal);
-    const ageMs = await this.gate.ageBehind(found, info, signal);
-    const { resync } = this.options.controls;
-    const due = baseHold(task, plan, { filter, brakes: this.options.brakes, ordered: resync !== null, ageMs });
-    if (due !== null && !(await this.gate.wait(due, signal, () => this.isNewest(task, signal)))) return null;
-    this.enter('base_needed', `Writing what differs from snapshot ${snapshot.id}.`);
-    await this.orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
-    const fence = await this.amendments.begin(found, signal);
-    const checkpoint = await bootstrap(parts, { ...task, fence }, plan, signal);
-    this.amendments.done();
-    await this.orders.forgetFormerRoutes(filter.fingerprint, signal);
-    return checkpoint;
-  }
-
-  /** What is held is one base; when there is a newer one, that has to be shown instead. While there is none, it stays. */
-  private async isNewest({ from, snapshot }: BootstrapTask, signal: AbortSignal): Promise<boolean> {
-    const newest = await baseNow(this.search, from, signal);
-    return newest === null || newest.id === snapshot.id;
-  }
-
-  /** All routes under which something at the destination may have been written, besides those of now. */
-  private async formerFilter(found: Checkpoint | null, signal: AbortSignal): Promise<Filter | null> {
-    const { filter } = this.options;
-    // Also when the mark names the routes of now: they may have been others in between, which were given up half-way.
-    if (found === null || (found.filter === filter.fingerprint && found.resync === null)) return null;
-    const routes = await this.orders.formerRoutes(filter.fingerprint, signal);
-    return routes.length === 0 ? null : filter.with(routes);
-  }
-
   /** Ends by itself when everything that was approved is applied. A note that stays is recognised by its position. */
   private approvalOf({ id, upTo }: DueHold, signal: AbortSignal): FollowFrom['approval'] {
     const spent = () => {
@@ -346,6 +318,18 @@ export class DestinationWorker {
       });
     };
     return { revision: upTo?.revision ?? 0, spent };
+  }
+
+  /** Nothing stands in the way of what the journal holds. */
+  private goOn(): void {
+    if (this.state === 'streaming') return;
+    // The same fault would be another one from here on.
+    this.trouble = null;
+    this.enter('following', null);
+  }
+
+  private get isFailing(): boolean {
+    return this.state === 'failed' || this.state === 'backing_off';
   }
 
   private enter(event: LifecycleEvent, reason: string | null): void {

@@ -96,7 +96,7 @@ export class DestinationStatus implements WorkerObserver {
 
   state(state: DestinationState, reason: string | null): void {
     const failed = state === 'failed' || state === 'backing_off';
-    // Between two attempts that fail alike it is in another state for a moment: it has failed since the first.
+    // An attempt that begins with a base is `bootstrapping` until it fails like the one before: it has failed since the first.
     if (failed && this.trouble?.reason === reason) this.since = this.trouble.since;
     else if (state !== this.state_) this.since = new Date().toISOString();
     if (failed) this.trouble = { reason, since: this.since };

@@ -58,6 +58,8 @@ export interface FollowOptions {
   readonly observer: WorkerObserver;
   /** Told when something is applied, and when that was journaled: milliseconds since the epoch. */
   readonly onReached?: (time: number) => void;
+  /** Told when there is nothing to apply now, and the destination has answered. */
+  readonly onIdle?: () => void;
   readonly clock?: Clock;
 }
 
@@ -165,6 +167,7 @@ class Following {
   async idle(): Promise<null> {
     if (this.unwritten === null) await this.applier.confirm(this.signal);
     await this.flush();
+    this.options.onIdle?.();
     return null;
   }
 

@@ -66,7 +66,9 @@ export class WorkerNode implements WorkerObserver {
   constructor(
     { journal, source }: Pick<Chronicle, 'journal' | 'source'>,
     private readonly destination: Destination,
-    options: Partial<Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically'>> = {},
+    options: Partial<
+      Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically' | 'logger'>
+    > = {},
   ) {
     const { facts = new MemoryFacts() } = options;
     const counted: SharedFacts = {

@@ -1,0 +1,101 @@
+import { type Logger, silentLogger, UnavailableError } from '@tidemark/core';
+import { shortWaits, until } from '@tidemark/testing';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Orders } from '../src/index.js';
+import { Stage } from './support/stage.js';
+
+beforeAll(shortWaits);
+
+const never = new AbortController().signal;
+
+let stage: Stage;
+
+beforeEach(async () => {
+  stage = await Stage.open();
+});
+
+afterEach(() => stage[Symbol.asyncDispose]());
+
+it('a destination that refuses what waits is not streaming in between its attempts', async () => {
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
+  let refused = 0;
+  stage.destination.faultAt = () => {
+    refused++;
+    return 'refuse';
+  };
+  await stage.put('/a/1', 'refused');
+  await worker.becomes('backing_off');
+  const before = worker.states.length;
+  const attempts = refused;
+  await until(() => refused > attempts + 3, { describe: 'more attempts' });
+  expect(new Set(worker.states.slice(before))).toEqual(new Set(['backing_off']));
+  stage.destination.faultAt = () => null;
+  await worker.becomes('streaming');
+  expect(stage.found).toEqual(stage.expected);
+});
+
+it('a destination that is back is streaming, although there is nothing to apply', async () => {
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
+  stage.destination.available = false;
+  await worker.becomes('backing_off');
+  stage.destination.available = true;
+  await worker.becomes('streaming');
+});
+
+it('a destination that is back is streaming, although the change that waits is due only later', async () => {
+  const worker = stage.work({ delayMs: 60 * 60_000 });
+  await worker.becomes('streaming');
+  stage.destination.available = false;
+  await stage.put('/a/1', 'in an hour');
+  await worker.becomes('backing_off');
+  stage.destination.available = true;
+  await worker.becomes('streaming');
+});
+
+it('a destination that fails once more, for the reason of the last time, is told of in the log once more', async () => {
+  let warnings = 0;
+  const logger: Logger = {
+    ...silentLogger,
+    warn: () => {
+      warnings++;
+    },
+  };
+  const worker = stage.work({ logger });
+  await worker.reaches(stage.chronicle.source.revision);
+  for (let time = 1; time <= 2; time++) {
+    let refused = 0;
+    stage.destination.faultAt = () => {
+      refused++;
+      return 'refuse';
+    };
+    await stage.put('/a/1', `refused ${time}`);
+    await until(() => refused > 3, { describe: 'several attempts' });
+    expect(warnings).toBe(time);
+    stage.destination.faultAt = () => null;
+    await worker.becomes('streaming');
+  }
+});
+
+it('an order that was carried out, and could not be crossed out, is not carried out once more', async () => {
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
+  const orders = new Orders(stage.facts, 'codfw');
+  const crossOut = stage.facts.removeExactly.bind(stage.facts);
+  let refused = 0;
+  stage.facts.removeExactly = async (name, fact) => {
+    if (!name.endsWith('/resync') || refused > 0) return await crossOut(name, fact);
+    refused++;
+    throw new UnavailableError({ message: 'no leader', remedy: 'none' });
+  };
+  await orders.resync('sre@host', never);
+  await until(async () => (await stage.facts.read('destinations/codfw/resync')) === null, {
+    describe: 'the order to be crossed out',
+  });
+  await worker.becomes('streaming');
+  expect(refused).toBe(1);
+  // One when it began, one that was ordered.
+  const bases = worker.states.filter((state, index) => state === 'bootstrapping' && worker.states[index - 1] !== state);
+  expect(bases).toHaveLength(2);
+});
