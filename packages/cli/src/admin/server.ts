@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
@@ -168,7 +169,7 @@ export class AdminServer {
   private authorize(c: Context): void {
     if (isLoopback(this.hostname)) return;
     const given = c.req.header('authorization')?.replace(/^Bearer /, '');
-    if (this.token !== null && given === this.token) return;
+    if (this.token !== null && given !== undefined && isSame(given, this.token)) return;
     throw new ForbiddenError({
       message: 'This verb changes something or shows values, and the admin address is not a loopback address.',
       remedy: this.token === null ? 'Set node.tokenFile on every node.' : 'Send the token of node.tokenFile.',
@@ -182,6 +183,12 @@ export class AdminServer {
     this.logger.error({ err: error, path: c.req.path }, 'request failed');
     return c.json(problem('INTERNAL', 'The request failed.', 'See the log of this node.'), 500);
   }
+}
+
+/** In the same time, however much of it is right. */
+function isSame(given: string, secret: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(secret));
 }
 
 /** Asked by another node because this one led, or owned: it has just stopped to, and the caller asks again. */

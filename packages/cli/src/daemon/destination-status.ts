@@ -1,5 +1,4 @@
 import {
-  comparePositions,
   DESTINATION_STATES,
   type DestinationState,
   type ForeignWrite,
@@ -9,6 +8,7 @@ import {
 } from '@tidemark/core';
 import { driftOf, type Hold, type VerifyReport, type WorkerObserver } from '@tidemark/worker';
 import { journalHeadroomSeconds, type Retention } from './headroom.js';
+import { type JournalEnd, Progress } from './progress.js';
 
 /** One destination as its owner sees it; the JSON of `tidemark status`. */
 export interface DestinationReport {
@@ -56,13 +56,6 @@ export interface Verified {
 /** Enough to find out who it is. */
 const LISTED_FOREIGN_KEYS = 5;
 
-/** Where the journal ends, as this node last saw it. */
-export interface JournalEnd {
-  readonly position: Position;
-  /** Milliseconds since the epoch when its last record was written. */
-  readonly time: number;
-}
-
 /** The journal as this node last saw it. */
 export interface JournalView {
   readonly end: JournalEnd | null;
@@ -78,11 +71,7 @@ export class DestinationStatus implements WorkerObserver {
   private since = new Date().toISOString();
   /** What it failed for last, and since when; null once it got further. */
   private trouble: { readonly reason: string | null; readonly since: string } | null = null;
-  private position: Position = { generation: 0, revision: 0 };
-  /** When the oldest change that is not applied was journaled; null when there is none. */
-  private oldestWaiting: number | null = null;
-  /** When the newest change was journaled that was read. */
-  private newestRead = Number.NEGATIVE_INFINITY;
+  private readonly progress: Progress;
   private transactions = 0;
   private foreignWrites: ForeignWrites = { count: 0, last: null, keys: [] };
   private lastVerified: Verified | null = null;
@@ -92,7 +81,9 @@ export class DestinationStatus implements WorkerObserver {
     private readonly identity: { readonly name: string; readonly kind: string; readonly owner: string },
     private readonly metrics: Metrics,
     private readonly journal: JournalView,
-  ) {}
+  ) {
+    this.progress = new Progress(journal);
+  }
 
   state(state: DestinationState, reason: string | null): void {
     const failed = state === 'failed' || state === 'backing_off';
@@ -115,7 +106,7 @@ export class DestinationStatus implements WorkerObserver {
   }
 
   stands(position: Position): void {
-    this.position = position;
+    this.progress.stands(position);
   }
 
   applied({ puts, deletes, seconds }: { puts: number; deletes: number; seconds: number }): void {
@@ -129,17 +120,12 @@ export class DestinationStatus implements WorkerObserver {
   }
 
   reached(position: Position, time: number): void {
-    this.position = position;
+    this.progress.reached(position, time);
     this.trouble = null;
-    if (this.oldestWaiting === null || time < this.oldestWaiting) return;
-    // What was read beyond it was journaled no earlier. Forgotten, it would be told from the journal's end, and the lag of
-    // a destination that is held would begin anew with each write to the source.
-    this.oldestWaiting = this.newestRead > time || this.isBehind ? time : null;
   }
 
   waiting(time: number): void {
-    this.oldestWaiting ??= time;
-    this.newestRead = Math.max(this.newestRead, time);
+    this.progress.waiting(time);
   }
 
   fenced(): void {
@@ -164,9 +150,9 @@ export class DestinationStatus implements WorkerObserver {
 
   /** The report now; also brings the gauges up to date. */
   get report(): Omit<DestinationReport, 'deviations'> {
-    const lag = this.lag();
+    const { position, lag } = this.progress;
     const destination = this.identity.name;
-    this.metrics.destinationRevision.set({ destination }, this.position.revision);
+    this.metrics.destinationRevision.set({ destination }, position.revision);
     this.metrics.destinationLagRevisions.set({ destination }, lag.lagRevisions);
     this.metrics.destinationLagSeconds.set({ destination }, lag.lagSeconds);
     const headroomSeconds = this.headroomSeconds(lag.lagSeconds);
@@ -174,7 +160,7 @@ export class DestinationStatus implements WorkerObserver {
     return {
       ...this.identity,
       state: this.state_,
-      ...this.position,
+      ...position,
       ...lag,
       headroomSeconds,
       since: this.since,
@@ -206,20 +192,5 @@ export class DestinationStatus implements WorkerObserver {
   private headroomSeconds(lagSeconds: number): number | null {
     const { retention } = this.journal;
     return retention && journalHeadroomSeconds(retention.now - lagSeconds * 1000, retention);
-  }
-
-  private get isBehind(): boolean {
-    const { end } = this.journal;
-    return end !== null && comparePositions(end.position, this.position) > 0;
-  }
-
-  private lag(): { lagRevisions: number; lagSeconds: number } {
-    const { end } = this.journal;
-    if (!this.isBehind && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
-    const oldest = this.oldestWaiting ?? end?.time ?? Date.now();
-    return {
-      lagRevisions: Math.max(0, (end?.position.revision ?? 0) - this.position.revision),
-      lagSeconds: Math.max(0, (Date.now() - oldest) / 1000),
-    };
   }
 }

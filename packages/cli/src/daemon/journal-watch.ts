@@ -1,8 +1,9 @@
 import type { Logger } from '@tidemark/core';
 import { type Journal, type JournalConfig, type JournalInfo, type Metrics, sleep } from '@tidemark/core';
-import type { JournalEnd, JournalView } from './destination-status.js';
+import type { JournalView } from './destination-status.js';
 import type { Retention } from './headroom.js';
 import { HopMonitor } from './hop-monitor.js';
+import type { JournalEnd } from './progress.js';
 
 /** Milliseconds between two looks at the journal's end; lag in status and metrics is at most this old. */
 const LOOK_EVERY_MS = 500;
