@@ -30,6 +30,16 @@ export function readPassword(file: string, setting: string): string {
     .replace(/\r?\n$/, '');
 }
 
+/** The token of the admin HTTP, which an empty one would open to everybody. @throws AccessDeniedError */
+export function readToken(file: string, setting: string): string {
+  const token = readSecret(file, setting).toString('utf8').trim();
+  if (token !== '') return token;
+  throw new AccessDeniedError({
+    message: `${setting}: ${file} is empty`,
+    remedy: 'Write a token into it, the same on every node: for example `openssl rand -hex 32`.',
+  });
+}
+
 /** What is trusted when a hop names no `tls.ca`. */
 export function systemTrust(): Buffer {
   const file = SYSTEM_TRUST_FILES.find((candidate) => existsSync(candidate));

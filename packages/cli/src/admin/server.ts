@@ -1,8 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
-import { type Config, hasPrefix, type Logger, TidemarkError } from '@tidemark/core';
+import { type Config, hasPrefix, type Logger, readToken, TidemarkError } from '@tidemark/core';
 import { NotLeadingError } from '@tidemark/leader';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
@@ -26,6 +25,7 @@ export class AdminServer {
   private readonly port: number;
   private readonly token: string | null;
 
+  /** @throws AccessDeniedError */
   constructor(
     node: Config['node'],
     private readonly view: Node,
@@ -34,7 +34,7 @@ export class AdminServer {
     const separator = node.listen.lastIndexOf(':');
     this.hostname = node.listen.slice(0, separator).replace(/^\[|\]$/g, '');
     this.port = Number(node.listen.slice(separator + 1));
-    this.token = node.tokenFile === undefined ? null : readFileSync(node.tokenFile, 'utf8').trim();
+    this.token = node.tokenFile === undefined ? null : readToken(node.tokenFile, 'node.tokenFile');
   }
 
   /** @throws ListenError */

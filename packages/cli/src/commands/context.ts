@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { type Config, loadConfig, parseDuration } from '@tidemark/core';
+import { type Config, loadConfig, parseDuration, readToken } from '@tidemark/core';
 import { type RequestOptions, requestNode } from '../admin/client.js';
 import { UsageError } from '../errors.js';
 
@@ -40,7 +39,7 @@ export class CommandContext {
   /** One request to the node that the configuration names. */
   async request(path: string, options: Pick<RequestOptions, 'method' | 'body'> = {}): Promise<Response> {
     const { node } = this.config;
-    const token = node.tokenFile === undefined ? undefined : readFileSync(node.tokenFile, 'utf8').trim();
+    const token = node.tokenFile === undefined ? undefined : readToken(node.tokenFile, 'node.tokenFile');
     return await requestNode(node.listen, path, { ...options, timeoutMs: this.timeoutMs, token });
   }
 

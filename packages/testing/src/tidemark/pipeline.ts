@@ -121,7 +121,7 @@ export class Pipeline implements AsyncDisposable {
 /** The configuration file of one node. */
 export function nodeConfig(
   options: PipelineOptions,
-  node: { id: string; listen: string; roles?: readonly string[] },
+  node: { id: string; listen: string; roles?: readonly string[]; tokenFile?: string },
 ): object {
   return {
     name: options.name ?? 'test',

@@ -1,0 +1,64 @@
+import { comparePositions, type Position } from '@tidemark/core';
+
+/** Where the journal ends, as this node last saw it. */
+export interface JournalEnd {
+  readonly position: Position;
+  /** Milliseconds since the epoch when its last record was written. */
+  readonly time: number;
+}
+
+interface Lag {
+  /** From the destination's position to the journal's end. */
+  readonly lagRevisions: number;
+  /** Since the oldest change that is not applied was journaled. */
+  readonly lagSeconds: number;
+}
+
+/** Where a destination stands, and how far that is behind the journal. */
+export class Progress {
+  private stood: Position = { generation: 0, revision: 0 };
+  /** When the oldest change that is not applied was journaled; null when there is none. */
+  private oldestWaiting: number | null = null;
+  /** When the newest change was journaled that was read. */
+  private newestRead = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly journal: { readonly end: JournalEnd | null }) {}
+
+  get position(): Position {
+    return this.stood;
+  }
+
+  stands(position: Position): void {
+    this.stood = position;
+  }
+
+  /** @param time when it was journaled, milliseconds since the epoch */
+  reached(position: Position, time: number): void {
+    this.stood = position;
+    if (this.oldestWaiting === null || time < this.oldestWaiting) return;
+    // What was read beyond it was journaled no earlier. Forgotten, it would be told from the journal's end, and the lag of
+    // a destination that is held would begin anew with each write to the source.
+    this.oldestWaiting = this.newestRead > time || this.isBehind ? time : null;
+  }
+
+  /** @param time when a change was journaled that is not applied yet, milliseconds since the epoch */
+  waiting(time: number): void {
+    this.oldestWaiting ??= time;
+    this.newestRead = Math.max(this.newestRead, time);
+  }
+
+  get lag(): Lag {
+    const { end } = this.journal;
+    if (!this.isBehind && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
+    const oldest = this.oldestWaiting ?? end?.time ?? Date.now();
+    return {
+      lagRevisions: Math.max(0, (end?.position.revision ?? 0) - this.stood.revision),
+      lagSeconds: Math.max(0, (Date.now() - oldest) / 1000),
+    };
+  }
+
+  private get isBehind(): boolean {
+    const { end } = this.journal;
+    return end !== null && comparePositions(end.position, this.stood) > 0;
+  }
+}
