@@ -96,7 +96,7 @@ export {
   routeRegions,
 } from './region.js';
 export { Scope } from './scope.js';
-export { readPassword, readSecret, readToken, systemTrust } from './secret-files.js';
+export { assertReadable, isCertificateCode, readPassword, readSecret, readToken, systemTrust } from './secret-files.js';
 export { SharedBudget } from './shared-budget.js';
 export { SnapshotWishes } from './snapshot-wishes.js';
 export { unlessAborted } from './unless-aborted.js';

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import type { EtcdHopConfig } from './config/schema.js';
 import { AccessDeniedError } from './errors.js';
 
 /** Where distributions keep the certificates the system trusts; client libraries would take those built into Node. */
@@ -38,6 +39,23 @@ export function readToken(file: string, setting: string): string {
     message: `${setting}: ${file} is empty`,
     remedy: 'Write a token into it, the same on every node: for example `openssl rand -hex 32`.',
   });
+}
+
+/**
+ * Reads all files that a hop names, and keeps nothing.
+ * @throws AccessDeniedError for the first one that cannot be read
+ */
+export function assertReadable({ tls, auth }: Pick<EtcdHopConfig, 'tls' | 'auth'>): void {
+  for (const part of ['ca', 'cert', 'key'] as const) {
+    const file = tls?.[part];
+    if (file !== undefined) readSecret(file, `tls.${part}`);
+  }
+  if (auth !== undefined) readPassword(auth.passwordFile, 'auth.passwordFile');
+}
+
+/** Whether a code of Node.js or OpenSSL says that one side does not accept the other's certificate. */
+export function isCertificateCode(code: string): boolean {
+  return /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
 }
 
 /** What is trusted when a hop names no `tls.ca`. */

@@ -100,6 +100,9 @@ const ANSWER_TOO_LARGE_TEXT = 'Received message larger than max';
 /** grpc-js' own words for a call that never left this process. */
 const NEVER_SENT_TEXTS = ['No connection established', 'Name resolution failed', 'Failed to start HTTP/2 stream'];
 
+/** In place of what OpenSSL puts before its words. */
+const TLS_TEXT = 'TLS: ';
+
 /** grpc-js' words for an error thrown by an encoder or decoder: a defect, which no other member will mend. */
 const CODEC_TEXTS = ['Response message parsing error', 'Request message serialization failure'];
 
@@ -130,7 +133,7 @@ function verdictOfCode(code: status, text: string, context: CallContext): Verdic
   if (CODEC_TEXTS.some((part) => text.includes(part))) return undefined;
   if (SILENCE.has(code)) {
     const neverSent = NEVER_SENT_TEXTS.some((part) => text.includes(part));
-    if (neverSent && text.includes('certificate')) return CERTIFICATE;
+    if (neverSent && (text.includes('certificate') || text.includes(TLS_TEXT))) return CERTIFICATE;
     return context.kind === 'write' && !neverSent ? { ...LATER, type: AmbiguousWriteError } : LATER;
   }
   if (code === status.UNAUTHENTICATED) return TOKEN;
@@ -158,5 +161,19 @@ function describe(error: unknown): { code: status; text: string } {
   if (!(error instanceof Error)) return { code: status.UNKNOWN, text: String(error) };
   const numbered = /^(\d+) [A-Z_]+: (.*)$/s.exec(error.message);
   const code = 'code' in error && typeof error.code === 'number' ? error.code : Number(numbered?.[1] ?? status.UNKNOWN);
-  return { code, text: numbered?.[2] ?? error.message };
+  return { code, text: inOneLine(numbered?.[2] ?? error.message) };
+}
+
+/**
+ * grpc-js adds notes that are empty and the time of its last attempt, OpenSSL numbers, lines and places in its source. Without
+ * them the same trouble is told in the same words each time.
+ */
+function inOneLine(text: string): string {
+  return text
+    .replace(/\b[0-9A-F]+:error:[0-9A-F]+:SSL routines:[^:]*:/g, TLS_TEXT)
+    .replace(/:\.\.\/\S+( alert number \d+)?/g, '')
+    .replace(/\s*\(\d{4}-\d\d-\d\dT[^)]*\)/g, '')
+    .replace(/\s*Resolution note:\s*$/, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 }

@@ -69,6 +69,25 @@ describe('errors at the border', () => {
     expect(castError(error, { endpoint, kind: 'write' }).constructor).toBe(UnavailableError);
   });
 
+  it.each(['sslv3 alert bad certificate', 'tlsv1 alert unknown ca'])(
+    'tells what OpenSSL says in the same words each time: %s',
+    (words) => {
+      const openssl = (id: string, time: string) =>
+        `${id}:error:0A000412:SSL routines:ssl3_read_bytes:${words}:../deps/openssl/ssl/record/rec_layer_s3.c:1601:SSL alert number 42\n (${time}). Resolution note: `;
+      const messages = [
+        openssl('807CE1F5637F0000', '2026-11-23T19:24:37.150Z'),
+        openssl('804CE924087F0000', '2026-11-23T19:30:53.963Z'),
+      ].map((text) => {
+        const error = grpcError(status.UNAVAILABLE, `No connection established. Last error: ${text}`);
+        const cast = castError(error, { endpoint, kind: 'write' });
+        expect(cast.remedy).toContain('tls.ca');
+        return cast.message;
+      });
+      const told = `etcd at ${endpoint}: No connection established. Last error: TLS: ${words}.`;
+      expect(messages).toEqual([told, told]);
+    },
+  );
+
   it('sends the operator to the certificates when TLS failed', () => {
     const error = grpcError(status.UNAVAILABLE, 'No connection established. Last error: certificate has expired');
     const cast = castError(error, { endpoint, kind: 'read' });

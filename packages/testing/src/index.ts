@@ -64,11 +64,13 @@ export type {
 } from './servers/contract.js';
 export { TestServerError } from './servers/errors.js';
 export { localServers } from './servers/local/provider.js';
+export { freePort as unusedPort } from './servers/ports.js';
 export { shortWaits } from './short-waits.js';
 export { someAnchor } from './some-anchor.js';
 export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
 export { leaderCandidates, revokeLease, type SeenCandidate } from './tidemark/election.js';
 export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
+export { STRANGERS_TLS_FILES, TLS_FILES, type TlsFiles } from './tls-files.js';
 export { type UntilOptions, until, WaitedInVainError } from './wait.js';
 export { NO_BRAKES, runWorkload, type WorkloadOptions } from './workload.js';

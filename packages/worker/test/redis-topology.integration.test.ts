@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { type Checkpoint, FULL_KEYSPACE, UnavailableError } from '@tidemark/core';
-import { FaultProxy, localServers, type RedisServer, type Servers, until } from '@tidemark/testing';
+import { FaultProxy, localServers, type RedisServer, type Servers, TLS_FILES, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { at, move, put, redisClients, unhurried } from './support/redis-client.js';
 
@@ -94,16 +93,13 @@ describe('a Redis Cluster', () => {
 });
 
 describe('TLS', () => {
-  const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
-  /** A key pair for tests alone, for 127.0.0.1; it is its own authority. */
-  const [cert, key] = [fixture('tls-cert.pem'), fixture('tls-key.pem')];
-
   it('on both sides is enough, and a server that is not trusted is refused', async () => {
-    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert];
+    const { ca, cert, key } = TLS_FILES;
+    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca];
     const port = String(await unusedPort());
     const server = await servers.redis({ flags: [...files, '--tls-port', port, '--tls-auth-clients', 'yes'] });
     const url = `rediss://127.0.0.1:${port}/2`;
-    const destination = open({ url, tls: { ca: cert, cert, key } });
+    const destination = open({ url, tls: TLS_FILES });
     expect(await destination.apply(move(null, 1, [put('a', '1')]), unhurried)).toEqual({ outcome: 'applied' });
     expect(await server.redisCli(['-n', '2', 'GET', 'conf:a'])).toBe('1');
     const attempt = open({ url }).checkpoint(unhurried);

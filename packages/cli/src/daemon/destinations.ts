@@ -27,10 +27,7 @@ export class Destinations {
     return this.owned.get(name) ?? null;
   }
 
-  /**
-   * Makes it so, and returns what was done. Once it is rejected nothing has changed.
-   * @throws AccessDeniedError when a destination's certificate or password cannot be read
-   */
+  /** Makes it so, and returns what was done. */
   async configure(wanted: readonly DestinationConfig[]): Promise<DestinationChanges> {
     const change = this.last.then(() => this.change(wanted));
     this.last = change.then(
@@ -58,26 +55,14 @@ export class Destinations {
     };
     const works = this.context.config.node.roles.includes('worker') && !this.stopped;
     const due = works ? wanted.filter((config) => changed.includes(config) || !this.owned.has(config.name)) : [];
-    // Everything that can fail comes before anything is stopped.
-    const opened = await this.openAll(due);
     await Promise.all([...gone, ...changes.changed].map((name) => this.stop(name)));
     this.configured_ = wanted;
-    for (const destination of opened) {
-      this.owned.set(destination.config.name, destination);
+    for (const config of due) {
+      const destination = OwnedDestination.open(this.context, config);
+      this.owned.set(config.name, destination);
       destination.start();
     }
     return changes;
-  }
-
-  private async openAll(configs: readonly DestinationConfig[]): Promise<readonly OwnedDestination[]> {
-    const opened: OwnedDestination[] = [];
-    try {
-      for (const config of configs) opened.push(OwnedDestination.open(this.context, config));
-      return opened;
-    } catch (error) {
-      await Promise.all(opened.map((destination) => destination.stop()));
-      throw error;
-    }
   }
 
   private async stop(name: string): Promise<void> {

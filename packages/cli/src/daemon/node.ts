@@ -183,7 +183,9 @@ export class Node {
     const problems =
       status === null
         ? [`${peer.listen} does not answer.`]
-        : status.hops.flatMap(({ hop, reason }) => (reason === null ? [] : [`${hop}: ${reason}`]));
+        : status.hops.flatMap(({ hop, reason, remedy }) =>
+            reason === null ? [] : [`${hop}: ${reason}${remedy === null ? '' : ` ${remedy}`}`],
+          );
     return {
       status,
       summary: {

@@ -62,7 +62,7 @@ export class OwnedDestination {
     );
   }
 
-  /** Reads certificates and passwords, and does nothing yet. @throws AccessDeniedError when a file cannot be read */
+  /** Does nothing yet. */
   static open(context: DestinationContext, config: DestinationConfig): OwnedDestination {
     const logger = context.logger.child({ destination: config.name });
     return new OwnedDestination(context, config, openDestination(context.config.name, config, logger));

@@ -33,23 +33,19 @@ export interface OpenStream<Req, Res> {
  * purpose (election, source, every destination) a client of its own, so that trouble in one cannot reach another.
  */
 export class EtcdClient {
-  private readonly members: readonly Member[];
+  private opened: readonly Member[] | null = null;
   private preferred = 0;
 
-  /** Reads certificates and password. @throws AccessDeniedError when a file cannot be read */
-  constructor(hop: EtcdHopConfig, options: EtcdClientOptions = {}) {
-    const login = readLogin(hop.auth);
-    this.members = hop.endpoints.map((url) => {
-      const endpoint = withPort(url);
-      const credentials = endpoint.startsWith('https:') ? readTls(hop.tls) : undefined;
-      return new Member({ endpoint, credentials, login, ...options });
-    });
-  }
+  constructor(
+    private readonly hop: EtcdHopConfig,
+    private readonly options: EtcdClientOptions = {},
+  ) {}
 
   /**
    * One request and its answer, from the first member that gives one. Each member is asked at most once.
    * @throws AmbiguousWriteError when a write that is not repeatable was sent and no answer came
    * @throws UnavailableError when no member answers, or the signal aborts
+   * @throws AccessDeniedError when certificates or password cannot be read
    */
   async call<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res> {
     const { kind, signal, repeatable = kind === 'read', timeoutMs = DEFAULT_TIMEOUT_MS } = options;
@@ -90,7 +86,24 @@ export class EtcdClient {
   }
 
   close(): void {
-    for (const member of this.members) member.close();
+    for (const member of this.opened ?? []) member.close();
+  }
+
+  /** Read when they are needed first: a file that is not there is the trouble of this hop, and no reason to end. */
+  private get members(): readonly Member[] {
+    this.opened ??= this.openMembers();
+    return this.opened;
+  }
+
+  /** @throws AccessDeniedError when a file cannot be read */
+  private openMembers(): readonly Member[] {
+    const { auth, endpoints, tls } = this.hop;
+    const login = readLogin(auth);
+    return endpoints.map((url) => {
+      const endpoint = withPort(url);
+      const credentials = endpoint.startsWith('https:') ? readTls(tls) : undefined;
+      return new Member({ endpoint, credentials, login, ...this.options });
+    });
   }
 
   private member(): Member {

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { type JournalConfig, type Logger, UnavailableError } from '@tidemark/core';
+import { type JournalConfig, type Logger, readSecret, UnavailableError } from '@tidemark/core';
 import {
   type ConnectionOptions,
   connect,
@@ -9,8 +8,9 @@ import {
   type JetStreamManager,
   type NatsConnection,
 } from 'nats';
-import { castError } from './errors.js';
+import { castConnectError } from './errors.js';
 import { Requests } from './requests.js';
+import { NatsTls } from './tls.js';
 
 /** How long a NATS server may take to answer one request, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 5_000;
@@ -61,7 +61,8 @@ export class Link {
       void link.follow();
       return link;
     } catch (error) {
-      throw castError(error, `connect to ${options.config.servers.join(', ')}`);
+      const { servers } = options.config;
+      throw castConnectError(error, `connect to ${servers.join(', ')}`, new NatsTls(options.config).isWanted);
     }
   }
 
@@ -116,8 +117,8 @@ export class Link {
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 function connectionOptions({ config, name }: LinkOptions): ConnectionOptions {
-  const { servers, tls, credentialsFile } = config;
-  const encrypted = tls !== undefined || servers.some((server) => server.startsWith('tls://'));
+  const { servers, credentialsFile } = config;
+  const tls = new NatsTls(config);
   return {
     servers: [...servers],
     name,
@@ -132,15 +133,11 @@ function connectionOptions({ config, name }: LinkOptions): ConnectionOptions {
     ignoreAuthErrorAbort: true,
     // A stack trace for each request costs more than the request.
     noAsyncTraces: true,
-    ...(encrypted && {
-      tls: {
-        ...(tls?.ca !== undefined && { caFile: tls.ca }),
-        ...(tls?.cert !== undefined && { certFile: tls.cert }),
-        ...(tls?.key !== undefined && { keyFile: tls.key }),
-      },
-    }),
+    ...(tls.isWanted && { tls }),
     // Read at each connect, so that a replaced file counts without a restart.
-    ...(credentialsFile !== undefined && { authenticator: credsAuthenticator(() => readFileSync(credentialsFile)) }),
+    ...(credentialsFile !== undefined && {
+      authenticator: credsAuthenticator(() => readSecret(credentialsFile, 'journal.credentialsFile')),
+    }),
   };
 }
 

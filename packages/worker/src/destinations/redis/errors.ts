@@ -3,6 +3,7 @@ import {
   AmbiguousWriteError,
   DestinationFullError,
   type ErrorDetails,
+  isCertificateCode,
   TidemarkError,
   UnavailableError,
   WrongTypeError,
@@ -90,9 +91,6 @@ const REPLIES: ReadonlyMap<string, Verdict> = new Map([
   ],
 ]);
 
-/** Node's codes for a certificate that one side does not accept. */
-const CERTIFICATE_CODES = /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/;
-
 /**
  * Turns an error of ioredis into one of core's classes. The only place that looks at codes and texts.
  *
@@ -104,7 +102,7 @@ export function castError(error: unknown, context: CallContext): TidemarkError {
   const message = `Redis at ${context.address}: ${text}`;
   if (error instanceof ReplyError) return castReply(text, message);
   const silence = context.kind === 'write' ? { ...LATER, type: AmbiguousWriteError } : LATER;
-  const { type, remedy } = CERTIFICATE_CODES.test(code) ? CERTIFICATE : silence;
+  const { type, remedy } = isCertificateCode(code) ? CERTIFICATE : silence;
   return new type({ message, remedy });
 }
 

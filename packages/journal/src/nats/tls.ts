@@ -1,0 +1,55 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { type JournalConfig, readSecret, systemTrust } from '@tidemark/core';
+import type { TlsOptions } from 'nats';
+
+/** Where Node.js was not told whom it connects to. */
+const NOBODY = 'localhost';
+
+/** What nats.js hands on to Node.js when a connection is encrypted. Files are read anew at each connect. */
+export class NatsTls implements TlsOptions {
+  private readonly hosts: readonly string[];
+
+  constructor(private readonly config: Pick<JournalConfig, 'servers' | 'tls'>) {
+    this.hosts = config.servers.map((server) => new URL(server).hostname.replace(/^\[|\]$/g, ''));
+  }
+
+  /** Whether it was asked for: NATS may also insist on it by itself. */
+  get isWanted(): boolean {
+    const { tls, servers } = this.config;
+    return tls !== undefined || servers.some((server) => server.startsWith('tls://'));
+  }
+
+  /** @throws AccessDeniedError */
+  get ca(): string {
+    const { tls } = this.config;
+    return (tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, 'journal.tls.ca')).toString();
+  }
+
+  /** @throws AccessDeniedError */
+  get cert(): string {
+    return this.read('cert');
+  }
+
+  /** @throws AccessDeniedError */
+  get key(): string {
+    return this.read('key');
+  }
+
+  /**
+   * nats.js names no server to Node.js whose address is an IP, and the certificate would have to be one for `localhost`. It
+   * has to be for one of the addresses that are configured. A field, since nats.js copies what is the object's own.
+   */
+  readonly checkServerIdentity = (name: string, certificate: PeerCertificate): Error | undefined => {
+    const isNamed = name !== NOBODY || this.hosts.includes(NOBODY);
+    const names = isNamed ? [name] : this.hosts.filter((host) => isIP(host) !== 0);
+    const refusals = names.map((each) => checkServerIdentity(each, certificate));
+    return refusals.includes(undefined) ? undefined : (refusals[0] ?? checkServerIdentity(name, certificate));
+  };
+
+  /** Nothing where there is no such file: nats.js leaves out what is empty. */
+  private read(part: 'cert' | 'key'): string {
+    const file = this.config.tls?.[part];
+    return file === undefined ? '' : readSecret(file, `journal.tls.${part}`).toString();
+  }
+}

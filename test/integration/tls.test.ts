@@ -1,0 +1,140 @@
+import {
+  audit,
+  EtcdGateway,
+  type EtcdServer,
+  localServers,
+  type NatsServer,
+  Pipeline,
+  type Servers,
+  STRANGERS_TLS_FILES,
+  TLS_FILES,
+  type TlsFiles,
+  until,
+  unusedPort,
+} from '@tidemark/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const { ca, cert, key } = TLS_FILES;
+
+/** Who Tidemark is to the NATS servers: the name in its certificate. */
+const USER = 'CN=127.0.0.1';
+
+let servers: Servers;
+let source: TlsEtcd;
+let destination: TlsEtcd;
+let nats: NatsServer;
+
+/** An etcd that takes Tidemark by TLS with certificates on both sides, and a test's own questions without. */
+interface TlsEtcd {
+  readonly server: EtcdServer;
+  readonly url: string;
+}
+
+beforeAll(async () => {
+  servers = localServers();
+  [source, destination, nats] = await Promise.all([tlsEtcd(), tlsEtcd(), tlsNats()]);
+});
+
+afterAll(() => servers[Symbol.asyncDispose]());
+
+async function tlsEtcd(): Promise<TlsEtcd> {
+  const server = await servers.etcd();
+  const url = `https://127.0.0.1:${await unusedPort()}`;
+  await server.configure([
+    ...['--listen-client-urls', `${server.url},${url}`, '--client-cert-auth'],
+    ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', ca],
+  ]);
+  await server.stop();
+  await server.start();
+  return { server, url };
+}
+
+function tlsNats(): Promise<NatsServer> {
+  const files = `ca_file: "${ca}", cert_file: "${cert}", key_file: "${key}"`;
+  return servers.nats({
+    configuration: [`tls: { ${files}, verify_and_map: true }`, `authorization: { users: [{ user: "${USER}" }] }`],
+  });
+}
+
+/** One node, all of whose hops are encrypted with these files. */
+function pipeline(
+  files: Partial<Record<'source' | 'destination' | 'journal', Partial<TlsFiles>>> = {},
+): Promise<Pipeline> {
+  const { source: atSource = TLS_FILES, destination: atDestination = TLS_FILES, journal = TLS_FILES } = files;
+  return Pipeline.start({
+    name: 'encrypted',
+    source,
+    sourceHop: { tls: atSource },
+    nats: { url: nats.url.replace('nats:', 'tls:') },
+    journal: { tls: journal },
+    destinations: [
+      {
+        ...{ name: 'copy', kind: 'etcd', endpoints: [destination.url], tls: atDestination },
+        routes: [{ prefix: '/conftool/' }],
+      },
+    ],
+    nodes: 1,
+  });
+}
+
+describe('with TLS on every hop, and certificates on both sides', () => {
+  it('the destination ends equal', async () => {
+    await using encrypted = await pipeline();
+    const writer = new EtcdGateway(source.server.url);
+    for (let key = 0; key < 20; key++) await writer.put(`/conftool/${key}`, `value ${key}`);
+    await encrypted.anyNode.reached('copy', await writer.put('/conftool/last', 'x'));
+    const side = ({ server }: TlsEtcd) => ({ server, prefix: '/conftool/' });
+    const verdict = await audit({ source: side(source), destination: side(destination) });
+    expect(verdict).toEqual({ keys: 21, differences: [] });
+  });
+});
+
+type Hop = 'source' | 'journal' | 'destination';
+
+const TROUBLES: readonly (readonly [trouble: string, files: Partial<TlsFiles>, reason: RegExp])[] = [
+  ['does not trust the server', { ...TLS_FILES, ca: STRANGERS_TLS_FILES.ca }, /self-signed certificate/],
+  ['shows no certificate', { ca }, /certificate/],
+  ['shows the certificate of a stranger', { ...STRANGERS_TLS_FILES, ca }, /certificate/],
+  ['names a file that is not there', { ca, cert, key: `${key}.gone` }, /tls\.key: .*tls-key\.pem\.gone cannot be read/],
+];
+
+interface Hops {
+  readonly hops: readonly { readonly hop: string; readonly reason: string | null; readonly remedy: string | null }[];
+}
+
+describe.each<Hop>(['source', 'journal', 'destination'])('a node that at the %s', (hop) => {
+  it.each(TROUBLES)('%s goes on, and says where to look', async (_, files, reason) => {
+    await using troubled = await pipeline({ [hop]: files });
+    const node = troubled.anyNode;
+    let seen: Hops['hops'] = [];
+    const told = await until(
+      async () => {
+        seen = ((await (await node.fetch('/readyz')).json()) as Hops).hops;
+        return seen.find((each) => each.hop.startsWith(hop) && reason.test(each.reason ?? ''));
+      },
+      { timeoutMs: 30_000, describe: () => `the reason at ${hop}: ${JSON.stringify(seen)}` },
+    );
+    const setting = files.key?.endsWith('.gone') ? 'the user Tidemark runs as' : 'tls.ca';
+    expect(told.remedy).toContain(setting);
+    expect((await node.command('status')).stdout).toContain(`${told.reason} ${told.remedy}`);
+  });
+});
+
+it('a destination whose files are not there stops no other one, and not the leader', async () => {
+  const { url } = await servers.etcd();
+  const routes = [{ prefix: '/conftool/' }];
+  await using node = await Pipeline.start({
+    name: 'partly',
+    source: source.server,
+    nats,
+    journal: { servers: [nats.url.replace('nats:', 'tls:')], tls: TLS_FILES },
+    destinations: [
+      { name: 'well', kind: 'etcd', endpoints: [url], routes },
+      { name: 'broken', kind: 'etcd', endpoints: [destination.url], tls: { ca: `${ca}.gone` }, routes },
+    ],
+    nodes: 1,
+  });
+  await node.anyNode.reached('well', await new EtcdGateway(source.server.url).put('/conftool/more', 'x'));
+  const broken = (await node.anyNode.status()).destinations.find(({ name }) => name === 'broken');
+  expect(broken).toMatchObject({ state: 'failed', reason: expect.stringContaining('tls.ca: ') });
+});
