@@ -1,3 +1,6 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   audit,
   EtcdGateway,
@@ -118,6 +121,32 @@ describe.each<Hop>(['source', 'journal', 'destination'])('a node that at the %s'
     expect(told.remedy).toContain(setting);
     expect((await node.command('status')).stdout).toContain(`${told.reason} ${told.remedy}`);
   });
+});
+
+it('files that were replaced count as soon as the old ones are refused, without a restart', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tidemark-tls-'));
+  try {
+    const [ofCert, ofKey] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    const use = (files: TlsFiles) => {
+      copyFileSync(files.cert, ofCert);
+      copyFileSync(files.key, ofKey);
+    };
+    use(STRANGERS_TLS_FILES);
+    const files = { ca, cert: ofCert, key: ofKey };
+    await using renewed = await pipeline({ source: files, journal: files, destination: files });
+    const node = renewed.anyNode;
+    const refused = async () => {
+      const { hops } = (await (await node.fetch('/readyz')).json()) as Hops;
+      return ['source', 'journal'].every((name) =>
+        /certificate/.test(hops.find(({ hop }) => hop === name)?.reason ?? ''),
+      );
+    };
+    await until(refused, { timeoutMs: 30_000, describe: 'the certificate of a stranger is refused' });
+    use(TLS_FILES);
+    await node.reached('copy', await new EtcdGateway(source.server.url).put('/conftool/renewed', 'x'));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 it('a destination whose files are not there stops no other one, and not the leader', async () => {

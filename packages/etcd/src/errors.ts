@@ -39,6 +39,9 @@ export interface CallContext {
   readonly kind: 'read' | 'write';
 }
 
+/** One side does not accept the other's certificate: nothing was sent. */
+export class CertificateError extends UnavailableError {}
+
 type Factory = new (details: ErrorDetails) => TidemarkError;
 type Verdict = { readonly type: Factory; readonly remedy: string };
 
@@ -46,7 +49,7 @@ const verdict = (type: Factory, remedy: string): Verdict => ({ type, remedy });
 
 const LATER = verdict(UnavailableError, 'Tidemark tries again by itself; look at this member when it does not pass.');
 const CERTIFICATE = verdict(
-  UnavailableError,
+  CertificateError,
   'Check tls.ca, tls.cert and tls.key of this hop, and when the certificates on both sides expire.',
 );
 const RIGHTS = verdict(

@@ -274,6 +274,8 @@ describe('authentication', () => {
       writeFileSync(passwordFile, 'wrong');
       const wrong = new EtcdKv(new EtcdClient(hop));
       await expect(wrong.get(checkpointKey, never)).rejects.toThrow(AccessDeniedError);
+      writeFileSync(passwordFile, 'secret');
+      await until(() => wrong.get(checkpointKey, never), { describe: 'the password that was put right' });
       for (const open of [kv, source, stranger, wrong]) await open.close();
       rmSync(directory, { recursive: true });
     }));

@@ -1,6 +1,13 @@
-import { createServer } from 'node:net';
 import { type Checkpoint, FULL_KEYSPACE, UnavailableError } from '@tidemark/core';
-import { FaultProxy, localServers, type RedisServer, type Servers, TLS_FILES, until } from '@tidemark/testing';
+import {
+  FaultProxy,
+  localServers,
+  type RedisServer,
+  type Servers,
+  TLS_FILES,
+  until,
+  unusedPort,
+} from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { at, move, put, redisClients, unhurried } from './support/redis-client.js';
 
@@ -143,11 +150,3 @@ describe('while a difference against a snapshot is written', () => {
     expect(await destination.apply({ ...arrive, expected: marked(2) }, unhurried)).toEqual({ outcome: 'applied' });
   });
 });
-
-async function unusedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

@@ -1,7 +1,15 @@
 import { setMaxListeners } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { AmbiguousWriteError, type EtcdHopConfig, InvariantError, UnavailableError } from '@tidemark/core';
-import { readLogin, readTls } from './credentials.js';
+import {
+  AccessDeniedError,
+  AmbiguousWriteError,
+  type EtcdHopConfig,
+  InvariantError,
+  UnavailableError,
+} from '@tidemark/core';
+import { CertificateError } from '../errors.js';
+import { type Credentials, readCredentials } from './credentials.js';
 import { Member } from './member.js';
 import type { Method } from './methods.js';
 
@@ -33,7 +41,7 @@ export interface OpenStream<Req, Res> {
  * purpose (election, source, every destination) a client of its own, so that trouble in one cannot reach another.
  */
 export class EtcdClient {
-  private opened: readonly Member[] | null = null;
+  private opened: { readonly credentials: Credentials; readonly members: readonly Member[] } | null = null;
   private preferred = 0;
 
   constructor(
@@ -57,6 +65,7 @@ export class EtcdClient {
       try {
         return await member.call(method, request, { kind, signal, timeoutMs });
       } catch (error) {
+        this.renewAfter(error);
         // A later attempt that surely did nothing does not make an earlier one certain.
         if (!(error instanceof UnavailableError) || signal.aborted) throw ambiguous ?? error;
         this.avoid(member);
@@ -75,8 +84,10 @@ export class EtcdClient {
       const stream = await member.open(method, { kind: 'read', signal, timeoutMs: DEFAULT_TIMEOUT_MS });
       return { stream, member };
     } catch (error) {
+      const cast = member.cast(error, 'read');
+      this.renewAfter(cast);
       this.avoid(member);
-      throw member.cast(error, 'read');
+      throw cast;
     }
   }
 
@@ -86,24 +97,46 @@ export class EtcdClient {
   }
 
   close(): void {
-    for (const member of this.opened ?? []) member.close();
+    for (const member of this.opened?.members ?? []) member.close();
+  }
+
+  /**
+   * Files that were replaced count from here on, when the old ones were refused. Until then nothing is the better for it:
+   * what is connected stays so.
+   */
+  private renewAfter(error: unknown): void {
+    if (!(error instanceof CertificateError || error instanceof AccessDeniedError) || this.opened === null) return;
+    const { credentials, members } = this.opened;
+    if (isDeepStrictEqual(this.readAgain(), credentials)) return;
+    this.opened = null;
+    for (const member of members) member.close();
+  }
+
+  /** Null while a file cannot be read, which the next call tells. */
+  private readAgain(): Credentials | null {
+    try {
+      return readCredentials(this.hop);
+    } catch (error) {
+      if (error instanceof AccessDeniedError) return null;
+      throw error;
+    }
   }
 
   /** Read when they are needed first: a file that is not there is the trouble of this hop, and no reason to end. */
   private get members(): readonly Member[] {
     this.opened ??= this.openMembers();
-    return this.opened;
+    return this.opened.members;
   }
 
   /** @throws AccessDeniedError when a file cannot be read */
-  private openMembers(): readonly Member[] {
-    const { auth, endpoints, tls } = this.hop;
-    const login = readLogin(auth);
-    return endpoints.map((url) => {
-      const endpoint = withPort(url);
-      const credentials = endpoint.startsWith('https:') ? readTls(tls) : undefined;
-      return new Member({ endpoint, credentials, login, ...this.options });
+  private openMembers(): NonNullable<EtcdClient['opened']> {
+    const credentials = readCredentials(this.hop);
+    const { tls, login } = credentials;
+    const members = this.hop.endpoints.map(withPort).map((endpoint) => {
+      const encrypted = endpoint.startsWith('https:') && tls !== null;
+      return new Member({ endpoint, credentials: encrypted ? tls : undefined, login, ...this.options });
     });
+    return { credentials, members };
   }
 
   private member(): Member {

@@ -6,8 +6,22 @@ export interface Login {
   readonly password: string;
 }
 
+/** What the files of a hop hold. */
+export interface Credentials {
+  /** Null when nothing is encrypted. */
+  readonly tls: Tls | null;
+  readonly login: Login | null;
+}
+
+type Tls = NonNullable<IOptions['credentials']>;
+
 /** @throws AccessDeniedError when a file cannot be read */
-export function readTls(tls: TlsConfig | undefined): NonNullable<IOptions['credentials']> {
+export function readCredentials({ auth, endpoints, tls }: EtcdHopConfig): Credentials {
+  const encrypted = endpoints.some((endpoint) => endpoint.startsWith('https:'));
+  return { tls: encrypted ? readTls(tls) : null, login: readLogin(auth) };
+}
+
+function readTls(tls: TlsConfig | undefined): Tls {
   const rootCertificate = tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, 'tls.ca');
   if (tls?.cert === undefined || tls.key === undefined) return { rootCertificate };
   return {
@@ -17,8 +31,7 @@ export function readTls(tls: TlsConfig | undefined): NonNullable<IOptions['crede
   };
 }
 
-/** @throws AccessDeniedError when the password's file cannot be read */
-export function readLogin(auth: EtcdHopConfig['auth']): Login | null {
+function readLogin(auth: EtcdHopConfig['auth']): Login | null {
   if (auth === undefined) return null;
   return { name: auth.username, password: readPassword(auth.passwordFile, 'auth.passwordFile') };
 }
