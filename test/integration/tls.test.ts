@@ -89,6 +89,11 @@ describe('with TLS on every hop, and certificates on both sides', () => {
     const side = ({ server }: TlsEtcd) => ({ server, prefix: '/conftool/' });
     const verdict = await audit({ source: side(source), destination: side(destination) });
     expect(verdict).toEqual({ keys: 21, differences: [] });
+    // The certificate ends in 2126.
+    for (const hop of ['source', 'coordination', 'journal', 'destination copy']) {
+      const seconds = await encrypted.anyNode.metric('tidemark_certificate_expiry_seconds', `hop="${hop}"`);
+      expect(seconds / (365.25 * 86_400) + new Date().getUTCFullYear()).toBeCloseTo(2126, -1);
+    }
   });
 });
 
@@ -119,6 +124,7 @@ describe.each<Hop>(['source', 'journal', 'destination'])('a node that at the %s'
     );
     const setting = files.key?.endsWith('.gone') ? 'the user Tidemark runs as' : 'tls.ca';
     expect(told.remedy).toContain(setting);
+    expect((await node.fetch('/metrics')).status).toBe(200);
     expect((await node.command('status')).stdout).toContain(`${told.reason} ${told.remedy}`);
   });
 });

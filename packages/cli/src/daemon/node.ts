@@ -17,6 +17,7 @@ import type { ControlBoard } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
 import { VERSION } from '../version.js';
+import { tellCertificates } from './certificates.js';
 import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';
 import type { HopHealth, HopMonitor } from './hop-monitor.js';
@@ -108,7 +109,9 @@ export class Node {
   /** Prometheus text; gauges that depend on the clock are brought up to date first. */
   async metrics(): Promise<string> {
     this.status();
-    return await this.parts.metrics.registry.metrics();
+    const { config, destinations, metrics } = this.parts;
+    tellCertificates(config, destinations.configured, metrics);
+    return await metrics.registry.metrics();
   }
 
   /** Address of the node that leads, null when none does. */

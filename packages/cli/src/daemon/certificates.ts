@@ -1,0 +1,40 @@
+import { X509Certificate } from 'node:crypto';
+import { AccessDeniedError, type Config, type DestinationConfig, type Metrics, readSecret } from '@tidemark/core';
+
+type Hop = readonly [name: string, certificate: string | undefined];
+
+/**
+ * Tells how long the certificates last that this node shows, as they are in their files now. None is told of a hop without
+ * one, nor while its file cannot be read, or is no certificate: the hop itself says why.
+ */
+export function tellCertificates(
+  { source, coordination, journal }: Config,
+  destinations: readonly DestinationConfig[],
+  metrics: Metrics,
+): void {
+  metrics.certificateExpiry.reset();
+  const hops: readonly Hop[] = [
+    ['source', source.tls?.cert],
+    ['coordination', coordination.tls?.cert],
+    ['journal', journal.tls?.cert],
+    ...destinations.map(({ name, tls }): Hop => [`destination ${name}`, tls?.cert]),
+  ];
+  for (const [hop, file] of hops) {
+    const ends = file === undefined ? null : endOf(file);
+    if (ends !== null) metrics.certificateExpiry.set({ hop }, (ends - Date.now()) / 1000);
+  }
+}
+
+/** Milliseconds since the epoch; null when there is no certificate. */
+function endOf(file: string): number | null {
+  try {
+    return Date.parse(new X509Certificate(readSecret(file, 'tls.cert')).validTo);
+  } catch (error) {
+    if (error instanceof AccessDeniedError || isOpenSsl(error)) return null;
+    throw error;
+  }
+}
+
+function isOpenSsl(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_OSSL');
+}
