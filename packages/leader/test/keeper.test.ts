@@ -134,4 +134,64 @@ describe('progress records', () => {
     const before = (await shared.records()).length;
     await until(async () => (await shared.records()).length > before + 1, { everyMs: 1, describe: 'life' });
   });
+
+  it('that are fenced are told, though the source stays quiet', async () => {
+    await lead({ progressEveryMs: SOON_MS });
+    let faults = 1;
+    node.journal.faultFor = ({ kind }) => (kind === 'progress' && faults-- > 0 ? 'fenced' : null);
+    await until(() => node.terms.length === 2, { everyMs: 1, describe: 'another take-over' });
+    expect(node.fencings).toBe(1);
+  });
+});
+
+describe('the journal is asked whether it holds what was written', () => {
+  /** Lets `meanwhile` happen between each question and its answer; counts the answers. */
+  function asked(meanwhile: () => Promise<void>): { answers: number } {
+    const count = { answers: 0 };
+    const info = node.journal.info.bind(node.journal);
+    node.journal.info = async (signal) => {
+      const answer = await info(signal);
+      await meanwhile();
+      count.answers++;
+      return answer;
+    };
+    return count;
+  }
+
+  it('and when it does not, it is taken over again and filled, though the source is quiet', async () => {
+    await lead({});
+    for (const value of ['1', '2']) source.put('/a', value);
+    await node.reaches(3);
+    shared.stream.loseLast(1);
+    await until(() => node.terms.length === 2, { everyMs: 1, describe: 'another take-over' });
+    await until(async () => (await shared.entries()).length === 2, { everyMs: 1, describe: 'the lost revision' });
+    expect(await shared.entries()).toEqual(source.history());
+    expect(node.resets).toEqual(['first_start']);
+  });
+
+  it('and what is acknowledged between question and answer is not missed in it', async () => {
+    await lead({});
+    const count = asked(() => node.reaches(source.put('/a', 'meanwhile')));
+    await until(() => count.answers > 3, { everyMs: 1, describe: 'answers' });
+    expect(node.terms).toEqual([1]);
+  });
+
+  it('and what is not acknowledged yet is not missed, either', async () => {
+    await lead({});
+    let goOn: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let underWay = false;
+    node.journal.beforeSending = () => {
+      underWay = true;
+      return gate;
+    };
+    source.put('/a', '1');
+    await until(() => underWay, { everyMs: 1, describe: 'an append under way' });
+    const count = asked(async () => undefined);
+    await until(() => count.answers > 3, { everyMs: 1, describe: 'answers' }).finally(goOn);
+    await node.reaches(2);
+    expect(node.terms).toEqual([1]);
+  });
 });

@@ -216,6 +216,62 @@ describe('a leadership that ends', () => {
     expect(await shared.outline()).toEqual(['reset 1']);
   });
 
+  it('by its own clock begins no generation, either', async () => {
+    const node = start();
+    const leadership = node.elector.elect(1);
+    await node.reaches(1);
+    leadership.expire();
+    source.lost = 2;
+    source.put('/a', '1');
+    await leadership.drained;
+    expect(await shared.outline()).toEqual(['reset 1']);
+  });
+
+  it('before the tail is followed drains all the same', async () => {
+    const node = start();
+    const identity = source.identity.bind(source);
+    const first = node.elector.elect(1);
+    await node.reaches(1);
+    first.end();
+    await first.drained;
+    const second = node.elector.elect(2);
+    source.identity = async (signal) => {
+      const found = await identity(signal);
+      second.end();
+      return found;
+    };
+    await second.drained;
+    expect(await shared.outline()).toEqual(['reset 1', 'term 1']);
+  });
+
+  it('drains only when a snapshot that is on the way has ended', async () => {
+    const node = start();
+    const leadership = node.elector.elect(1);
+    await node.reaches(1);
+    const gate = new AbortController();
+    const list = node.journal.snapshots.list.bind(node.journal.snapshots);
+    let waits = false;
+    node.journal.snapshots.list = async (signal) => {
+      waits = true;
+      await aborted(gate.signal);
+      return await list(signal);
+    };
+    const ordered = node.desk.order();
+    ordered.catch(() => undefined);
+    await until(() => waits, { everyMs: 1, describe: 'a snapshot on the way' });
+    let drained = false;
+    const draining = leadership.drained.then(() => {
+      drained = true;
+    });
+    leadership.end();
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    expect(drained).toBe(false);
+    gate.abort();
+    await draining;
+    await expect(ordered).rejects.toThrow();
+    expect(await shared.outline()).toEqual(['reset 1']);
+  });
+
   it('unnoticed is fenced at the first append, and gives up because it cannot prove itself', async () => {
     const [paused, next] = [start({ node: 'paused' }), start({ node: 'next' })];
     const old = paused.elector.elect(1);

@@ -1,7 +1,8 @@
+import { JournalHints } from '@tidemark/core';
 import { MemorySource, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AppendFault } from './support/faulty-journal.js';
-import { LeaderNode, Shared } from './support/leader-node.js';
+import { LeaderNode, never, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 
@@ -32,7 +33,7 @@ function lead(): LeaderNode {
 /** Journals revisions 2 to `revision` and stops; every revision puts `/a`. */
 async function journaledTo(revision: number): Promise<void> {
   const node = lead();
-  await node.reaches(1);
+  await node.reaches(source.revision);
   while (source.revision < revision) await node.reaches(source.put('/a', `value ${source.revision + 1}`));
   await node.stop();
 }
@@ -113,6 +114,17 @@ describe('a leader resumes by overlap', () => {
     expect(node.resets).toEqual(['rewound']);
   });
 
+  it('and resets as rewound when the raft term went back, though a member in between did not know its term', async () => {
+    source.raftTerm = 9;
+    await journaledTo(5);
+    source.raftTerm = 0;
+    await journaledTo(6);
+    source.raftTerm = 8;
+    const node = lead();
+    await node.reaches(6, 2);
+    expect(node.resets).toEqual(['rewound']);
+  });
+
   it('and resets as foreign when it is another cluster', async () => {
     await journaledTo(5);
     source.clusterId = '2';
@@ -131,6 +143,23 @@ describe('a leader resumes by overlap', () => {
     expect(await resetOf(2)).toMatchObject({ reason: 'compacted', revision: 15, snapshot: { keys: 2, rewind: null } });
   });
 
+  it('and resets as compacted, not as rewound, when compaction took the deletes of exactly that revision', async () => {
+    const first = lead();
+    await first.reaches(1);
+    source.put('/a', '1');
+    source.txn([
+      { key: '/a', value: null },
+      { key: '/b', value: '2' },
+    ]);
+    await first.reaches(3);
+    await first.stop();
+    source.put('/c', '3');
+    source.compact(3);
+    const node = lead();
+    await node.reaches(4, 2);
+    expect(node.resets).toEqual(['compacted']);
+  });
+
   it('and resets as gap when the source begins behind the next revision', async () => {
     const first = lead();
     await first.reaches(1);
@@ -147,6 +176,21 @@ describe('a leader resumes by overlap', () => {
     const node = lead();
     await node.reaches(6, 2);
     expect(node.resets).toEqual(['gap']);
+  });
+});
+
+describe('the note of which journal is written', () => {
+  it.each(['names another one', 'is gone'])('is made at the take-over, when it %s', async (before) => {
+    await journaledTo(5);
+    const hints = new JournalHints(shared.facts);
+    const position = { generation: 1, revision: 5 };
+    if (before === 'is gone') await shared.facts.remove('journal-head');
+    else await hints.write({ journal: 'another', position }, never);
+    const node = lead();
+    await node.reaches(5);
+    expect(node.resets).toEqual([]);
+    // Workers take no base from a journal that is not noted.
+    expect(await hints.read(never)).toEqual({ journal: shared.stream.id, position });
   });
 });
 
