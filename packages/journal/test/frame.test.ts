@@ -56,11 +56,26 @@ describe('frames', () => {
     expect(assemble(all).map((stored) => stored.record)).toEqual([term]);
   });
 
-  it('of an unfinished record are a broken chain when anything else follows', () => {
-    const progress: JournalRecord = { ...base, kind: 'progress' };
-    expect(() => assemble([...messages([long], 50).slice(0, 2), ...messages([progress], 50)])).toThrow(
+  it('of an unfinished record are dropped when a journal without a whole one begins', () => {
+    const snapshot = { id: 's', position: base, keys: 0, bytes: 0, createdAt: 0, rewind: null };
+    const reset: JournalRecord = { ...base, kind: 'reset', reason: 'first_start', evidence: '', snapshot };
+    expect(assemble([...messages([long], 50).slice(0, 2), ...messages([reset], 1000)])).toHaveLength(1);
+  });
+
+  it.each<JournalRecord>([
+    { ...base, kind: 'progress' },
+    { ...base, kind: 'batch', revision: 10, entries: [{ revision: 10, changes: [] }] },
+  ])('of an unfinished record are a broken chain when anything else follows: $kind', (record) => {
+    expect(() => assemble([...messages([long], 50).slice(0, 2), ...messages([record], 1000)])).toThrow(
       JournalChainBrokenError,
     );
+  });
+
+  it('of which one is missing in the middle, or is of another record, are a broken chain', () => {
+    const parts = messages([long], 50);
+    const others = messages([{ ...long, time: 6 }], 50);
+    expect(() => assemble([...parts.slice(0, 1), ...parts.slice(2)])).toThrow(JournalChainBrokenError);
+    expect(() => assemble([...parts.slice(0, 1), ...others.slice(1)])).toThrow(JournalChainBrokenError);
   });
 
   it('without their beginning are passed over only where reading begins', () => {

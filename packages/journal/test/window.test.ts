@@ -92,3 +92,27 @@ it('is read only a little ahead of its fastest reader', async () => {
   await records.return({ after: START, last: null });
   await filled;
 });
+
+it('is over when the journal is read from an earlier place: no window onto both', async () => {
+  const { window, filled, push } = fed();
+  const { handed, following } = follower(window, { after: START, last: null }, new AbortController().signal);
+  push(stored(2), stored(3), stored(3, 2));
+  expect(await following).toEqual({ after: START, last: stored(3) });
+  expect(handed).toEqual([2, 3]);
+  await filled;
+});
+
+it('takes nobody in who needs what it has let go', async () => {
+  const { window, filled, push } = fed();
+  const { handed, following } = follower(window, { after: START, last: null }, new AbortController().signal);
+  push(...Array.from({ length: 40 }, (_, index) => stored(index + 2)));
+  await until(() => handed.length === 40, { describe: 'all records' });
+  // Ten records of 100 bytes are kept: 32 to 41.
+  const at = (revision: number): Place => ({ after: { generation: 1, revision }, last: null });
+  expect([1, 20, 30, 31, 41].map((revision) => window.covers(at(revision)))).toEqual([false, false, false, true, true]);
+  const late = follower(window, at(31), new AbortController().signal);
+  await until(() => late.handed.length === 10, { describe: 'what is kept' });
+  expect(late.handed[0]).toBe(32);
+  push(stored(42), stored(42));
+  await Promise.all([following, late.following, filled]);
+});
