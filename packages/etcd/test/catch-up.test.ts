@@ -155,6 +155,40 @@ describe(`catching up in segments (seed ${seed})`, () => {
     }
   });
 
+  it('begins each watcher at a revision that another one brings, also where one was cut short', async () => {
+    let cutShort = 0;
+    const property = fc.asyncProperty(fc.nat(), async (seedOfCase) => {
+      const history = new FakeHistory(new Random(seedOfCase), { batch: 5, bytesPerChange: 20_000 });
+      history.grow(400);
+      const watchers: { readonly from: number; whole: number }[] = [];
+      const read: Entry[] = [];
+      async function* open(from: number, signal: AbortSignal) {
+        const watcher = { from, whole: 0 };
+        watchers.push(watcher);
+        // Everything before it has been handed out: no border that was planned.
+        if (from === read.at(-1)?.revision) cutShort++;
+        for await (const responses of history.watch(from, signal)) {
+          for (const { runs, fragment } of responses) {
+            const newest = runs.at(-1)?.revision ?? 0;
+            watcher.whole = Math.max(watcher.whole, fragment ? newest - 1 : newest);
+          }
+          yield responses;
+        }
+      }
+      const limits = { revisions: 20, watchers: 1, bytes: 500_000 };
+      for await (const entries of follow({ open, startRevision: 1, distrust: () => undefined, limits }, never)) {
+        read.push(...entries);
+        if (read.at(-1)?.revision === history.head) break;
+      }
+      // Where it begins a compaction may have taken the deletes, unseen.
+      const brought = (start: number) => watchers.some(({ from, whole }) => from < start && start <= whole);
+      expect(watchers.filter(({ from }) => from > 1 && !brought(from))).toEqual([]);
+      expect(outline(read)).toEqual(outline(history.entries));
+    });
+    await fc.assert(property, { seed, numRuns: 20 });
+    expect(cutShort).toBeGreaterThan(0);
+  });
+
   it('ends with a broken stream, whichever segment it was, behind what is whole', async () => {
     const property = fc.asyncProperty(cases, fc.nat({ max: 399 }), async (some, at) => {
       const { history, reader } = begin({ ...some, start: 1 });

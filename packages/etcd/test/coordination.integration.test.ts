@@ -220,6 +220,22 @@ describe('election among three candidates', () => {
   });
 });
 
+describe('a candidate that waits', () => {
+  it('does not lead by a key that an operator deleted, but by one that it put anew', async () => {
+    const first = new TestNode('first');
+    await awaitLeader();
+    const second = new TestNode('second');
+    await until(async () => (await keys(election)).length === 2, { describe: 'two candidates' });
+    const [own, others] = await Promise.all([first, second].map(({ session }) => session.lease(never)));
+    expect(own?.id).not.toBe(others?.id);
+    await etcd.etcdctl(['del', `${election}${others?.id.toString(16).padStart(16, '0')}`]);
+    await first.close();
+    expect(await awaitLeader()).toBe(second);
+    await second.leadership?.prove();
+    expect(second.electedAt).toHaveLength(1);
+  });
+});
+
 describe('the life of a session', () => {
   it('writes nothing while it is idle, because every write would come back through the tail', async () => {
     const node = new TestNode('a');

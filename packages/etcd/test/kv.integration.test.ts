@@ -138,10 +138,12 @@ describe('a checkpointed transaction', () => {
         );
       }
       const { pages, revision } = await kv.readPages(prefixRange(Buffer.from('/data/')), undefined, never);
+      // Before anybody takes a page, while the second one has not been asked for.
+      await etcd.etcdctl(['put', '/data/3/9999', 'late']);
       const keys: Buffer[] = [];
       let count = 0;
       for await (const page of pages) {
-        if (count++ === 0) await etcd.etcdctl(['put', '/data/3/9999', 'late']);
+        count++;
         for (const { key, modRevision } of page) {
           keys.push(key);
           expect(modRevision).toBeLessThanOrEqual(revision);
@@ -214,6 +216,23 @@ describe('an answer that never comes', () => {
       const error = await unsent.catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(UnavailableError);
       expect(error).not.toBeInstanceOf(AmbiguousWriteError);
+      await kv.close();
+      await lossy[Symbol.asyncDispose]();
+    }));
+
+  it('stays ambiguous when it is certain that the next member got nothing', () =>
+    withEtcd([], async (etcd) => {
+      const lossy = await FaultProxy.start(etcd.address);
+      const kv = new EtcdKv(new EtcdClient({ endpoints: [`http://${lossy.address}`, 'http://127.0.0.1:1'] }));
+      await kv.get(checkpointKey, never);
+      const next = Buffer.from('unmistakable');
+      lossy.loseReplyTo(next);
+      const writing = kv.executeCheckpointed({ checkpointKey, expected: null, next, writes: [] }, never);
+      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, {
+        describe: 'the write',
+      });
+      lossy.cut();
+      await expect(writing).rejects.toThrow(AmbiguousWriteError);
       await kv.close();
       await lossy[Symbol.asyncDispose]();
     }));

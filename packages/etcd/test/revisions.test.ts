@@ -1,4 +1,11 @@
-import { type Entry, SourceGapError, SourceRewoundError, UnavailableError } from '@tidemark/core';
+import {
+  type Change,
+  type Entry,
+  type Put,
+  SourceGapError,
+  SourceRewoundError,
+  UnavailableError,
+} from '@tidemark/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RevisionAssembler } from '../src/watch/revisions.js';
 import { created, frame, progress, run } from './frames.js';
@@ -9,6 +16,11 @@ let entries: Entry[];
 function accept(...responses: ReturnType<typeof frame>[]): number[] {
   for (const response of responses) assembler.accept(response, entries);
   return entries.map(({ revision }) => revision);
+}
+
+function put(change: Change | undefined): Put {
+  if (change?.kind !== 'put') throw new Error('expected a put');
+  return change;
 }
 
 describe('whole revisions from watch responses', () => {
@@ -67,6 +79,19 @@ describe('whole revisions from watch responses', () => {
   it('refuses a repeat with another content', () => {
     accept(frame([run(10, 'a'), run(11, 'b')]));
     expect(() => accept(frame([run(11, 'other')]))).toThrow(SourceRewoundError);
+  });
+
+  it.each<[string, (changes: Change[]) => Change[]]>([
+    ['another value', ([a, ...rest]) => [{ ...put(a), value: Buffer.from('other') }, ...rest]],
+    ['another version', ([a, ...rest]) => [{ ...put(a), version: 2 }, ...rest]],
+    ['another create revision', ([a, ...rest]) => [{ ...put(a), createRevision: 5 }, ...rest]],
+    ['a delete in the place of a put', ([a, ...rest]) => [{ kind: 'delete', key: put(a).key }, ...rest]],
+    ['one change more', (changes) => [...changes, ...run(11, 'c').changes]],
+    ['one change less', (changes) => changes.slice(1)],
+  ])('refuses a repeat with %s', (_, other) => {
+    accept(frame([run(10, 'a'), run(11, 'a', 'b')]));
+    const repeat = { revision: 11, changes: other(run(11, 'a', 'b').changes) };
+    expect(() => accept(frame([repeat]))).toThrow(SourceRewoundError);
   });
 
   it('asks for a new stream when a repeat is too old to be compared', () => {
