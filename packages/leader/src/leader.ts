@@ -74,6 +74,8 @@ interface Beginning {
 /** One leadership, from election to loss. Every fault inside it leads to the same place: take over again from the journal's head. */
 class Term {
   private readonly backoff = new Backoff({ initialMs: 100, maxMs: 5_000 });
+  /** Between two resets: each is a snapshot of the whole source. */
+  private readonly rest = new Backoff({ initialMs: 100, maxMs: 60_000 });
   private readonly signal: AbortSignal;
   private readonly hints: JournalHints;
   private readonly wishes: SnapshotWishes;
@@ -151,6 +153,8 @@ class Term {
         return;
       } catch (error) {
         if (!(error instanceof HistoryLostError)) throw error;
+        // A source whose history is lost each time is two clusters behind one address, for one.
+        await this.rest.wait(this.signal);
         journaled = await this.reset(tenure, { reason: error.reason, evidence: error.message });
         tail = null;
       }

@@ -1,6 +1,6 @@
-import { aborted, entryDigest, FULL_KEYSPACE, type KeyValue, prefixRange } from '@tidemark/core';
+import { aborted, Backoff, entryDigest, FULL_KEYSPACE, type KeyValue, prefixRange } from '@tidemark/core';
 import { MemorySource, shortWaits, until } from '@tidemark/testing';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
@@ -307,4 +307,20 @@ describe('a journal that is down for a while', () => {
     expect(await shared.entries()).toEqual(source.history());
     expect(node.resets).toEqual(['first_start']);
   });
+});
+
+it('rests between two resets when history is lost again after each, and goes on when it no longer is', async () => {
+  const rests = vi.spyOn(Backoff.prototype, 'wait');
+  source.put('/a', '1');
+  // The revision at which each new generation begins to follow.
+  source.lost = source.revision;
+  const node = start();
+  node.elector.elect(1);
+  await until(() => node.resets.length > 5, { describe: 'several resets' });
+  // All but the first, which begins the journal.
+  expect(rests.mock.calls.length).toBeGreaterThanOrEqual(node.resets.length - 1);
+  source.lost = null;
+  source.put('/a', '2');
+  await until(() => node.position?.revision === source.revision, { describe: 'the change' });
+  rests.mockRestore();
 });
