@@ -1,8 +1,8 @@
-import { JournalPositionLostError, silentLogger } from '@tidemark/core';
+import { Bell, type Journal, JournalHints, JournalPositionLostError, silentLogger } from '@tidemark/core';
 import { MemoryDestination, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ControlBoard, Holds, Orders } from '../src/index.js';
-import type { Chronicle } from './support/chronicle.js';
+import { Chronicle } from './support/chronicle.js';
 import { KEYS, Stage } from './support/stage.js';
 import { filter, unbraked } from './support/worker-node.js';
 
@@ -44,6 +44,32 @@ describe('a repair', () => {
     await new Holds(stage.facts, 'codfw').note({ id, brake: 'deletes', evidence: 'many', upTo, deletes: null }, never);
     await expect(worker.repair(['/b/1'])).rejects.toMatchObject({ code: 'NOT_STREAMING' });
     expect(worker.lastState).toBe('held');
+  });
+
+  it('that meets a pause is refused, and does not wait for somebody to resume', async () => {
+    const worker = stage.work();
+    await worker.reaches(stage.chronicle.source.revision);
+    await worker.becomes('streaming');
+    const ask = stage.destination.checkpoint.bind(stage.destination);
+    const answer = new Bell();
+    let asked = 0;
+    stage.destination.checkpoint = async (signal) => {
+      asked++;
+      await answer.wait();
+      return await ask(signal);
+    };
+    let outcome: unknown = null;
+    worker.repair(['/b/1']).catch((error: unknown) => {
+      outcome = error;
+    });
+    await until(() => asked > 0, { describe: 'the attempt that would carry it out' });
+    await new Orders(stage.facts, 'codfw').pause('sre@host', never);
+    await until(() => worker.looks(2), { describe: 'the order to be seen' });
+    stage.destination.checkpoint = ask;
+    answer.ring();
+    await worker.becomes('paused');
+    await until(() => outcome !== null, { describe: 'an answer' });
+    expect(outcome).toMatchObject({ code: 'NOT_STREAMING' });
   });
 
   it('does not take back what the first parts of a large revision have written', async () => {
@@ -135,6 +161,26 @@ describe('a bootstrap', () => {
     expect([...stage.found.keys()].filter((key) => key.startsWith('/b/extra/'))).toHaveLength(60);
     await stage.approve(second);
     await second.reaches(stage.chronicle.source.revision);
+    expect(stage.found).toEqual(stage.expected);
+  });
+
+  it('does not believe a journal that its leader has not taken over yet', async () => {
+    const { chronicle } = stage;
+    const hints = new JournalHints(stage.facts);
+    const position = { generation: 9, revision: 9_000 };
+    await hints.write({ journal: 'the one that an older copy of this was put in the place of', position }, never);
+    const info = chronicle.journal.info.bind(chronicle.journal);
+    let looks = 0;
+    chronicle.journal.info = async (signal) => {
+      looks++;
+      return await info(signal);
+    };
+    const worker = stage.work();
+    await until(() => looks > 3, { describe: 'looks for a snapshot' });
+    expect(stage.destination.log).toEqual([]);
+    expect((await stage.facts.list('snapshots/wanted/')).size).toBe(0);
+    await hints.write({ journal: chronicle.stream.id, position }, never);
+    await worker.reaches(chronicle.source.revision);
     expect(stage.found).toEqual(stage.expected);
   });
 
@@ -232,6 +278,21 @@ describe('changed routes', () => {
     expect([...stage.destination.content().keys()].filter((key) => !key.startsWith('/2/'))).toEqual([]);
   });
 
+  it('that were approved are held once more when they would be brought from another snapshot', async () => {
+    await stage.put('/a/newer', 'x');
+    await stage.chronicle.snapshot();
+    const worker = stage.work({ filter: route('1') });
+    await until(() => ['held', 'streaming'].includes(worker.lastState ?? ''), { describe: 'held or streaming' });
+    expect(worker.hold).toMatchObject({ brake: 'filter' });
+  });
+
+  it('leave alone what somebody else keeps by now where routes of long ago wrote', async () => {
+    await bootstrapWhole(route('1'));
+    stage.destination.write('/b/of somebody else', 'x');
+    await bootstrapWhole(route('2'));
+    expect(stage.destination.content().get('/b/of somebody else')).toBe('x');
+  });
+
   it('leave nothing behind when they are changed back half-way', async () => {
     await bootstrapWhole(filter);
     expect(stage.destination.content()).toEqual(stage.expected);
@@ -252,6 +313,64 @@ describe('a backlog', () => {
     const worker = stage.work({ delayMs: DAY_MS, brakes: { ...unbraked, maxBacklogChanges: 20 } });
     await until(() => ['held', 'streaming'].includes(worker.lastState ?? ''), { describe: 'held or streaming' });
     expect(worker.lastState).toBe('streaming');
+  });
+
+  it('that is approved is applied, although the journal no longer reaches back behind it by then', async () => {
+    await stream();
+    await stage.put('/a/before', 'applied');
+    await stream();
+    const { journal, source } = stage.chronicle;
+    const stands = source.revision;
+    for (let index = 0; index < 30; index++) source.put(`/a/new/${index}`, 'x');
+    await stage.chronicle.catchUp();
+    const worker = stage.work({ brakes: { ...unbraked, maxBacklogChanges: 20 } });
+    await worker.becomes('held');
+    // Retention goes on while people think.
+    const info = journal.info.bind(journal);
+    journal.info = async (signal) => {
+      const position = { generation: 1, revision: stands + 1 };
+      return { ...(await info(signal)), first: { position, previous: stands, time: Date.now() } };
+    };
+    journal.read = lostBefore(stands, journal);
+    await stage.approve(worker);
+    await worker.reaches(source.revision);
+    expect(worker.states).not.toContain('bootstrapping');
+  });
+
+  it('is not approved for a journal that takes the place of this one meanwhile', async () => {
+    await stream();
+    for (let index = 0; index < 30; index++) stage.chronicle.source.put(`/a/new/${index}`, 'x');
+    await stage.chronicle.catchUp();
+    const other = new Chronicle();
+    // It holds the same revision numbers.
+    for (let index = 0; index < KEYS; index++) other.source.put(`/a/${index}`, 'of the other');
+    await other.reset();
+    for (let index = 0; index < 60; index++) other.source.put(`/a/new/${index}`, 'of the other');
+    await other.catchUp();
+    let { journal } = stage.chronicle;
+    const present: Journal = {
+      open: (signal) => journal.open(signal),
+      info: (signal) => journal.info(signal),
+      head: (signal) => journal.head(signal),
+      read: (from, signal) => journal.read(from, signal),
+      takeOver: (...leader) => journal.takeOver(...leader),
+      close: () => journal.close(),
+      snapshots: {
+        put: (...snapshot) => journal.snapshots.put(...snapshot),
+        open: (...part) => journal.snapshots.open(...part),
+        list: (signal) => journal.snapshots.list(signal),
+        remove: (id, signal) => journal.snapshots.remove(id, signal),
+      },
+    };
+    const worker = stage.work({ journal: present, brakes: { ...unbraked, maxBacklogChanges: 20 } });
+    await worker.becomes('held');
+    const { length: written } = stage.destination.log;
+    const shown = worker.hold?.id;
+    journal = other.journal;
+    await stage.approve(worker);
+    // What the other one would change is another hold.
+    await until(() => worker.hold?.id !== shown && worker.lastState === 'held', { describe: 'another hold' });
+    expect(stage.destination.log.slice(written)).toEqual([]);
   });
 
   it('that fell out of the journal is held by its age as well', async () => {

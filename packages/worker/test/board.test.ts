@@ -1,7 +1,7 @@
 import { silentLogger } from '@tidemark/core';
 import { MemoryFacts } from '@tidemark/testing';
 import { expect, it } from 'vitest';
-import { ControlBoard } from '../src/index.js';
+import { ControlBoard, Orders } from '../src/index.js';
 
 /** Longer than any test may last. */
 const NEVER_MS = 3_600_000;
@@ -29,6 +29,25 @@ it('a look that is asked for while one is under way follows at once', async () =
   await expect.poll(() => facts.asked.length).toBe(1);
   facts.asked.shift()?.();
   await looked;
+  stop.abort();
+  await running;
+});
+
+it('a note that nothing is under way is one for the pause that it names, and for no later one', async () => {
+  const stop = new AbortController();
+  const facts = new MemoryFacts();
+  const orders = new Orders(facts, 'codfw');
+  const first = await orders.pause('sre@host', stop.signal);
+  await orders.noteStill(first, stop.signal);
+  const board = new ControlBoard(facts, silentLogger, 1);
+  const running = board.run(stop.signal);
+  const controls = board.of('codfw');
+  await controls.ready(stop.signal);
+  expect(controls.isStill).toBe(true);
+  // The owner that crosses it out may be gone half-way.
+  await facts.write('destinations/codfw/pause', JSON.stringify({ ...first, at: 'later' }));
+  await controls.ready(stop.signal);
+  expect(controls.isStill).toBe(false);
   stop.abort();
   await running;
 });

@@ -33,6 +33,16 @@ it('a hold, and an approval, that are noted while an older one is cleared stay',
   expect((await facts.list('')).size).toBe(0);
 });
 
+it('a hold, and its approval, stay when another one is cleared', async () => {
+  const facts = new MemoryFacts();
+  const holds = new Holds(facts, 'codfw');
+  await holds.note({ id: 'newer', ...due }, never);
+  await holds.approve({ id: 'newer', by: 'sre@host', at: 'now' }, never);
+  await holds.clear('older', never);
+  expect(await holds.current(never)).toMatchObject({ id: 'newer' });
+  expect(await holds.approved('newer', never)).toMatchObject({ id: 'newer' });
+});
+
 it('an order to resync that comes while an older one is put away stands', async () => {
   const facts = new RacingFacts();
   const orders = new Orders(facts, 'codfw');

@@ -1,4 +1,4 @@
-import { type ApplyRequest, type Checkpoint, type Entry, SharedBudget } from '@tidemark/core';
+import { type ApplyRequest, type Checkpoint, type Entry, type Position, SharedBudget } from '@tidemark/core';
 import { MemoryDestination, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { follow } from '../src/apply/follow.js';
@@ -44,12 +44,15 @@ let chronicle: Chronicle;
 let destination: SlowDestination;
 let filter: CountingFilter;
 let stop: AbortController;
+/** Revisions of which it was told that everything up to them is applied. */
+let reached: number[];
 
 beforeEach(async () => {
   chronicle = new Chronicle();
   destination = new SlowDestination({ limits: { maxWrites: 4, maxBytes: 64 * MIB } });
   filter = new CountingFilter([{ prefix: '/a/', rewrite: '/b/', exclude: [], leased: 'keep' }], []);
   stop = new AbortController();
+  reached = [];
   await chronicle.reset();
 });
 
@@ -71,7 +74,8 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
   await destination.apply(first, stop.signal);
   const nothing = () => undefined;
   const observer = {
-    ...{ reached: nothing, applied: nothing, waiting: nothing, state: nothing },
+    ...{ applied: nothing, waiting: nothing, state: nothing },
+    reached: ({ revision }: Position) => reached.push(revision),
     ...{ stands: nothing, fenced: nothing, held: nothing, foreign: nothing, verified: nothing },
   };
   const parts = { journal: chronicle.journal, destination, filter, observer };
@@ -129,6 +133,25 @@ describe('a worker with a backlog', () => {
     await until(async () => destination.content().size === 800, { everyMs: 1, describe: 'all' });
     const [, first = Number.NaN] = collected;
     expect(first).toBeLessThan(400);
+    stop.abort();
+    await following;
+  });
+
+  it('has not reached what is for others while what lies before it is under way', async () => {
+    chronicle.source.put('/a/0', 'x');
+    // A group of its own.
+    chronicle.source.put('/a/1', 'x'.repeat(300 * 1024));
+    for (let index = 0; index < 3; index++) chronicle.source.put('/elsewhere', `${index}`);
+    await chronicle.catchUp(1);
+    const { following } = await start();
+    await until(async () => filter.entries === 1, { everyMs: 1, describe: 'the first' });
+    destination.underWay.shift()?.();
+    await until(async () => filter.entries === 5, { everyMs: 1, describe: () => `five, ${filter.entries}` });
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect([reached, destination.underWay.length]).toEqual([[2], 1]);
+    destination.underWay.shift()?.();
+    await until(async () => reached.length === 3, { everyMs: 1, describe: () => `the end, ${reached.join()}` });
+    expect(reached).toEqual([2, 3, 6]);
     stop.abort();
     await following;
   });

@@ -254,6 +254,19 @@ describe('a repair', () => {
     expect(stage.destination.content().get('/c')).toBe('not ours');
   });
 
+  it('takes away what a stranger put where a leased key is skipped', async () => {
+    const worker = stage.work({
+      filter: filter.with([{ prefix: '/a/', rewrite: '/b/', exclude: [], leased: 'skip' }]),
+    });
+    await worker.becomes('streaming');
+    stage.chronicle.source.put('/a/leased', 'of a lease', 7n);
+    await stage.chronicle.catchUp();
+    await worker.reaches(stage.chronicle.source.revision);
+    stage.destination.write('/b/leased', 'foreign');
+    expect(await worker.repair(['/b/leased'])).toEqual({ puts: 0, deletes: 1 });
+    expect(stage.found.has('/b/leased')).toBe(false);
+  });
+
   it('is refused while the destination does not stream', async () => {
     await new Orders(stage.facts, 'codfw').pause('sre@host', never);
     const worker = stage.work();

@@ -35,6 +35,22 @@ it('a destination that refuses what waits is not streaming in between its attemp
   expect(stage.found).toEqual(stage.expected);
 });
 
+it('a destination that is back is streaming as soon as something is applied, also when changes never cease', async () => {
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
+  stage.destination.faultAt = () => 'refuse';
+  await stage.put('/a/1', 'refused');
+  await worker.becomes('backing_off');
+  stage.destination.faultAt = () => null;
+  let changes = 0;
+  // It never rests, and so is never asked where it stands.
+  const goesOn = async () => {
+    await stage.put('/a/1', `${++changes}`);
+    return worker.lastState === 'streaming';
+  };
+  await until(goesOn, { everyMs: 1, describe: 'streaming' });
+});
+
 it('a destination that is back is streaming, although there is nothing to apply', async () => {
   const worker = stage.work();
   await worker.reaches(stage.chronicle.source.revision);

@@ -67,7 +67,7 @@ export class WorkerNode implements WorkerObserver {
     { journal, source }: Pick<Chronicle, 'journal' | 'source'>,
     private readonly destination: Destination,
     options: Partial<
-      Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically' | 'logger'>
+      Pick<WorkerOptions, 'facts' | 'filter' | 'brakes' | 'delayMs' | 'repairAutomatically' | 'logger' | 'journal'>
     > = {},
   ) {
     const { facts = new MemoryFacts() } = options;

@@ -1,0 +1,93 @@
+import { type Checkpoint, JournalHints, SnapshotWishes, silentLogger } from '@tidemark/core';
+import { MemoryDestination, MemoryFacts, MemorySource } from '@tidemark/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { planBootstrap } from '../src/base/bootstrap.js';
+import { baseNow } from '../src/base/find-base.js';
+import { Filter, planAgainstSource, verify } from '../src/index.js';
+import { Chronicle } from './support/chronicle.js';
+import { filter, replica } from './support/worker-node.js';
+
+const never = new AbortController().signal;
+const KEYS = 20;
+
+/** Its pages end quietly once they are aborted, as those of real servers do; a test aborts before the second one. */
+class EndingDestination extends MemoryDestination {
+  readonly stop = new AbortController();
+
+  override async view(signal: AbortSignal) {
+    const view = await super.view(signal);
+    const { stop } = this;
+    return {
+      ...view,
+      async *range(...[range]: Parameters<typeof view.range>) {
+        for await (const page of view.range(range, never)) {
+          if (stop.signal.aborted) return;
+          yield page;
+          stop.abort();
+        }
+      },
+    };
+  }
+}
+
+let source: MemorySource;
+
+beforeEach(() => {
+  source = new MemorySource();
+  for (let index = 0; index < KEYS; index++) source.put(`/a/${index}`, `value ${index}`);
+});
+
+/** Equal to the source. */
+async function filled<Kind extends MemoryDestination>(destination: Kind): Promise<Kind> {
+  for (const [key, value] of replica(source.content())) destination.write(key, value);
+  const position = { generation: 1, revision: source.revision };
+  const fences = { resync: null, partial: null, fence: null };
+  const next: Checkpoint = { journal: 'j', position, filter: filter.fingerprint, ...fences };
+  await destination.apply({ writes: [], expected: null, next }, never);
+  return destination;
+}
+
+describe('a comparison that is aborted half-way', () => {
+  it('is no report: what was not read is not missing', async () => {
+    const destination = await filled(new EndingDestination({ pageKeys: 4 }));
+    await expect(verify(source, destination, filter, destination.stop.signal)).rejects.toThrow();
+    expect(destination.stop.signal.aborted).toBe(true);
+  });
+
+  it('is no plan of a base', async () => {
+    const chronicle = new Chronicle();
+    for (let index = 0; index < KEYS; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
+    await chronicle.reset();
+    const destination = await filled(new EndingDestination({ pageKeys: 4 }));
+    const { journal } = chronicle;
+    const facts = new MemoryFacts();
+    const search = { name: 'codfw', journal, hints: new JournalHints(facts), wishes: new SnapshotWishes(facts) };
+    const snapshot = await baseNow({ ...search, delayMs: 0 }, null, never);
+    if (snapshot === null) throw new Error('expected a snapshot');
+    const task = { from: null, former: filter, journal: chronicle.stream.id, snapshot };
+    const nothing = () => undefined;
+    const observer = {
+      ...{ reached: nothing, applied: nothing, waiting: nothing, state: nothing },
+      ...{ stands: nothing, fenced: nothing, held: nothing, foreign: nothing, verified: nothing },
+    };
+    const parts = { destination, filter, snapshots: journal.snapshots, observer, logger: silentLogger };
+    await expect(planBootstrap(parts, task, destination.stop.signal)).rejects.toThrow();
+    expect(destination.stop.signal.aborted).toBe(true);
+  });
+});
+
+it('a key that several former routes took is counted once', async () => {
+  const destination = await filled(new MemoryDestination());
+  destination.write('/old/1', 'of both');
+  destination.write('/old/2', 'of the first');
+  const former = new Filter(
+    [
+      { prefix: '/old/', exclude: [], leased: 'keep' },
+      { prefix: '/x/', rewrite: '/old/1', exclude: [], leased: 'keep' },
+    ],
+    [],
+  );
+  const { keys, extra } = await planAgainstSource(source, { destination, filter, former }, never);
+  expect(keys.map(({ key }) => key.toString())).toEqual(['/old/1', '/old/2']);
+  expect(extra).toBe(2);
+});
