@@ -67,3 +67,17 @@ it('has failed since the first attempt that failed, until it gets further', () =
     vi.useRealTimers();
   }
 });
+
+it('fails anew when it has been streaming since, although there was nothing to apply', () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  try {
+    const status = statusOf({ revision: 9, time: 0 });
+    status.state('backing_off', 'refused');
+    status.state('streaming', null);
+    vi.setSystemTime(3_600 * SECOND);
+    status.state('backing_off', 'refused');
+    expect(Date.parse(status.report.since)).toBe(3_600 * SECOND);
+  } finally {
+    vi.useRealTimers();
+  }
+});

@@ -247,9 +247,10 @@ export class DestinationWorker {
     const now = await journal.info(signal);
     if (now.id !== info.id) return;
     const waits = now.last !== null && comparePositions(now.last.position, checkpoint.position) > 0;
+    const told = await this.tellUnmade(checkpoint, signal);
     // What failed is tried again, and says nothing until it has succeeded.
     if (!this.isFailing || !waits) this.goOn();
-    const standing = await this.runErrands(await this.tellUnmade(checkpoint, signal), signal);
+    const standing = await this.runErrands(told, signal);
     if (standing === null) return;
     logger.info({ ...standing.position }, 'applying from here');
     const approval = passed === 'free' ? null : this.approvalOf(passed, signal);

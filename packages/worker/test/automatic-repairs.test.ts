@@ -106,3 +106,10 @@ it('what a stranger writes outside of the routes is left alone', async () => {
   expect(new Set(seen)).toEqual(new Set(['/b/1']));
   expect(new Set(repaired)).toEqual(new Set(['/b/1']));
 });
+
+it('where a comparison finds more keys than that, somebody has to look first', async () => {
+  await lacks(MOST + 1);
+  running = verifyRegularly(options(), stop.signal);
+  await until(() => reports.length > 1, { describe: 'two comparisons' });
+  expect(repaired).toEqual([]);
+});

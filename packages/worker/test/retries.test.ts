@@ -115,3 +115,21 @@ it('an order that was carried out, and could not be crossed out, is not carried 
   const bases = worker.states.filter((state, index) => state === 'bootstrapping' && worker.states[index - 1] !== state);
   expect(bases).toHaveLength(2);
 });
+
+it('a destination that refused a repair, and refuses what tells that, is not streaming in between its attempts', async () => {
+  const worker = stage.work();
+  await worker.reaches(stage.chronicle.source.revision);
+  await worker.becomes('streaming');
+  stage.destination.write('/b/1', 'foreign');
+  let refused = 0;
+  stage.destination.faultAt = () => {
+    refused++;
+    return 'refuse';
+  };
+  await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
+  await worker.becomes('backing_off');
+  const before = worker.states.length;
+  const attempts = refused;
+  await until(() => refused > attempts + 3, { describe: 'more attempts' });
+  expect(new Set(worker.states.slice(before))).toEqual(new Set(['backing_off']));
+});

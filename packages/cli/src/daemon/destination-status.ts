@@ -91,6 +91,8 @@ export class DestinationStatus implements WorkerObserver {
     if (failed && this.trouble?.reason === reason) this.since = this.trouble.since;
     else if (state !== this.state_) this.since = new Date().toISOString();
     if (failed) this.trouble = { reason, since: this.since };
+    // Also where nothing was to be applied.
+    if (state === 'streaming') this.trouble = null;
     this.state_ = state;
     this.reason = reason;
     if (state !== 'held') this.hold = null;

@@ -127,10 +127,8 @@ export async function verifyRegularly(options: WatcherOptions, signal: AbortSign
       if (driftOf(report) === 0) continue;
       const { missing, different, extra } = report;
       logger.warn({ ...report.position, missing, different, extra }, 'the destination differs from the source');
-      await repairAll(
-        options,
-        report.keys.map(({ key }) => key),
-      );
+      const keys = report.keys.map(({ key }) => key);
+      await repairAll(options, keys, driftOf(report));
     } catch (error) {
       if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'the destination could not be compared');
     }
@@ -142,10 +140,15 @@ export function driftOf({ missing, different, extra }: VerifyReport): number {
   return missing + different + extra;
 }
 
-async function repairAll({ repair, logger }: WatcherOptions, keys: readonly Buffer[]): Promise<void> {
+/** @param differing how many keys differ: a report lists only the first of them */
+async function repairAll(
+  { repair, logger }: WatcherOptions,
+  keys: readonly Buffer[],
+  differing = keys.length,
+): Promise<void> {
   if (repair === null) return;
-  if (keys.length > MAX_AUTOMATIC_REPAIRS) {
-    logger.warn({ keys: keys.length, limit: MAX_AUTOMATIC_REPAIRS }, 'too many keys to repair without being asked');
+  if (differing > MAX_AUTOMATIC_REPAIRS) {
+    logger.warn({ keys: differing, limit: MAX_AUTOMATIC_REPAIRS }, 'too many keys to repair without being asked');
     return;
   }
   try {
