@@ -19,7 +19,7 @@ import {
   type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { AccountedDestination, exceptClosings } from './apply/accounted.js';
+import { AccountedDestination, progressOf } from './apply/accounted.js';
 import { commit } from './apply/applier.js';
 import { type FollowFrom, follow } from './apply/follow.js';
 import { Rush } from './apply/rush.js';
@@ -80,7 +80,7 @@ export class DestinationWorker {
   /** The last order to resync that was carried out. */
   private resynced: string | null = null;
   /** Where the destination stood at the last attempt. */
-  private stood: Checkpoint | null = null;
+  private stood: object | null = null;
   /** Ends the present attempt, so that orders are looked at. */
   private attempt: Scope | null = null;
   private readonly rush: Rush;
@@ -221,7 +221,7 @@ export class DestinationWorker {
     const found = await destination.settle(signal);
     if (found !== null) observer.stands(found.position);
     // Something was applied since: the next fault is a new one.
-    const stands = exceptClosings(found);
+    const stands = progressOf(found);
     if (!isDeepStrictEqual(stands, this.stood)) this.backoff.reset();
     this.stood = stands;
     // What the board shows may be half a second old.
@@ -235,7 +235,9 @@ export class DestinationWorker {
     const follows = !ordered && !lost && this.canFollow(found, info);
     const beforeWaiting = () => this.tellBacklog(found, info, signal);
     if (!follows) await beforeWaiting();
-    const checkpoint = follows ? found : await this.rebase.make({ found, info, ordered }, signal);
+    const checkpoint = follows
+      ? found
+      : await this.rebase.make({ found, info, ordered, broken: this.needsBase }, signal);
     if (checkpoint === null) return;
     if (ordered) this.resynced = order.id;
     // Also when an earlier attempt could not tell: whoever owns the destination next would carry it out once more.
@@ -260,7 +262,8 @@ export class DestinationWorker {
     };
     const end = await follow(
       { ...this.options, onReached, onIdle: () => this.goOn() },
-      { checkpoint: standing, first: now.first, approval },
+      // Before a base the journal may be what made it necessary.
+      { checkpoint: standing, readableFrom: follows ? await this.beginning(standing, now, signal) : null, approval },
       signal,
     );
     if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
@@ -303,6 +306,20 @@ export class DestinationWorker {
       return report;
     });
     return standing;
+  }
+
+  /** From which revision on the journal has this generation; null when that is not known. */
+  private async beginning(
+    { position }: Checkpoint,
+    { first }: JournalInfo,
+    signal: AbortSignal,
+  ): Promise<number | null> {
+    const { journal } = this.options;
+    if (first?.position.generation === position.generation) return first.previous;
+    // It began within the journal, with a snapshot.
+    const snapshots = (await journal.snapshots.list(signal)).map((snapshot) => snapshot.position);
+    const own = snapshots.filter(({ generation }) => generation === position.generation);
+    return own.length === 0 ? null : Math.min(...own.map(({ revision }) => revision));
   }
 
   private canFollow(found: Checkpoint | null, info: JournalInfo): boolean {

@@ -135,3 +135,23 @@ it('a share is one of the keys that are left, once what was admitted is carried 
   expect(worker.hold).toMatchObject({ brake: 'delete_percent' });
   expect(stage.found.size).toBe(KEYS - KEYS / 5);
 });
+
+it('deletes are counted over a restart also while the journal still begins in an older generation', async () => {
+  const { chronicle } = stage;
+  await chronicle.reset('compacted');
+  const first = stage.work({ brakes });
+  await first.reaches(chronicle.source.revision, 2);
+  const remove = async (from: number, to: number) => {
+    for (let index = from; index < to; index++) chronicle.source.delete(`/a/${index}`);
+    await chronicle.catchUp();
+  };
+  await remove(0, 15);
+  await first.reaches(chronicle.source.revision, 2);
+  await first.stop();
+  const second = stage.work({ brakes });
+  await second.becomes('streaming');
+  await remove(15, 30);
+  await second.becomes('held');
+  // What is held is the one that would be the 21st.
+  expect(stage.found.size).toBe(KEYS - 20);
+});

@@ -80,7 +80,7 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
   };
   const parts = { journal: chronicle.journal, destination, filter, observer };
   const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(64 * MIB) };
-  return { following: follow(options, { checkpoint: from, first: null, approval: null }, stop.signal) };
+  return { following: follow(options, { checkpoint: from, readableFrom: null, approval: null }, stop.signal) };
 }
 
 async function commitAll(): Promise<void> {

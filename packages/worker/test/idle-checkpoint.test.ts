@@ -77,9 +77,11 @@ function begin(from: Checkpoint): void {
   const parts = { journal: chronicle.journal, destination, filter, observer, clock: time };
   const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(1024 * 1024) };
   failure = null;
-  following = follow(options, { checkpoint: from, first: null, approval: null }, stopping.signal).catch((error) => {
-    failure = error;
-  });
+  following = follow(options, { checkpoint: from, readableFrom: null, approval: null }, stopping.signal).catch(
+    (error) => {
+      failure = error;
+    },
+  );
 }
 
 afterEach(async () => {

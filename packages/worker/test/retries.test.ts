@@ -1,6 +1,6 @@
-import { type Logger, silentLogger, UnavailableError } from '@tidemark/core';
+import { Backoff, JournalChainBrokenError, type Logger, silentLogger, UnavailableError } from '@tidemark/core';
 import { shortWaits, until } from '@tidemark/testing';
-import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Orders } from '../src/index.js';
 import { Stage } from './support/stage.js';
 
@@ -14,7 +14,10 @@ beforeEach(async () => {
   stage = await Stage.open();
 });
 
-afterEach(() => stage[Symbol.asyncDispose]());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await stage[Symbol.asyncDispose]();
+});
 
 it('a destination that refuses what waits is not streaming in between its attempts', async () => {
   const worker = stage.work();
@@ -132,4 +135,48 @@ it('a destination that refused a repair, and refuses what tells that, is not str
   const attempts = refused;
   await until(() => refused > attempts + 3, { describe: 'more attempts' });
   expect(new Set(worker.states.slice(before))).toEqual(new Set(['backing_off']));
+});
+
+it('a base that is refused behind its mark is tried less and less often', async () => {
+  const delays: number[] = [];
+  const next = Backoff.prototype.next;
+  vi.spyOn(Backoff.prototype, 'next').mockImplementation(function (this: Backoff) {
+    const delay = next.call(this);
+    delays.push(delay);
+    return delay;
+  });
+  const apply = stage.destination.apply.bind(stage.destination);
+  stage.destination.apply = async (request, signal) => {
+    if (request.writes.length > 0) throw new UnavailableError({ message: 'refused', remedy: 'none' });
+    return await apply(request, signal);
+  };
+  stage.work();
+  await until(() => delays.some((delay) => delay > 1_000), { describe: () => `longer waits than ${delays.join()}` });
+});
+
+it('a message that is missing in the journal costs one base, of a snapshot behind it', async () => {
+  const { chronicle } = stage;
+  const first = stage.work();
+  await first.reaches(chronicle.source.revision);
+  await first.stop();
+  const missing = chronicle.source.revision + 1;
+  await stage.put('/a/1', 'in the message that is missing');
+  await stage.put('/a/2', 'behind it');
+  const read = chronicle.journal.read.bind(chronicle.journal);
+  chronicle.journal.read = (from, signal) => {
+    if (from !== 'oldest' && from.after.revision >= missing) return read(from, signal);
+    throw new JournalChainBrokenError({ message: 'missing', remedy: 'none' });
+  };
+  const second = stage.work();
+  // There is a snapshot already, of before the gap.
+  await until(async () => (await stage.facts.list('snapshots/wanted/')).size > 0, {
+    describe: 'a newer one is wanted',
+  });
+  expect(stage.found.get('/b/1')).not.toContain('missing');
+  await chronicle.snapshot();
+  await stage.put('/a/3', 'behind the snapshot');
+  await second.reaches(chronicle.source.revision);
+  expect(stage.found).toEqual(stage.expected);
+  const bases = second.states.filter((state, index) => state === 'bootstrapping' && second.states[index - 1] !== state);
+  expect(bases).toHaveLength(1);
 });

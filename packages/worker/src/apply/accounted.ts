@@ -156,10 +156,14 @@ function closed(found: Checkpoint): Checkpoint {
   return { ...found, fence: { amended, closed: times + 1 } };
 }
 
-/** A checkpoint without how often something was shut out, which changes although nothing is applied. */
-export function exceptClosings(checkpoint: Checkpoint | null): Checkpoint | null {
-  const { amended = 0 } = checkpoint?.fence ?? {};
-  return checkpoint && { ...checkpoint, fence: { amended, closed: 0 } };
+/**
+ * How far a destination has come, for comparison. Neither what was shut out nor the mark of another attempt at the same base
+ * is a step, although both change the checkpoint.
+ */
+export function progressOf(checkpoint: Checkpoint | null): object | null {
+  if (checkpoint === null) return null;
+  const { journal, position, partial, filter, resync } = checkpoint;
+  return { journal, position, partial, filter, base: resync?.snapshot ?? null };
 }
 
 /** Everything but a definite "no": silence, being aborted, an answer that could not be read. */

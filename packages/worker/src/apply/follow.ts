@@ -9,7 +9,6 @@ import {
   type Group,
   gather,
   type Journal,
-  type JournalInfo,
   type Position,
   type SharedBudget,
   type StoredRecord,
@@ -65,8 +64,8 @@ export interface FollowOptions {
 
 export interface FollowFrom {
   readonly checkpoint: Checkpoint;
-  /** Where the journal begins. */
-  readonly first: JournalInfo['first'];
+  /** Revision of the checkpoint's generation behind which the journal can be read; null when that is not known. */
+  readonly readableFrom: number | null;
   /** Changes up to here were approved. */
   readonly approval: { readonly revision: number; readonly spent: () => void } | null;
 }
@@ -119,11 +118,10 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   }
 }
 
-function lookBack({ checkpoint, first }: FollowFrom): Position {
+function lookBack({ checkpoint, readableFrom }: FollowFrom): Position {
   const { generation, revision } = checkpoint.position;
-  // A generation that began within the journal cannot be read from before its beginning, and that is not known here.
-  if (first === null || first.position.generation !== generation) return checkpoint.position;
-  return { generation, revision: Math.min(revision, Math.max(revision - LOOK_BACK_REVISIONS, first.previous)) };
+  if (readableFrom === null) return checkpoint.position;
+  return { generation, revision: Math.min(revision, Math.max(revision - LOOK_BACK_REVISIONS, readableFrom)) };
 }
 
 class Following {

@@ -4,6 +4,7 @@ import {
   type Journal,
   JournalHints,
   type JournalInfo,
+  type Position,
   type SharedFacts,
   SnapshotWishes,
 } from '@tidemark/core';
@@ -34,6 +35,8 @@ interface From {
   /** Settled: nothing is under way any more. */
   readonly found: Checkpoint | null;
   readonly info: JournalInfo;
+  /** The journal cannot be read behind where it stands: a snapshot of there would lead to the same place. */
+  readonly broken: boolean;
   /** Whether a person ordered it, who saw the plan. */
   readonly ordered: boolean;
 }
@@ -54,10 +57,10 @@ export class Rebase {
    * @returns the checkpoint afterwards; null when aborted, or when the base has to be chosen anew
    * @throws FencedError when another worker is at it
    */
-  async make({ found, info, ordered }: From, signal: AbortSignal): Promise<Checkpoint | null> {
+  async make({ found, info, ordered, broken }: From, signal: AbortSignal): Promise<Checkpoint | null> {
     const { filter, brakes, gate, orders, amendments, onStep } = this.options;
     onStep('Waiting for a snapshot of the source.');
-    const snapshot = await findBase(this.search, placeIn(info, found), signal);
+    const snapshot = await findBase(this.search, broken ? behind(placeIn(info, found)) : placeIn(info, found), signal);
     if (snapshot === null) return null;
     onStep(`Comparing with snapshot ${snapshot.id}.`);
     const task = { from: found, former: await this.formerFilter(found, signal), journal: info.id, snapshot };
@@ -88,4 +91,8 @@ export class Rebase {
     const routes = await orders.formerRoutes(filter.fingerprint, signal);
     return routes.length === 0 ? null : filter.with(routes);
   }
+}
+
+function behind(position: Position | null): Position | null {
+  return position && { ...position, revision: position.revision + 1 };
 }
