@@ -2,6 +2,10 @@ import { comparePositions, type Position, type ReadFrom } from '@tidemark/core';
 import { behind } from './chain.js';
 import type { CursorStart } from './cursor.js';
 import { lastRecord, type MessageSource, type StreamBounds } from './ends.js';
+import type { JournalMessage } from './format/assembler.js';
+
+/** More messages than these are not missing one after the other: retention has taken them. */
+const GAP_MESSAGES = 32;
 
 /** Where reading has to start; null when retention removed messages during the search: look again. */
 export async function locate(stream: MessageSource, state: StreamBounds, from: ReadFrom): Promise<CursorStart | null> {
@@ -41,15 +45,33 @@ async function search(
 ): Promise<number | null> {
   let low = state.firstSequence;
   let high = state.lastSequence + 1;
+  /** The first message that is there at `high` or behind it. */
+  let found = high;
   const guesses = near === undefined ? [] : [near, near + 1];
   while (low < high) {
     const guess = guesses.shift() ?? -1;
     const middle = guess >= low && guess < high ? guess : Math.floor((low + high) / 2);
-    const message = await stream.message(middle);
-    if (message === null) return null;
-    const { generation, last } = message.headers;
-    if (comparePositions({ generation, revision: last }, after) > 0) high = middle;
-    else low = middle + 1;
+    const message = await nextMessage(stream, middle, Math.min(high, middle + GAP_MESSAGES));
+    if (message === null && high - middle > GAP_MESSAGES) return null;
+    if (message !== null && isBehind(after, message)) low = message.sequence + 1;
+    else {
+      found = message?.sequence ?? found;
+      high = middle;
+    }
   }
-  return low;
+  return found;
+}
+
+/** Whether a position is at the end of a message's record or ahead of it. */
+function isBehind(position: Position, { headers: { generation, last } }: JournalMessage): boolean {
+  return comparePositions({ generation, revision: last }, position) <= 0;
+}
+
+/** The message at a sequence; where it is missing, the next one before `end`. Whether the chain is broken there, the reader tells. */
+async function nextMessage(stream: MessageSource, sequence: number, end: number): Promise<JournalMessage | null> {
+  for (let next = sequence; next < end; next++) {
+    const message = await stream.message(next);
+    if (message !== null) return message;
+  }
+  return null;
 }

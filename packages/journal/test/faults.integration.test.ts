@@ -3,6 +3,7 @@ import {
   AmbiguousWriteError,
   describeError,
   type Journal,
+  JournalChainBrokenError,
   JournalReplacedError,
   type JournalWriter,
   type RecordDraft,
@@ -198,6 +199,35 @@ describe('the journal under faults of its server', () => {
     );
     // No answer within the time of an append would be ambiguous.
     expect(refusal).toBeInstanceOf(AccessDeniedError);
+  });
+
+  it('tells of messages that are missing wherever one begins to read, and is read behind them', async () => {
+    const test = underTest((await servers.nats()).url);
+    await test.allowDeletes();
+    const journal = await test.node();
+    const writer = await takeOver(journal, 1);
+    while ((writer.position?.revision ?? 0) < 20) await appendNext(writer);
+    // The reset is message 1, revision N message N + 1. The search for a place looks at 11 first.
+    await test.deleteMessages(8, 11, 12);
+    const readBehind = async (revision: number) => {
+      const seen: number[] = [];
+      try {
+        for await (const { record } of journal.read({ after: { generation: 1, revision } }, never)) {
+          seen.push(record.revision);
+          if (record.revision === 20) break;
+        }
+        return { seen, missing: false };
+      } catch (error) {
+        expect(error).toBeInstanceOf(JournalChainBrokenError);
+        return { seen, missing: true };
+      }
+    };
+    for (let revision = 0; revision < 20; revision++) {
+      const { seen, missing } = await readBehind(revision);
+      // Behind what is missing there is all the rest.
+      expect(missing, `behind ${revision}`).toBe(revision < 11);
+      if (!missing) expect(seen).toEqual(Array.from({ length: 20 - revision }, (_, index) => revision + 1 + index));
+    }
   });
 
   it('reports settings of the stream that differ, and changes none', async () => {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Journal } from '@tidemark/core';
 import type { JournalTestOptions, JournalUnderTest } from '@tidemark/testing';
 import { connect, headers, type StoredMsg } from 'nats';
@@ -34,6 +34,26 @@ export class NatsUnderTest implements JournalUnderTest {
     const messageHeaders = headers();
     for (const [name, value] of headerLines(lines)) messageHeaders.append(name, value);
     await nats.jetstream().publish(`tidemark.${this.name}.journal`, payload, { headers: messageHeaders });
+    await nats.close();
+  }
+
+  /** Makes the stream as somebody else would, who lets messages be deleted. To be called before any node opens it. */
+  async allowDeletes(): Promise<void> {
+    const nats = await connect({ servers: this.url });
+    await (await nats.jetstreamManager()).streams.add({
+      name: `TIDEMARK_${this.name}`,
+      subjects: [`tidemark.${this.name}.journal`],
+      description: `Tidemark journal ${this.name}, id ${randomUUID()}`,
+      allow_direct: false,
+    });
+    await nats.close();
+  }
+
+  /** Deletes single messages, as a damaged disk does. */
+  async deleteMessages(...sequences: readonly number[]): Promise<void> {
+    const nats = await connect({ servers: this.url });
+    const { streams } = await nats.jetstreamManager();
+    for (const sequence of sequences) await streams.deleteMessage(`TIDEMARK_${this.name}`, sequence);
     await nats.close();
   }
 
