@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   audit,
+  type EncryptedEtcd,
   EtcdGateway,
-  type EtcdServer,
+  encryptedEtcd,
   localServers,
   type NatsServer,
   Pipeline,
@@ -13,7 +14,6 @@ import {
   TLS_FILES,
   type TlsFiles,
   until,
-  unusedPort,
 } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -23,34 +23,16 @@ const { ca, cert, key } = TLS_FILES;
 const USER = 'CN=127.0.0.1';
 
 let servers: Servers;
-let source: TlsEtcd;
-let destination: TlsEtcd;
+let source: EncryptedEtcd;
+let destination: EncryptedEtcd;
 let nats: NatsServer;
-
-/** An etcd that takes Tidemark by TLS with certificates on both sides, and a test's own questions without. */
-interface TlsEtcd {
-  readonly server: EtcdServer;
-  readonly url: string;
-}
 
 beforeAll(async () => {
   servers = localServers();
-  [source, destination, nats] = await Promise.all([tlsEtcd(), tlsEtcd(), tlsNats()]);
+  [source, destination, nats] = await Promise.all([encryptedEtcd(servers), encryptedEtcd(servers), tlsNats()]);
 });
 
 afterAll(() => servers[Symbol.asyncDispose]());
-
-async function tlsEtcd(): Promise<TlsEtcd> {
-  const server = await servers.etcd();
-  const url = `https://127.0.0.1:${await unusedPort()}`;
-  await server.configure([
-    ...['--listen-client-urls', `${server.url},${url}`, '--client-cert-auth'],
-    ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', ca],
-  ]);
-  await server.stop();
-  await server.start();
-  return { server, url };
-}
 
 function tlsNats(): Promise<NatsServer> {
   const files = `ca_file: "${ca}", cert_file: "${cert}", key_file: "${key}"`;
@@ -86,7 +68,7 @@ describe('with TLS on every hop, and certificates on both sides', () => {
     const writer = new EtcdGateway(source.server.url);
     for (let key = 0; key < 20; key++) await writer.put(`/conftool/${key}`, `value ${key}`);
     await encrypted.anyNode.reached('copy', await writer.put('/conftool/last', 'x'));
-    const side = ({ server }: TlsEtcd) => ({ server, prefix: '/conftool/' });
+    const side = ({ server }: EncryptedEtcd) => ({ server, prefix: '/conftool/' });
     const verdict = await audit({ source: side(source), destination: side(destination) });
     expect(verdict).toEqual({ keys: 21, differences: [] });
     // The certificate ends in 2126.

@@ -68,9 +68,11 @@ export function createMetrics(pipeline: string) {
       'destination',
     ]),
     driftKeys: gauge('drift_keys', 'Keys that differed at the last comparison with the source.', ['destination']),
-    certificateExpiry: gauge('certificate_expiry_seconds', 'Time until the certificate ends that is shown at a hop.', [
-      'hop',
-    ]),
+    certificateExpiry: gauge(
+      'certificate_expiry_seconds',
+      'Time until the certificate ends that is in the file of a hop.',
+      ['hop'],
+    ),
     buildInfo: gauge('build_info', 'Always 1; the version is in the label.', ['version']),
   };
 }

@@ -58,8 +58,8 @@ export function isCertificateCode(code: string): boolean {
   return /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
 }
 
-/** What is trusted when a hop names no `tls.ca`. */
+/** What is trusted when a hop names no `tls.ca`. @throws AccessDeniedError */
 export function systemTrust(): Buffer {
   const file = SYSTEM_TRUST_FILES.find((candidate) => existsSync(candidate));
-  return file === undefined ? Buffer.from(rootCertificates.join('\n')) : readFileSync(file);
+  return file === undefined ? Buffer.from(rootCertificates.join('\n')) : readSecret(file, 'the trust of the system');
 }

@@ -31,7 +31,7 @@ export async function compactedRevision(client: EtcdClient, signal: AbortSignal)
     }
     return 0;
   } catch (error) {
-    throw member.cast(error, 'read');
+    throw client.failed(member, error);
   } finally {
     scope.end();
     queue.close();

@@ -1,4 +1,6 @@
 import { fileURLToPath } from 'node:url';
+import type { EtcdServer, Servers } from './servers/contract.js';
+import { freePort } from './servers/ports.js';
 
 /** `tls:` of a hop: files in PEM. */
 export interface TlsFiles {
@@ -16,4 +18,23 @@ export const STRANGERS_TLS_FILES: TlsFiles = filesOf('stranger');
 function filesOf(name: string): TlsFiles {
   const file = (part: string) => fileURLToPath(new URL(`../fixtures/${name}-${part}.pem`, import.meta.url));
   return { ca: file('cert'), cert: file('cert'), key: file('key') };
+}
+
+/** An etcd that takes its clients by TLS with certificates on both sides, and a test's own questions without. */
+export interface EncryptedEtcd {
+  readonly server: EtcdServer;
+  readonly url: string;
+}
+
+export async function encryptedEtcd(servers: Servers): Promise<EncryptedEtcd> {
+  const server = await servers.etcd();
+  const url = `https://127.0.0.1:${await freePort()}`;
+  const { ca, cert, key } = TLS_FILES;
+  await server.configure([
+    ...['--listen-client-urls', `${server.url},${url}`, '--client-cert-auth'],
+    ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', ca],
+  ]);
+  await server.stop();
+  await server.start();
+  return { server, url };
 }

@@ -1,6 +1,5 @@
 import {
   aborted,
-  assertReadable,
   type Config,
   createMetrics,
   describeError,
@@ -147,10 +146,7 @@ class Daemon {
   async reload(configFile: string): Promise<void> {
     const { logger } = this;
     try {
-      const { destinations } = loadConfig(configFile);
-      // A node begins without them, but whoever changes something is there to hear of it.
-      destinations.forEach(assertReadable);
-      const changes = await this.destinations.configure(destinations);
+      const changes = await this.destinations.configure(loadConfig(configFile).destinations);
       logger.info({ ...changes }, 'destinations re-read; other settings need a restart');
     } catch (error) {
       logger.error({ reason: describeError(error) }, 'the configuration was not re-read, nothing has changed');

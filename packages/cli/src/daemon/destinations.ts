@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DestinationConfig } from '@tidemark/core';
+import { assertReadable, type DestinationConfig } from '@tidemark/core';
 import { type DestinationContext, OwnedDestination } from './owned-destination.js';
 
 /** The destinations of the configuration as it is now; a reload stops and starts only what changed. */
@@ -27,7 +27,10 @@ export class Destinations {
     return this.owned.get(name) ?? null;
   }
 
-  /** Makes it so, and returns what was done. */
+  /**
+   * Makes it so, and returns what was done. Once it is rejected nothing has changed.
+   * @throws AccessDeniedError when a file cannot be read that a destination names which is new or another one now
+   */
   async configure(wanted: readonly DestinationConfig[]): Promise<DestinationChanges> {
     const change = this.last.then(() => this.change(wanted));
     this.last = change.then(
@@ -55,11 +58,14 @@ export class Destinations {
     };
     const works = this.context.config.node.roles.includes('worker') && !this.stopped;
     const due = works ? wanted.filter((config) => changed.includes(config) || !this.owned.has(config.name)) : [];
+    // Everything that can fail comes before anything is stopped. A node begins without its files, but whoever changes
+    // something is there to hear of it.
+    changed.forEach(assertReadable);
+    const opened = due.map((config) => OwnedDestination.open(this.context, config));
     await Promise.all([...gone, ...changes.changed].map((name) => this.stop(name)));
     this.configured_ = wanted;
-    for (const config of due) {
-      const destination = OwnedDestination.open(this.context, config);
-      this.owned.set(config.name, destination);
+    for (const destination of opened) {
+      this.owned.set(destination.config.name, destination);
       destination.start();
     }
     return changes;

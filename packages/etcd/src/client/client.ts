@@ -6,6 +6,7 @@ import {
   AmbiguousWriteError,
   type EtcdHopConfig,
   InvariantError,
+  type TidemarkError,
   UnavailableError,
 } from '@tidemark/core';
 import { CertificateError } from '../errors.js';
@@ -43,6 +44,7 @@ export interface OpenStream<Req, Res> {
 export class EtcdClient {
   private opened: { readonly credentials: Credentials; readonly members: readonly Member[] } | null = null;
   private preferred = 0;
+  private closed = false;
 
   constructor(
     private readonly hop: EtcdHopConfig,
@@ -61,7 +63,7 @@ export class EtcdClient {
     setMaxListeners(0, signal);
     let ambiguous: AmbiguousWriteError | null = null;
     for (let attempt = 1; ; attempt++) {
-      const member = this.member();
+      const member = this.memberUnless(ambiguous);
       try {
         return await member.call(method, request, { kind, signal, timeoutMs });
       } catch (error) {
@@ -70,13 +72,13 @@ export class EtcdClient {
         if (!(error instanceof UnavailableError) || signal.aborted) throw ambiguous ?? error;
         this.avoid(member);
         if (error instanceof AmbiguousWriteError) ambiguous ??= error;
-        const final = attempt >= this.members.length || (ambiguous !== null && !repeatable);
+        const final = attempt >= this.hop.endpoints.length || (ambiguous !== null && !repeatable);
         if (final) throw ambiguous ?? error;
       }
     }
   }
 
-  /** Opens a stream on the preferred member. Tell `avoid` when it breaks. */
+  /** Opens a stream on the preferred member. It fails with raw gRPC errors: give them to `failed`, and tell `avoid`. */
   async open<Req, Res>(method: Method<Req, Res>, signal: AbortSignal): Promise<OpenStream<Req, Res>> {
     setMaxListeners(0, signal);
     const member = this.member();
@@ -84,35 +86,44 @@ export class EtcdClient {
       const stream = await member.open(method, { kind: 'read', signal, timeoutMs: DEFAULT_TIMEOUT_MS });
       return { stream, member };
     } catch (error) {
-      const cast = member.cast(error, 'read');
-      this.renewAfter(cast);
       this.avoid(member);
-      throw cast;
+      throw this.failed(member, error);
     }
   }
 
+  /** As what a stream of this member has failed. */
+  failed(member: Member, error: unknown): TidemarkError {
+    const cast = member.cast(error, 'read');
+    // Each service has a connection of its own: calls may go on while streams are refused.
+    this.renewAfter(cast);
+    return cast;
+  }
+
   /** The next call goes to another member, if there is one; without an argument, to another than the last one did. */
-  avoid(member: Member = this.member()): void {
-    if (this.member() === member) this.preferred = (this.preferred + 1) % this.members.length;
+  avoid(member?: Member): void {
+    const current = this.opened?.members[this.preferred];
+    if (member === undefined || member === current) this.preferred = (this.preferred + 1) % this.hop.endpoints.length;
   }
 
   close(): void {
+    this.closed = true;
     for (const member of this.opened?.members ?? []) member.close();
   }
 
   /**
    * Files that were replaced count from here on, when the old ones were refused. Until then nothing is the better for it:
-   * what is connected stays so.
+   * what is connected stays so. So it does while the new ones cannot be used, which may be half of a replacement.
    */
   private renewAfter(error: unknown): void {
     if (!(error instanceof CertificateError || error instanceof AccessDeniedError) || this.opened === null) return;
     const { credentials, members } = this.opened;
-    if (isDeepStrictEqual(this.readAgain(), credentials)) return;
+    const now = this.readAgain();
+    if (now === null || isDeepStrictEqual(now, credentials)) return;
     this.opened = null;
     for (const member of members) member.close();
   }
 
-  /** Null while a file cannot be read, which the next call tells. */
+  /** Null while a file cannot be read, or used. */
   private readAgain(): Credentials | null {
     try {
       return readCredentials(this.hop);
@@ -124,6 +135,7 @@ export class EtcdClient {
 
   /** Read when they are needed first: a file that is not there is the trouble of this hop, and no reason to end. */
   private get members(): readonly Member[] {
+    if (this.closed) throw clientClosed();
     this.opened ??= this.openMembers();
     return this.opened.members;
   }
@@ -139,11 +151,27 @@ export class EtcdClient {
     return { credentials, members };
   }
 
+  /** A write that may have been carried out stays so, whatever becomes of the next attempt. */
+  private memberUnless(ambiguous: AmbiguousWriteError | null): Member {
+    try {
+      return this.member();
+    } catch (error) {
+      throw ambiguous ?? error;
+    }
+  }
+
   private member(): Member {
     const member = this.members[this.preferred];
     if (member === undefined) throw new InvariantError('an etcd client needs at least one endpoint');
     return member;
   }
+}
+
+function clientClosed(): UnavailableError {
+  return new UnavailableError({
+    message: 'a client of etcd was asked after it was closed',
+    remedy: 'Nothing to do: Tidemark is stopping this work.',
+  });
 }
 
 /** `scheme://host:port`: gRPC would take a missing port for 443, and etcd3 passes a path on as part of the host. */

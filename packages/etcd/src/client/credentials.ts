@@ -1,4 +1,13 @@
-import { type EtcdHopConfig, readPassword, readSecret, systemTrust, type TlsConfig } from '@tidemark/core';
+import { createSecureContext } from 'node:tls';
+import {
+  AccessDeniedError,
+  describeError,
+  type EtcdHopConfig,
+  readPassword,
+  readSecret,
+  systemTrust,
+  type TlsConfig,
+} from '@tidemark/core';
 import type { IOptions } from 'etcd3';
 
 export interface Login {
@@ -15,7 +24,7 @@ export interface Credentials {
 
 type Tls = NonNullable<IOptions['credentials']>;
 
-/** @throws AccessDeniedError when a file cannot be read */
+/** @throws AccessDeniedError when a file cannot be read, or used */
 export function readCredentials({ auth, endpoints, tls }: EtcdHopConfig): Credentials {
   const encrypted = endpoints.some((endpoint) => endpoint.startsWith('https:'));
   return { tls: encrypted ? readTls(tls) : null, login: readLogin(auth) };
@@ -24,11 +33,23 @@ export function readCredentials({ auth, endpoints, tls }: EtcdHopConfig): Creden
 function readTls(tls: TlsConfig | undefined): Tls {
   const rootCertificate = tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, 'tls.ca');
   if (tls?.cert === undefined || tls.key === undefined) return { rootCertificate };
-  return {
-    rootCertificate,
-    certChain: readSecret(tls.cert, 'tls.cert'),
-    privateKey: readSecret(tls.key, 'tls.key'),
-  };
+  const certChain = readSecret(tls.cert, 'tls.cert');
+  const privateKey = readSecret(tls.key, 'tls.key');
+  assertPair(tls.cert, { cert: certChain, key: privateKey });
+  return { rootCertificate, certChain, privateKey };
+}
+
+/** Where one of two files is replaced already, or holds something else. */
+function assertPair(file: string, pair: { readonly cert: Buffer; readonly key: Buffer }): void {
+  try {
+    createSecureContext(pair);
+  } catch (cause) {
+    throw new AccessDeniedError({
+      message: `tls.cert: ${file} and tls.key are no certificate and its key: ${describeError(cause)}`,
+      remedy: 'Put a certificate and its key there, in PEM. While they are being replaced, it passes by itself.',
+      cause,
+    });
+  }
 }
 
 function readLogin(auth: EtcdHopConfig['auth']): Login | null {

@@ -230,7 +230,7 @@ function notStarted(endpoint: string): UnavailableError {
 function closed(endpoint: string, cause: unknown): UnavailableError {
   return new UnavailableError({
     message: `the client of etcd at ${endpoint} is closed`,
-    remedy: 'Nothing to do: Tidemark is stopping.',
+    remedy: 'Nothing to do: Tidemark is stopping this work, or goes on with new certificates.',
     cause,
   });
 }

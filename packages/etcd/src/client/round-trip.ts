@@ -30,7 +30,7 @@ export async function roundTrip<Req, Res>(
     });
   } catch (error) {
     client.avoid(member);
-    throw member.cast(error, 'read');
+    throw client.failed(member, error);
   } finally {
     timer.abort();
     stream.cancel();

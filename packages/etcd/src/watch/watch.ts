@@ -74,7 +74,7 @@ export async function* watch(
     }
     if (!signal.aborted) throw new Error('the watch stream ended');
   } catch (error) {
-    const cast = reopenable(member.cast(error, 'read'));
+    const cast = reopenable(client.failed(member, error));
     if (cast instanceof UnavailableError) client.avoid(member);
     throw cast;
   } finally {

@@ -41,8 +41,7 @@ export class NatsTls implements TlsOptions {
    * has to be for one of the addresses that are configured. A field, since nats.js copies what is the object's own.
    */
   readonly checkServerIdentity = (name: string, certificate: PeerCertificate): Error | undefined => {
-    const isNamed = name !== NOBODY || this.hosts.includes(NOBODY);
-    const names = isNamed ? [name] : this.hosts.filter((host) => isIP(host) !== 0);
+    const names = name === NOBODY ? this.hosts.filter((host) => host === NOBODY || isIP(host) !== 0) : [name];
     const refusals = names.map((each) => checkServerIdentity(each, certificate));
     return refusals.includes(undefined) ? undefined : (refusals[0] ?? checkServerIdentity(name, certificate));
   };
