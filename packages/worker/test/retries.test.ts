@@ -138,20 +138,17 @@ it('a destination that refused a repair, and refuses what tells that, is not str
 });
 
 it('a base that is refused behind its mark is tried less and less often', async () => {
-  const delays: number[] = [];
-  const next = Backoff.prototype.next;
-  vi.spyOn(Backoff.prototype, 'next').mockImplementation(function (this: Backoff) {
-    const delay = next.call(this);
-    delays.push(delay);
-    return delay;
-  });
+  const next = vi.spyOn(Backoff.prototype, 'next');
   const apply = stage.destination.apply.bind(stage.destination);
   stage.destination.apply = async (request, signal) => {
     if (request.writes.length > 0) throw new UnavailableError({ message: 'refused', remedy: 'none' });
     return await apply(request, signal);
   };
   stage.work();
-  await until(() => delays.some((delay) => delay > 1_000), { describe: () => `longer waits than ${delays.join()}` });
+  const delays = () => next.mock.results.map(({ value }) => Number(value));
+  await until(() => delays().some((delay) => delay > 1_000), {
+    describe: () => `longer waits than ${delays().join()}`,
+  });
 });
 
 it('a message that is missing in the journal costs one base, of a snapshot behind it', async () => {
