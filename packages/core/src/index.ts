@@ -96,7 +96,15 @@ export {
   routeRegions,
 } from './region.js';
 export { Scope } from './scope.js';
-export { assertReadable, isCertificateCode, readPassword, readSecret, readToken, systemTrust } from './secret-files.js';
+export {
+  assertReadable,
+  isCertificateCode,
+  readPassword,
+  readSecret,
+  readTls,
+  readToken,
+  type TlsContents,
+} from './secret-files.js';
 export { SharedBudget } from './shared-budget.js';
 export { SnapshotWishes } from './snapshot-wishes.js';
 export { unlessAborted } from './unless-aborted.js';

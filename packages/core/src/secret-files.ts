@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
-import type { EtcdHopConfig } from './config/schema.js';
-import { AccessDeniedError } from './errors.js';
+import { createSecureContext, rootCertificates } from 'node:tls';
+import type { EtcdHopConfig, TlsConfig } from './config/schema.js';
+import { AccessDeniedError, describeError } from './errors.js';
 
 /** Where distributions keep the certificates the system trusts; client libraries would take those built into Node. */
 const SYSTEM_TRUST_FILES = [
@@ -41,15 +41,41 @@ export function readToken(file: string, setting: string): string {
   });
 }
 
+/** What the files of `tls:` hold, in PEM; without a certificate of ours there is no key. */
+export interface TlsContents {
+  readonly ca: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+/**
+ * Reads the files that a hop names, and trusts what the system does where it names no `ca`.
+ * @param setting key of the configuration that names them
+ * @throws AccessDeniedError when one cannot be read, or `cert` and `key` do not belong together
+ */
+export function readTls(tls: TlsConfig | undefined, setting = 'tls'): TlsContents {
+  const ca = tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, `${setting}.ca`);
+  if (tls?.cert === undefined || tls.key === undefined) return { ca };
+  const cert = readSecret(tls.cert, `${setting}.cert`);
+  const key = readSecret(tls.key, `${setting}.key`);
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new AccessDeniedError({
+      message: `${setting}.cert: ${tls.cert} and ${setting}.key are no certificate and its key: ${describeError(cause)}`,
+      remedy: 'Put a certificate and its key there, in PEM. While they are being replaced, it passes by itself.',
+      cause,
+    });
+  }
+  return { ca, cert, key };
+}
+
 /**
  * Reads all files that a hop names, and keeps nothing.
- * @throws AccessDeniedError for the first one that cannot be read
+ * @throws AccessDeniedError for the first one that cannot be used
  */
 export function assertReadable({ tls, auth }: Pick<EtcdHopConfig, 'tls' | 'auth'>): void {
-  for (const part of ['ca', 'cert', 'key'] as const) {
-    const file = tls?.[part];
-    if (file !== undefined) readSecret(file, `tls.${part}`);
-  }
+  if (tls !== undefined) readTls(tls);
   if (auth !== undefined) readPassword(auth.passwordFile, 'auth.passwordFile');
 }
 
@@ -58,8 +84,7 @@ export function isCertificateCode(code: string): boolean {
   return /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
 }
 
-/** What is trusted when a hop names no `tls.ca`. @throws AccessDeniedError */
-export function systemTrust(): Buffer {
+function systemTrust(): Buffer {
   const file = SYSTEM_TRUST_FILES.find((candidate) => existsSync(candidate));
   return file === undefined ? Buffer.from(rootCertificates.join('\n')) : readSecret(file, 'the trust of the system');
 }

@@ -203,13 +203,7 @@ describe('an answer that never comes', () => {
     withEtcd([], async (etcd) => {
       const lossy = await FaultProxy.start(etcd.address);
       const kv = new EtcdKv(new EtcdClient({ endpoints: [`http://${lossy.address}`] }));
-      await kv.get(checkpointKey, never);
-      const next = Buffer.from('unmistakable');
-      lossy.loseReplyTo(next);
-      const writing = kv.executeCheckpointed({ checkpointKey, expected: null, next, writes: [] }, never);
-      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, {
-        describe: 'the write',
-      });
+      const { next, writing } = await loseReply(lossy, etcd, kv);
       lossy.refuse();
       await expect(writing).rejects.toThrow(AmbiguousWriteError);
       const unsent = kv.executeCheckpointed({ checkpointKey, expected: next, next, writes: [] }, never);
@@ -224,16 +218,21 @@ describe('an answer that never comes', () => {
     withEtcd([], async (etcd) => {
       const lossy = await FaultProxy.start(etcd.address);
       const kv = new EtcdKv(new EtcdClient({ endpoints: [`http://${lossy.address}`, 'http://127.0.0.1:1'] }));
-      await kv.get(checkpointKey, never);
-      const next = Buffer.from('unmistakable');
-      lossy.loseReplyTo(next);
-      const writing = kv.executeCheckpointed({ checkpointKey, expected: null, next, writes: [] }, never);
-      await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, {
-        describe: 'the write',
-      });
+      const { writing } = await loseReply(lossy, etcd, kv);
       lossy.cut();
       await expect(writing).rejects.toThrow(AmbiguousWriteError);
       await kv.close();
+      await lossy[Symbol.asyncDispose]();
+    }));
+
+  it('stays ambiguous when the client is closed before another member is asked', () =>
+    withEtcd([], async (etcd) => {
+      const lossy = await FaultProxy.start(etcd.address);
+      const client = new EtcdClient({ endpoints: [`http://${lossy.address}`, etcd.url] });
+      const kv = new EtcdKv(client);
+      const { writing } = await loseReply(lossy, etcd, kv);
+      client.close();
+      await expect(writing).rejects.toThrow(AmbiguousWriteError);
       await lossy[Symbol.asyncDispose]();
     }));
 
@@ -248,6 +247,20 @@ describe('an answer that never comes', () => {
       await etcd.resume();
     }));
 });
+
+/** A write that is carried out, and whose answer does not come. */
+async function loseReply(lossy: FaultProxy, etcd: EtcdServer, kv: EtcdKv) {
+  await kv.get(checkpointKey, never);
+  const next = Buffer.from('unmistakable');
+  lossy.loseReplyTo(next);
+  const writing = kv.executeCheckpointed({ checkpointKey, expected: null, next, writes: [] }, never);
+  // Awaited later, by those who expect it to fail.
+  writing.catch(() => undefined);
+  await until(async () => (await etcd.etcdctl(['get', checkpointKey.toString()])).length > 0, {
+    describe: 'the write',
+  });
+  return { next, writing };
+}
 
 describe('authentication', () => {
   it('renews an expired token by itself, for calls and watches, and reports a wrong password', () =>

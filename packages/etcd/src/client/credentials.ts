@@ -1,13 +1,4 @@
-import { createSecureContext } from 'node:tls';
-import {
-  AccessDeniedError,
-  describeError,
-  type EtcdHopConfig,
-  readPassword,
-  readSecret,
-  systemTrust,
-  type TlsConfig,
-} from '@tidemark/core';
+import { type EtcdHopConfig, readPassword, readTls, type TlsContents } from '@tidemark/core';
 import type { IOptions } from 'etcd3';
 
 export interface Login {
@@ -27,29 +18,12 @@ type Tls = NonNullable<IOptions['credentials']>;
 /** @throws AccessDeniedError when a file cannot be read, or used */
 export function readCredentials({ auth, endpoints, tls }: EtcdHopConfig): Credentials {
   const encrypted = endpoints.some((endpoint) => endpoint.startsWith('https:'));
-  return { tls: encrypted ? readTls(tls) : null, login: readLogin(auth) };
+  return { tls: encrypted ? toEtcd3(readTls(tls)) : null, login: readLogin(auth) };
 }
 
-function readTls(tls: TlsConfig | undefined): Tls {
-  const rootCertificate = tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, 'tls.ca');
-  if (tls?.cert === undefined || tls.key === undefined) return { rootCertificate };
-  const certChain = readSecret(tls.cert, 'tls.cert');
-  const privateKey = readSecret(tls.key, 'tls.key');
-  assertPair(tls.cert, { cert: certChain, key: privateKey });
-  return { rootCertificate, certChain, privateKey };
-}
-
-/** Where one of two files is replaced already, or holds something else. */
-function assertPair(file: string, pair: { readonly cert: Buffer; readonly key: Buffer }): void {
-  try {
-    createSecureContext(pair);
-  } catch (cause) {
-    throw new AccessDeniedError({
-      message: `tls.cert: ${file} and tls.key are no certificate and its key: ${describeError(cause)}`,
-      remedy: 'Put a certificate and its key there, in PEM. While they are being replaced, it passes by itself.',
-      cause,
-    });
-  }
+function toEtcd3({ ca, cert, key }: TlsContents): Tls {
+  const own = cert === undefined || key === undefined ? {} : { certChain: cert, privateKey: key };
+  return { rootCertificate: ca, ...own };
 }
 
 function readLogin(auth: EtcdHopConfig['auth']): Login | null {

@@ -63,14 +63,22 @@ export function castError(error: unknown, doing: string): TidemarkError {
 
 /** Casts what opening a connection failed with. @param encrypted that it was to be encrypted */
 export function castConnectError(error: unknown, doing: string, encrypted: boolean): TidemarkError {
-  const cast = castError(error, doing);
-  if (!encrypted || !(error instanceof NatsError) || error.code !== ErrorCode.Timeout) return cast;
-  // With TLS 1.3 a server refuses our certificate when we believe to be connected, and nats.js waits for an answer.
-  return new UnavailableError({
-    message: `${cast.message.replace(/\.$/, '')}: no answer, or our certificate was refused.`,
-    remedy: `Look at the logs of the NATS servers. ${CERTIFICATES}`,
-    cause: error,
-  });
+  // What a file was read for: nats.js wraps whatever happens meanwhile.
+  if (error instanceof NatsError && error.chainedError instanceof TidemarkError) return error.chainedError;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (isCertificateCode(code)) {
+    const message = `NATS: could not ${doing}: ${describeError(error)}.`;
+    return new UnavailableError({ message, remedy: CERTIFICATES, cause: error });
+  }
+  if (encrypted && code === ErrorCode.Timeout) {
+    // With TLS 1.3 a server refuses our certificate when we believe to be connected, and nats.js waits for an answer.
+    return new UnavailableError({
+      message: `NATS: could not ${doing}: no answer, or our certificate was refused.`,
+      remedy: `Look at the logs of the NATS servers. ${CERTIFICATES}`,
+      cause: error,
+    });
+  }
+  return castError(error, doing);
 }
 
 /** Casts what an append failed with: here no answer means that the record may be stored or not. */
@@ -91,10 +99,7 @@ export function castAppendError(error: unknown, doing: string): TidemarkError {
 
 function castKnown(error: unknown, doing: string): TidemarkError | null {
   if (error instanceof TidemarkError) return error;
-  if (isAboutCertificates(error)) return certificate(`NATS: could not ${doing}: ${describeError(error)}.`, error);
   if (!(error instanceof NatsError)) return null;
-  // What a file was read for: nats.js wraps whatever happens meanwhile.
-  if (error.chainedError instanceof TidemarkError) return error.chainedError;
   const message = `NATS: could not ${doing}: ${error.api_error?.description ?? error.message}.`;
   const code = error.api_error?.err_code;
   if (code === ApiErrorCode.wrongLastSequence) return fenced(message, error);
@@ -142,21 +147,6 @@ function fenced(message: string, cause: NatsError): FencedError {
 
 function replaced(message: string, cause: NatsError): JournalReplacedError {
   return new JournalReplacedError({ message, remedy: 'See the runbook on a replaced journal.', cause });
-}
-
-/** NatsError's code TLS stands for whatever happened before the connection was encrypted. */
-function isAboutCertificates(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
-  if (error instanceof NatsError && error.chainedError instanceof TidemarkError) return false;
-  return isCertificateCode(String(error.code));
-}
-
-function certificate(message: string, cause: unknown): UnavailableError {
-  return new UnavailableError({
-    message,
-    remedy: CERTIFICATES,
-    cause,
-  });
 }
 
 function full(message: string, cause: NatsError): JournalFullError {

@@ -53,8 +53,9 @@ export class Link {
 
   /** @throws UnavailableError when no server answers @throws AccessDeniedError */
   static async open(options: LinkOptions): Promise<Link> {
+    const connection = connectionOptions(options);
     try {
-      const nats = await connect(connectionOptions(options));
+      const nats = await connect(connection);
       const timeout = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
       const manager = await nats.jetstreamManager({ timeout, checkAPI: false });
       const link = new Link(nats, nats.jetstream({ timeout }), manager, options.log);
@@ -62,7 +63,7 @@ export class Link {
       return link;
     } catch (error) {
       const { servers } = options.config;
-      throw castConnectError(error, `connect to ${servers.join(', ')}`, new NatsTls(options.config).isWanted);
+      throw castConnectError(error, `connect to ${servers.join(', ')}`, connection.tls !== undefined);
     }
   }
 

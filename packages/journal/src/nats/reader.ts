@@ -162,8 +162,6 @@ class Reader {
       assertSameJournal(id, state);
       const start = await locate(stream, state, from);
       if (start === null) continue;
-      // What was missing may have been taken by retention meanwhile.
-      if (start.next < (await stream.read()).firstSequence && state.messages > 0) continue;
       this.cursor = new Cursor(start);
       return this.cursor;
     }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type JournalConfig, readSecret, systemTrust } from '@tidemark/core';
+import { type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
 import type { TlsOptions } from 'nats';
 
 /** Where Node.js was not told whom it connects to. */
@@ -22,18 +22,17 @@ export class NatsTls implements TlsOptions {
 
   /** @throws AccessDeniedError */
   get ca(): string {
-    const { tls } = this.config;
-    return (tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, 'journal.tls.ca')).toString();
+    return this.read().ca.toString();
   }
 
-  /** @throws AccessDeniedError */
+  /** Empty where there is none: nats.js leaves that out. @throws AccessDeniedError */
   get cert(): string {
-    return this.read('cert');
+    return this.read().cert?.toString() ?? '';
   }
 
-  /** @throws AccessDeniedError */
+  /** As `cert`. @throws AccessDeniedError */
   get key(): string {
-    return this.read('key');
+    return this.read().key?.toString() ?? '';
   }
 
   /**
@@ -46,9 +45,7 @@ export class NatsTls implements TlsOptions {
     return refusals.includes(undefined) ? undefined : (refusals[0] ?? checkServerIdentity(name, certificate));
   };
 
-  /** Nothing where there is no such file: nats.js leaves out what is empty. */
-  private read(part: 'cert' | 'key'): string {
-    const file = this.config.tls?.[part];
-    return file === undefined ? '' : readSecret(file, `journal.tls.${part}`).toString();
+  private read(): TlsContents {
+    return readTls(this.config.tls, 'journal.tls');
   }
 }

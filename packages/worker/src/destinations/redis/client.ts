@@ -3,8 +3,7 @@ import {
   hashTag,
   type Logger,
   type RedisDestinationConfig,
-  readSecret,
-  systemTrust,
+  readTls,
   UnavailableError,
   unlessAborted,
 } from '@tidemark/core';
@@ -146,8 +145,6 @@ export class RedisClient {
   private tls(): TlsOptions | null {
     const { tls, url } = this.options;
     if (tls === undefined && !url?.startsWith('rediss:')) return null;
-    const ca = tls?.ca === undefined ? systemTrust() : readSecret(tls.ca, 'tls.ca');
-    if (tls?.cert === undefined || tls.key === undefined) return { ca };
-    return { ca, cert: readSecret(tls.cert, 'tls.cert'), key: readSecret(tls.key, 'tls.key') };
+    return readTls(tls);
   }
 }
