@@ -1,8 +1,9 @@
-import { createMetrics } from '@tidemark/core';
-import { expect, it, vi } from 'vitest';
+import { createMetrics, type Hold } from '@tidemark/core';
+import { expect, it } from 'vitest';
 import { DestinationStatus } from '../src/daemon/destination-status.js';
 
 const SECOND = 1_000;
+const NO_JOURNAL = { end: null, retention: null };
 
 /** Of a destination of a journal whose last record has this revision and was written at this time. */
 function statusOf(journal: { revision: number; time: number }): DestinationStatus {
@@ -39,45 +40,17 @@ it('lags from the same moment when both were journaled in one millisecond', () =
   expect(status.report.lagSeconds).toBeGreaterThanOrEqual(60);
 });
 
-it('has failed since the first attempt that failed, until it gets further', () => {
-  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
-  try {
-    const status = statusOf({ revision: 9, time: 0 });
-    const passes = (seconds: number) => vi.setSystemTime(Date.now() + seconds * SECOND);
-    const sinceSeconds = () => Date.parse(status.report.since) / SECOND;
-    passes(10);
-    status.state('failed', 'too large');
-    for (let attempt = 0; attempt < 3; attempt++) {
-      passes(10);
-      status.state('bootstrapping', 'comparing');
-      expect(sinceSeconds()).toBe(Date.now() / SECOND);
-      status.state('failed', 'too large');
-      expect(sinceSeconds()).toBe(10);
-    }
-    // Another trouble, and the same one behind something that was applied, are new.
-    status.state('bootstrapping', 'comparing');
-    status.state('backing_off', 'no space');
-    expect(sinceSeconds()).toBe(40);
-    passes(10);
-    status.state('streaming', null);
-    status.reached({ generation: 1, revision: 3 }, 0);
-    status.state('backing_off', 'no space');
-    expect(sinceSeconds()).toBe(50);
-  } finally {
-    vi.useRealTimers();
-  }
-});
-
-it('fails anew when it has been streaming since, although there was nothing to apply', () => {
-  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
-  try {
-    const status = statusOf({ revision: 9, time: 0 });
-    status.state('backing_off', 'refused');
-    status.state('streaming', null);
-    vi.setSystemTime(3_600 * SECOND);
-    status.state('backing_off', 'refused');
-    expect(Date.parse(status.report.since)).toBe(3_600 * SECOND);
-  } finally {
-    vi.useRealTimers();
-  }
+it('shows what its worker reports, and counts a hold once', async () => {
+  const metrics = createMetrics('eqiad');
+  const status = new DestinationStatus({ name: 'codfw', kind: 'etcd', owner: 'conf1' }, metrics, NO_JOURNAL);
+  const hold: Hold = { id: 'h', brake: 'deletes', evidence: 'Many.', upTo: null, deletes: 9, since: 'then' };
+  const held = { state: 'held', reason: 'Many.', hold, since: 'then' } as const;
+  status.condition(held);
+  status.condition(held);
+  expect(status.report).toMatchObject(held);
+  status.condition({ ...held, hold: { ...hold, id: 'another' } });
+  const text = await metrics.registry.metrics();
+  expect(text).toMatch(/tidemark_brake_holds_total\{.*brake="deletes".*\} 2/);
+  expect(text).toMatch(/tidemark_destination_state\{.*state="held".*\} 1/);
+  expect(text).toMatch(/tidemark_destination_state\{.*state="starting".*\} 0/);
 });

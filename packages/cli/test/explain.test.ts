@@ -6,7 +6,7 @@ const pause = { by: 'sre@host', at: '2026-02-28T10:00:00.000Z' };
 
 /** A destination that no node owns, as `status` shows it. */
 function unowned(ordered: Partial<OrderedDestination>): PlacedDestination {
-  const configured = { name: 'codfw', kind: 'etcd', pause: null, isStill: false, ...ordered };
+  const configured = { name: 'codfw', kind: 'etcd', pause: null, isQuiesced: false, ...ordered };
   const [destination] = mergeStatus('test', [configured], []).destinations;
   if (destination === undefined) throw new Error('it is not told');
   return destination;
@@ -17,7 +17,7 @@ function explained(destination: PlacedDestination) {
 }
 
 it('a paused destination that nobody owns is told as paused, by whom and since when', () => {
-  const destination = unowned({ pause, isStill: true });
+  const destination = unowned({ pause, isQuiesced: true });
   expect(destination).toMatchObject({ state: 'paused', since: pause.at, pause, owner: null });
   const { what, why, next } = explained(destination);
   expect(what).toContain('is paused, by sre@host since 2026-02-28T10:00:00.000Z');

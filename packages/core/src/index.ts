@@ -1,18 +1,3 @@
-export { entryDigest } from './anchor.js';
-export { Backoff, type BackoffOptions } from './backoff.js';
-export { BackwardWriter, MAX_FIELD_HEADER_BYTES, MAX_INTEGER_FIELD_BYTES } from './backward-writer.js';
-export { Bell } from './bell.js';
-export {
-  type Change,
-  changeBytes,
-  type Delete,
-  type Entry,
-  entryBytes,
-  type KeyValue,
-  NO_LEASE,
-  type Put,
-} from './change.js';
-export { aborted, type Clock, sleep, systemClock } from './clock.js';
 export { sharesEndpoint } from './config/endpoints.js';
 export { type Config, loadConfig, parseConfig } from './config/load.js';
 export { ConfigError, type ConfigProblem, formatProblem } from './config/problems.js';
@@ -30,6 +15,15 @@ export {
   type RouteConfig,
   type TlsConfig,
 } from './config/schema.js';
+export {
+  assertReadable,
+  isCertificateCode,
+  readPassword,
+  readSecret,
+  readTls,
+  readToken,
+  type TlsContents,
+} from './config/secret-files.js';
 export { parseDuration, parseSize } from './config/units.js';
 export type {
   ApplyLimits,
@@ -37,21 +31,23 @@ export type {
   ApplyResult,
   Checkpoint,
   Destination,
+  DestinationReader,
   DestinationReading,
   DestinationView,
+  DestinationWriter,
   Fence,
   ForeignWrite,
-  Write,
 } from './contracts/destination.js';
 export type { Elector, Leadership } from './contracts/election.js';
 export type { SharedFacts } from './contracts/facts.js';
 export type {
-  Anchor,
   BatchRecord,
   Journal,
   JournalHead,
   JournalInfo,
+  JournalReader,
   JournalRecord,
+  JournalStore,
   JournalWriter,
   ProgressRecord,
   ReadFrom,
@@ -59,20 +55,56 @@ export type {
   ResetReason,
   ResetRecord,
   Rewind,
+  SnapshotReader,
   SnapshotRecord,
   SnapshotRef,
   SnapshotStore,
   StoredRecord,
   TermRecord,
 } from './contracts/journal.js';
-export type { Origin, OriginKeeper } from './contracts/origin.js';
+export type { OriginKeeper } from './contracts/origin.js';
 export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
-export type { PagedRead, Source, SourceIdentity } from './contracts/source.js';
-export * from './errors.js';
-export { eventLoopTurn } from './event-loop-turn.js';
-export { type GatherOptions, type Group, gather } from './gather.js';
-export { historyBreak, type Journaled } from './history-break.js';
-export { type JournalHint, JournalHints } from './journal-hint.js';
+export type { PagedRead, Source, SourceReader } from './contracts/source.js';
+export { Fact, type FactKind, factName } from './coordination/fact.js';
+export { type JournalHint, JournalHints } from './coordination/journal-head.js';
+export {
+  type CoordinationPrefixes,
+  coordinationPrefixes,
+  LEASED_KEYS,
+  type LeasedKey,
+  type NodeInfo,
+  parseNode,
+} from './coordination/keys.js';
+export {
+  APPROVAL,
+  type Approval,
+  DESTINATION_FACTS,
+  FACT_KINDS,
+  HOLD,
+  OFF_JOURNAL,
+  PAUSE,
+  type Pause,
+  QUIESCED,
+  RESYNC_ORDER,
+  type ResyncOrder,
+  ROUTES,
+} from './coordination/kinds.js';
+export { SnapshotRequests } from './coordination/snapshot-requests.js';
+export {
+  type Change,
+  changeBytes,
+  type Delete,
+  type Entry,
+  entryBytes,
+  type KeyValue,
+  NO_LEASE,
+  type Put,
+} from './model/change.js';
+export { DESTINATION_STATES, type DestinationState } from './model/destination-state.js';
+export { entryDigest } from './model/entry-digest.js';
+export * from './model/errors.js';
+export { type Anchor, historyBreak, type Journaled, type SourceIdentity } from './model/history.js';
+export { BRAKE_NAMES, type BrakeName, type Hold, holdSchema } from './model/hold.js';
 export {
   compareKeys,
   FULL_KEYSPACE,
@@ -83,28 +115,27 @@ export {
   printableKey,
   rangeContains,
   rangesOverlap,
-} from './key-range.js';
-export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
-export { createMetrics, DESTINATION_STATES, type DestinationState, type Metrics } from './metrics.js';
-export { parseFact, positionSchema } from './parse-fact.js';
-export { comparePositions, formatPosition, type Position } from './position.js';
+} from './model/key-range.js';
+export { decodeOrigin, encodeOrigin, ORIGIN_KEY_SUFFIX, type Origin } from './model/origin.js';
+export { parseJson } from './model/parse-json.js';
+export { comparePositions, formatPosition, type Position, positionSchema } from './model/position.js';
 export {
   destinationPrefix,
   type Region,
+  type RoutePrefixes,
   type RouteRegions,
   regionsOverlap,
   routeRegions,
-} from './region.js';
-export { Scope } from './scope.js';
-export {
-  assertReadable,
-  isCertificateCode,
-  readPassword,
-  readSecret,
-  readTls,
-  readToken,
-  type TlsContents,
-} from './secret-files.js';
-export { SharedBudget } from './shared-budget.js';
-export { SnapshotWishes } from './snapshot-wishes.js';
-export { unlessAborted } from './unless-aborted.js';
+} from './model/region.js';
+export { type Write, writeBytes } from './model/write.js';
+export { Backoff, type BackoffOptions } from './runtime/backoff.js';
+export { BackwardWriter, MAX_FIELD_HEADER_BYTES, MAX_INTEGER_FIELD_BYTES } from './runtime/backward-writer.js';
+export { Bell } from './runtime/bell.js';
+export { aborted, type Clock, sleep, systemClock } from './runtime/clock.js';
+export { eventLoopTurn } from './runtime/event-loop-turn.js';
+export { type GatherOptions, type Group, gather } from './runtime/gather.js';
+export { Scope } from './runtime/scope.js';
+export { SharedBudget } from './runtime/shared-budget.js';
+export { unlessAborted } from './runtime/unless-aborted.js';
+export { createLogger, type Logger, type LogLevel, silentLogger } from './telemetry/logger.js';
+export { createMetrics, type Metrics } from './telemetry/metrics.js';

@@ -2,7 +2,7 @@ export { EtcdClient } from './client/client.js';
 export { type ElectorOptions, EtcdElector } from './coordination/elector.js';
 export { EtcdFacts } from './coordination/facts.js';
 export { EtcdOwnership, type OwnershipOptions } from './coordination/ownership.js';
-export { type NodeInfo, NodeRegistry, type RegistryOptions } from './coordination/registry.js';
+export { NodeRegistry, type RegistryOptions } from './coordination/registry.js';
 export { CoordinationSession, type SessionOptions } from './coordination/session.js';
 export { TooManyOperationsError } from './errors.js';
 export { type CheckpointedOutcome, EtcdKv } from './kv.js';

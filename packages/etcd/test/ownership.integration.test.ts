@@ -31,7 +31,8 @@ class TestNode {
     const client = new EtcdClient({ endpoints: [endpoint] });
     this.session = new CoordinationSession(client, { leaseTtlMs, logger: silentLogger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
-    this.ownership = new EtcdOwnership(this.session, { prefix, node: id, logger: silentLogger });
+    const prefixes = { nodes: `${prefix}nodes/`, owners: `${prefix}owners/` };
+    this.ownership = new EtcdOwnership(this.session, { prefixes, node: id, logger: silentLogger });
     const info = { id, listen: '127.0.0.1:1', roles: ['worker'], version: '0' };
     this.running = [
       this.session.run(this.background.signal),

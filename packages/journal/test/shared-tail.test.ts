@@ -9,7 +9,17 @@ const never = new AbortController().signal;
 
 journalConformance('SharedTail', async (options = {}) => {
   const stream = new MemoryStream(options);
-  const shared = new SharedTail(new MemoryJournal(stream), silentLogger);
+  const journal = new MemoryJournal(stream);
+  const tail = new SharedTail(journal, silentLogger);
+  const shared: Journal = {
+    open: (signal) => tail.open(signal),
+    info: (signal) => tail.info(signal),
+    read: (from, signal) => tail.read(from, signal),
+    head: (signal) => journal.head(signal),
+    takeOver: (...call) => journal.takeOver(...call),
+    snapshots: journal.snapshots,
+    close: () => journal.close(),
+  };
   return {
     node: async () => shared,
     abandonPart: async () => stream.append(stream.bounds().lastSequence, abandonedFrame()),

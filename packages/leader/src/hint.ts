@@ -1,5 +1,5 @@
 import { formatPosition, type JournalHead, type JournalHint } from '@tidemark/core';
-import type { ResetCause } from './base.js';
+import type { ResetCause } from './generation.js';
 
 /**
  * Why the journal cannot be continued from its head, null when it can. A lost suffix within a generation is no reason:

@@ -5,22 +5,22 @@ import {
   type JournalHints,
   type JournalWriter,
   Scope,
-  type SnapshotWishes,
+  type SnapshotRequests,
   sleep,
   systemClock,
 } from '@tidemark/core';
-import { type BaseOptions, isExtended, takeSnapshot } from './base.js';
+import { type BaseOptions, isExtended, takeSnapshot } from './generation.js';
 import { journalFault } from './guard.js';
 import type { LeaderObserver } from './observer.js';
 import type { SharedWriter } from './shared-writer.js';
-import type { SnapshotDesk } from './snapshot-desk.js';
+import type { SnapshotQueue } from './snapshot-queue.js';
 
 /** How often it is checked whether a snapshot is due, milliseconds: destinations may be waiting for one. */
 const SNAPSHOT_CHECK_MS = 15_000;
 /** How often the journal is asked whether it still holds what was written, milliseconds. */
 const GUARD_EVERY_MS = 2_000;
 /** How often it is looked whether a destination waits for a snapshot, milliseconds. */
-const WISHES_EVERY_MS = 2_000;
+const REQUESTS_EVERY_MS = 2_000;
 /** The journal's head is noted at most this often, milliseconds, */
 const HINT_EVERY_MS = 60_000;
 /** and only after so many revisions: the note itself, and other keys of ours, come back through the tail. */
@@ -30,10 +30,10 @@ const HEADROOM_EVERY_MS = 30_000;
 
 export interface KeeperOptions extends BaseOptions {
   readonly hints: JournalHints;
-  readonly wishes: SnapshotWishes;
+  readonly requests: SnapshotRequests;
   /** Identity of the journal. */
   readonly journalId: string;
-  readonly snapshotDesk: SnapshotDesk;
+  readonly snapshotQueue: SnapshotQueue;
   readonly observer: Pick<LeaderObserver, 'reset' | 'compacted'>;
   readonly snapshotEveryMs: number;
   readonly progressEveryMs: number;
@@ -52,7 +52,7 @@ export async function keepJournal(options: KeeperOptions, writer: SharedWriter, 
     keepFresh(options, writer, signal),
     keepHint(options, writer, signal),
     keepHeadroom(options, signal),
-    heedWishes(options, writer, signal),
+    serveRequests(options, writer, signal),
   ]);
 }
 
@@ -72,12 +72,12 @@ async function guardJournal(options: KeeperOptions, writer: SharedWriter, signal
 }
 
 async function keepSnapshots(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
-  const { snapshotEveryMs, snapshotDesk } = options;
-  const close = snapshotDesk.serve();
+  const { snapshotEveryMs, snapshotQueue } = options;
+  const close = snapshotQueue.serve();
   try {
     while (!signal.aborted) {
       await snapshotIfDue(options, writer, signal);
-      await waitForTurn(snapshotDesk, Math.min(SNAPSHOT_CHECK_MS, snapshotEveryMs), signal);
+      await waitForTurn(snapshotQueue, Math.min(SNAPSHOT_CHECK_MS, snapshotEveryMs), signal);
     }
   } finally {
     close();
@@ -85,7 +85,7 @@ async function keepSnapshots(options: KeeperOptions, writer: JournalWriter, sign
 }
 
 async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, signal: AbortSignal): Promise<void> {
-  const { snapshotEveryMs, snapshotDesk, journal, observer, logger } = options;
+  const { snapshotEveryMs, snapshotQueue, journal, observer, logger } = options;
   const clock = options.clock ?? systemClock;
   try {
     const newest = (await journal.snapshots.list(signal)).at(-1);
@@ -95,30 +95,30 @@ async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, sign
     // One that the journal no longer extends is no base: whoever fell out of retention would wait for the next one.
     const usable = newest !== undefined && first !== null && isExtended(newest, first);
     const due = !usable || clock.wall() - newest.createdAt >= snapshotEveryMs;
-    if (due || snapshotDesk.ordered) snapshotDesk.deliver(await takeSnapshot(options, writer, signal));
+    if (due || snapshotQueue.ordered) snapshotQueue.deliver(await takeSnapshot(options, writer, signal));
   } catch (error) {
-    snapshotDesk.refuse(error);
+    snapshotQueue.refuse(error);
     if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'no snapshot, the next turn tries again');
   }
 }
 
 /** Destinations that wait for a newer snapshot, on whichever node, order one here. */
-async function heedWishes(
-  { wishes, journal, snapshotDesk, logger }: KeeperOptions,
+async function serveRequests(
+  { requests, journal, snapshotQueue, logger }: KeeperOptions,
   writer: JournalWriter,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    await sleep(WISHES_EVERY_MS, signal);
+    await sleep(REQUESTS_EVERY_MS, signal);
     try {
       const { position } = writer;
-      const all = signal.aborted || position === null ? [] : await wishes.all(signal);
+      const all = signal.aborted || position === null ? [] : await requests.all(signal);
       // A destination may be ahead of a journal that lost its end: a snapshot of now would not do, however often it is taken.
       const wanted = all.filter((at) => position !== null && comparePositions(at, position) <= 0);
       if (wanted.length === 0) continue;
       const newest = (await journal.snapshots.list(signal)).at(-1);
       const unmet = wanted.some((at) => newest === undefined || comparePositions(newest.position, at) < 0);
-      if (unmet) await snapshotDesk.order();
+      if (unmet) await snapshotQueue.order();
     } catch (error) {
       if (signal.aborted) return;
       logger.debug({ reason: describeError(error) }, 'a snapshot that somebody waits for was not taken yet');
@@ -126,7 +126,7 @@ async function heedWishes(
   }
 }
 
-async function waitForTurn(desk: SnapshotDesk, ms: number, signal: AbortSignal): Promise<void> {
+async function waitForTurn(desk: SnapshotQueue, ms: number, signal: AbortSignal): Promise<void> {
   const scope = Scope.within(ms, signal);
   await desk.whenOrdered(scope.signal);
   scope.end();

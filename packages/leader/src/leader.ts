@@ -17,11 +17,11 @@ import {
   type Position,
   Scope,
   type SharedFacts,
-  SnapshotWishes,
+  SnapshotRequests,
   type Source,
 } from '@tidemark/core';
-import { beginGeneration, type ResetCause } from './base.js';
 import { EarlyTail } from './early-tail.js';
+import { beginGeneration, type ResetCause } from './generation.js';
 import { journalLoss } from './hint.js';
 import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
@@ -29,7 +29,7 @@ import { tailBehind } from './overlap.js';
 import { pump } from './pump.js';
 import type { ReservedKeys } from './reserved.js';
 import { SharedWriter } from './shared-writer.js';
-import type { SnapshotDesk } from './snapshot-desk.js';
+import type { SnapshotQueue } from './snapshot-queue.js';
 import { termFor } from './term.js';
 
 export interface LeaderOptions {
@@ -38,7 +38,7 @@ export interface LeaderOptions {
   readonly journal: Journal;
   readonly elector: Elector;
   readonly facts: SharedFacts;
-  readonly snapshotDesk: SnapshotDesk;
+  readonly snapshotQueue: SnapshotQueue;
   readonly reserved: ReservedKeys;
   /** Milliseconds between scheduled snapshots. */
   readonly snapshotEveryMs: number;
@@ -78,7 +78,7 @@ class Term {
   private readonly rest = new Backoff({ initialMs: 100, maxMs: 60_000 });
   private readonly signal: AbortSignal;
   private readonly hints: JournalHints;
-  private readonly wishes: SnapshotWishes;
+  private readonly requests: SnapshotRequests;
   /** What the last attempt failed with, so that a lasting fault is logged once. */
   private trouble: string | null = null;
 
@@ -88,7 +88,7 @@ class Term {
   ) {
     this.signal = leadership.signal;
     this.hints = new JournalHints(options.facts);
-    this.wishes = new SnapshotWishes(options.facts);
+    this.requests = new SnapshotRequests(options.facts);
   }
 
   async run(): Promise<void> {
@@ -188,7 +188,7 @@ class Term {
     const shared = new SharedWriter(writer);
     const scope = new Scope(this.signal, shared.failed);
     const keeping = new Scope(scope.signal);
-    const care = { ...this.options, hints: this.hints, wishes: this.wishes, journalId: journal };
+    const care = { ...this.options, hints: this.hints, requests: this.requests, journalId: journal };
     const keeper = keepJournal(care, shared, keeping.signal);
     try {
       await pump({

@@ -1,4 +1,4 @@
-import { SnapshotWishes } from '@tidemark/core';
+import { SnapshotRequests } from '@tidemark/core';
 import { MemorySource, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
@@ -84,21 +84,21 @@ describe('scheduled snapshots', () => {
     expect(await shared.outline()).toEqual(['reset 1', 'batch 2', 'snapshot 2']);
   });
 
-  it('are taken once for a destination that wishes one, and not again and again for one that is ahead', async () => {
+  it('are taken once for a destination that requests one, and not again and again for one that is ahead', async () => {
     await lead({});
-    const wishes = new SnapshotWishes(shared.facts);
-    await wishes.wish('ahead', { generation: 1, revision: 1000 }, never);
+    const requests = new SnapshotRequests(shared.facts);
+    await requests.request('ahead', { generation: 1, revision: 1000 }, never);
     const list = shared.facts.list.bind(shared.facts);
     let looks = 0;
     shared.facts.list = async (prefix) => {
       looks++;
       return await list(prefix);
     };
-    await until(() => looks > 3, { describe: 'looks at the wishes' });
+    await until(() => looks > 3, { describe: 'looks at the requests' });
     expect(await shared.journalSnapshots()).toHaveLength(1);
     source.put('/a', '1');
     await node.reaches(2);
-    await wishes.wish('behind', { generation: 1, revision: 2 }, never);
+    await requests.request('behind', { generation: 1, revision: 2 }, never);
     await recordsOf('snapshot', 1);
     const seen = looks;
     await until(() => looks > seen + 3, { describe: 'more looks' });

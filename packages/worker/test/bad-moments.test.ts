@@ -178,7 +178,7 @@ describe('a bootstrap', () => {
     const worker = stage.work();
     await until(() => looks > 3, { describe: 'looks for a snapshot' });
     expect(stage.destination.log).toEqual([]);
-    expect((await stage.facts.list('snapshots/wanted/')).size).toBe(0);
+    expect((await stage.facts.list('snapshots/requested/')).size).toBe(0);
     await hints.write({ journal: chronicle.stream.id, position }, never);
     await worker.reaches(chronicle.source.revision);
     expect(stage.found).toEqual(stage.expected);
@@ -229,7 +229,7 @@ describe('a base that is held', () => {
       return [];
     };
     await until(() => looks > 2, { describe: 'looks for a snapshot' });
-    expect((await stage.facts.list('snapshots/wanted/')).size).toBe(0);
+    expect((await stage.facts.list('snapshots/requested/')).size).toBe(0);
     expect(worker.lastState).toBe('held');
     stage.chronicle.journal.snapshots.list = list;
     stage.chronicle.source.put('/a/newer', 'x');

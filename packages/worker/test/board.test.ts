@@ -38,16 +38,16 @@ it('a note that nothing is under way is one for the pause that it names, and for
   const facts = new MemoryFacts();
   const orders = new Orders(facts, 'codfw');
   const first = await orders.pause('sre@host', stop.signal);
-  await orders.noteStill(first, stop.signal);
+  await orders.noteQuiesced(first, stop.signal);
   const board = new ControlBoard(facts, silentLogger, 1);
   const running = board.run(stop.signal);
   const controls = board.of('codfw');
   await controls.ready(stop.signal);
-  expect(controls.isStill).toBe(true);
+  expect(controls.isQuiesced).toBe(true);
   // The owner that crosses it out may be gone half-way.
   await facts.write('destinations/codfw/pause', JSON.stringify({ ...first, at: 'later' }));
   await controls.ready(stop.signal);
-  expect(controls.isStill).toBe(false);
+  expect(controls.isQuiesced).toBe(false);
   stop.abort();
   await running;
 });

@@ -2,7 +2,7 @@ import type { Change, Entry } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Batch, Coalescer } from '../src/apply/coalesce.js';
-import { Filter } from '../src/routes.js';
+import { Filter } from '../src/routes/filter.js';
 
 const everything = new Filter([{ prefix: '', exclude: [], leased: 'keep' }], []);
 

@@ -1,9 +1,9 @@
-import { type Checkpoint, JournalHints, SnapshotWishes, silentLogger } from '@tidemark/core';
+import { type Checkpoint, JournalHints, SnapshotRequests, silentLogger } from '@tidemark/core';
 import { MemoryDestination, MemoryFacts, MemorySource } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { planBootstrap } from '../src/base/bootstrap.js';
-import { baseNow } from '../src/base/find-base.js';
-import { Filter, planAgainstSource, verify } from '../src/index.js';
+import { Filter, planAgainstSource, TrackedWriter, verify } from '../src/index.js';
+import { planResync } from '../src/resync/apply-snapshot.js';
+import { snapshotNow } from '../src/resync/find-snapshot.js';
 import { Chronicle } from './support/chronicle.js';
 import { filter, replica } from './support/worker-node.js';
 
@@ -54,24 +54,21 @@ describe('a comparison that is aborted half-way', () => {
     expect(destination.stop.signal.aborted).toBe(true);
   });
 
-  it('is no plan of a base', async () => {
+  it('is no plan of a resync', async () => {
     const chronicle = new Chronicle();
     for (let index = 0; index < KEYS; index++) chronicle.source.put(`/a/${index}`, `value ${index}`);
     await chronicle.reset();
     const destination = await filled(new EndingDestination({ pageKeys: 4 }));
     const { journal } = chronicle;
     const facts = new MemoryFacts();
-    const search = { name: 'codfw', journal, hints: new JournalHints(facts), wishes: new SnapshotWishes(facts) };
-    const snapshot = await baseNow({ ...search, delayMs: 0 }, null, never);
+    const search = { name: 'codfw', journal, hints: new JournalHints(facts), requests: new SnapshotRequests(facts) };
+    const snapshot = await snapshotNow({ ...search, delayMs: 0 }, null, never);
     if (snapshot === null) throw new Error('expected a snapshot');
     const task = { from: null, former: filter, journal: chronicle.stream.id, snapshot };
-    const nothing = () => undefined;
-    const observer = {
-      ...{ reached: nothing, applied: nothing, waiting: nothing, state: nothing },
-      ...{ stands: nothing, fenced: nothing, held: nothing, foreign: nothing, verified: nothing },
-    };
-    const parts = { destination, filter, snapshots: journal.snapshots, observer, logger: silentLogger };
-    await expect(planBootstrap(parts, task, destination.stop.signal)).rejects.toThrow();
+    const observer = { reached: () => undefined, applied: () => undefined };
+    const writer = new TrackedWriter(destination, silentLogger);
+    const parts = { destination, writer, filter, snapshots: journal.snapshots, observer, logger: silentLogger };
+    await expect(planResync(parts, task, destination.stop.signal)).rejects.toThrow();
     expect(destination.stop.signal.aborted).toBe(true);
   });
 });

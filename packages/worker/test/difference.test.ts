@@ -2,7 +2,7 @@ import { compareKeys } from '@tidemark/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Difference, difference } from '../src/compare/difference.js';
-import type { Item } from '../src/routes.js';
+import type { Item } from '../src/routes/route.js';
 
 async function* pages(items: readonly Item[], size: number): AsyncGenerator<readonly Item[]> {
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);

@@ -1,6 +1,6 @@
 import { type StoredRecord, UnavailableError } from '@tidemark/core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { firstRecord } from '../src/base/first-record.js';
+import { firstRecord } from '../src/resync/first-record.js';
 import { Chronicle } from './support/chronicle.js';
 
 /** Beyond the time that a test may take. */

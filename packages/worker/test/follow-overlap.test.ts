@@ -1,14 +1,21 @@
-import { type ApplyRequest, type Checkpoint, type Entry, type Position, SharedBudget } from '@tidemark/core';
+import {
+  type ApplyRequest,
+  type Checkpoint,
+  type Entry,
+  type Position,
+  SharedBudget,
+  silentLogger,
+} from '@tidemark/core';
 import { MemoryDestination, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { follow } from '../src/apply/follow.js';
-import { Filter } from '../src/index.js';
+import { Filter, TrackedWriter } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
 import { owned, replica, unbraked } from './support/worker-node.js';
 
 /** Commits a transaction when the test says so. */
 class SlowDestination extends MemoryDestination {
-  readonly underWay: (() => void)[] = [];
+  readonly inFlight: (() => void)[] = [];
   most = 0;
   /** False: commits by itself, as soon as the event loop turns. */
   slow = true;
@@ -19,8 +26,8 @@ class SlowDestination extends MemoryDestination {
     if (!this.slow) await new Promise(setImmediate).then(this.onCommit);
     else if (request.expected !== null) {
       await new Promise<void>((resolve) => {
-        this.underWay.push(resolve);
-        this.most = Math.max(this.most, this.underWay.length);
+        this.inFlight.push(resolve);
+        this.most = Math.max(this.most, this.inFlight.length);
       });
     }
     return super.apply(request, signal);
@@ -74,17 +81,17 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
   await destination.apply(first, stop.signal);
   const nothing = () => undefined;
   const observer = {
-    ...{ applied: nothing, waiting: nothing, state: nothing },
+    ...{ applied: nothing, waiting: nothing },
     reached: ({ revision }: Position) => reached.push(revision),
-    ...{ stands: nothing, fenced: nothing, held: nothing, foreign: nothing, verified: nothing },
   };
-  const parts = { journal: chronicle.journal, destination, filter, observer };
-  const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(64 * MIB) };
+  const writer = new TrackedWriter(destination, silentLogger);
+  const parts = { journal: chronicle.journal, destination, writer, filter, observer };
+  const options = { ...parts, brakes: unbraked, delayMs: 0, budget: new SharedBudget(64 * MIB) };
   return { following: follow(options, { checkpoint: from, readableFrom: null, approval: null }, stop.signal) };
 }
 
 async function commitAll(): Promise<void> {
-  const committing = setInterval(() => destination.underWay.shift()?.(), 1);
+  const committing = setInterval(() => destination.inFlight.shift()?.(), 1);
   const expected = replica(chronicle.source.content());
   await until(async () => destination.content().size >= expected.size, { everyMs: 1, describe: 'all' });
   clearInterval(committing);
@@ -99,7 +106,7 @@ describe('a worker with a backlog', () => {
     const { following } = await start();
     // Four revisions are under way; the fifth to the eighth are collected, and the ninth does not fit any more.
     await until(async () => filter.entries === 9, { everyMs: 1, describe: () => `nine, ${filter.entries} collected` });
-    expect(destination.underWay).toHaveLength(1);
+    expect(destination.inFlight).toHaveLength(1);
     await commitAll();
     stop.abort();
     await following;
@@ -112,10 +119,10 @@ describe('a worker with a backlog', () => {
     const { following } = await start();
     // The first record was alone when it came.
     await until(async () => filter.entries === 1, { everyMs: 1, describe: 'the first' });
-    destination.underWay.shift()?.();
+    destination.inFlight.shift()?.();
     // Three more are sent at once, for the destination has nothing to do; four are collected, and one does not fit.
     await until(async () => filter.entries === 9, { everyMs: 1, describe: () => `nine, ${filter.entries} collected` });
-    expect(destination.underWay).toHaveLength(1);
+    expect(destination.inFlight).toHaveLength(1);
     await commitAll();
     expect(destination.log.map(({ writes }) => writes.length)).toEqual([0, 1, 3, 4, 4]);
     stop.abort();
@@ -145,11 +152,11 @@ describe('a worker with a backlog', () => {
     await chronicle.catchUp(1);
     const { following } = await start();
     await until(async () => filter.entries === 1, { everyMs: 1, describe: 'the first' });
-    destination.underWay.shift()?.();
+    destination.inFlight.shift()?.();
     await until(async () => filter.entries === 5, { everyMs: 1, describe: () => `five, ${filter.entries}` });
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-    expect([reached, destination.underWay.length]).toEqual([[2], 1]);
-    destination.underWay.shift()?.();
+    expect([reached, destination.inFlight.length]).toEqual([[2], 1]);
+    destination.inFlight.shift()?.();
     await until(async () => reached.length === 3, { everyMs: 1, describe: () => `the end, ${reached.join()}` });
     expect(reached).toEqual([2, 3, 6]);
     stop.abort();
@@ -166,11 +173,11 @@ describe('a worker with a backlog', () => {
       over = true;
     });
     await until(async () => filter.entries === 1, { everyMs: 1, describe: 'the first' });
-    destination.underWay.shift()?.();
+    destination.inFlight.shift()?.();
     await until(async () => filter.entries === 5, { everyMs: 1, describe: () => `five, ${filter.entries}` });
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-    expect([over, destination.underWay.length]).toEqual([false, 1]);
-    destination.underWay.shift()?.();
+    expect([over, destination.inFlight.length]).toEqual([false, 1]);
+    destination.inFlight.shift()?.();
     expect(await following).toEqual({ kind: 'reset' });
   });
 });

@@ -1,9 +1,10 @@
-import { type Checkpoint, FencedError, SharedBudget } from '@tidemark/core';
+import { type Checkpoint, FencedError, SharedBudget, silentLogger } from '@tidemark/core';
 import { MemoryDestination } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { follow } from '../src/apply/follow.js';
+import { type FollowOptions, follow } from '../src/apply/follow.js';
+import { TrackedWriter } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
-import { filter, unbraked, type WorkerNode } from './support/worker-node.js';
+import { filter, unbraked } from './support/worker-node.js';
 
 const A_SECOND_MS = 1000;
 
@@ -58,24 +59,16 @@ beforeEach(async () => {
 
 function begin(from: Checkpoint): void {
   stopping = new AbortController();
-  const observer: Pick<
-    WorkerNode,
-    'reached' | 'applied' | 'waiting' | 'state' | 'stands' | 'fenced' | 'held' | 'foreign' | 'verified'
-  > = {
+  const observer: FollowOptions['observer'] = {
     reached: ({ revision }) => {
       reached = revision;
     },
     applied: () => undefined,
     waiting: () => undefined,
-    state: () => undefined,
-    fenced: () => undefined,
-    held: () => undefined,
-    stands: () => undefined,
-    foreign: () => undefined,
-    verified: () => undefined,
   };
-  const parts = { journal: chronicle.journal, destination, filter, observer, clock: time };
-  const options = { ...parts, brakes: unbraked, delayMs: 0, room: new SharedBudget(1024 * 1024) };
+  const writer = new TrackedWriter(destination, silentLogger);
+  const parts = { journal: chronicle.journal, destination, writer, filter, observer, clock: time };
+  const options = { ...parts, brakes: unbraked, delayMs: 0, budget: new SharedBudget(1024 * 1024) };
   failure = null;
   following = follow(options, { checkpoint: from, readableFrom: null, approval: null }, stopping.signal).catch(
     (error) => {

@@ -45,7 +45,7 @@ it('a destination that stays silent is tried less and less often, although what 
     destination.slow = true;
     chronicle.source.put('/a/1', 'y');
     await chronicle.catchUp();
-    const closed = async () => (await destination.checkpoint(new AbortController().signal))?.fence?.closed ?? 0;
+    const closed = async () => (await destination.checkpoint(new AbortController().signal))?.fence?.fencedOff ?? 0;
     await until(async () => (await closed()) > 8, { describe: 'eight attempts' });
     // The first pause after something was applied, and after nothing else.
     expect(waits.filter((ms) => ms >= 75 && ms <= 100).length).toBeLessThanOrEqual(2);

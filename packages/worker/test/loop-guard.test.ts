@@ -1,8 +1,8 @@
 import { type KeyRange, LoopError, type Origin, type OriginKeeper, rangeContains, silentLogger } from '@tidemark/core';
 import { MemorySource } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
+import { encodeOrigin } from '../../core/src/model/origin.js';
 import { LoopGuard, OriginSource } from '../src/index.js';
-import { encodeOrigin } from '../src/loops/origin-codec.js';
 
 const never = new AbortController().signal;
 const RESERVED: KeyRange = { start: Buffer.from('/__tidemark/'), end: Buffer.from('/__tidemark0') };

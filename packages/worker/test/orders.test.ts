@@ -230,7 +230,7 @@ describe('a resync', () => {
     const written = stage.destination.log.length;
     await new Orders(stage.facts, 'codfw').resync('sre@host', never);
     // The leader is told that a snapshot is wanted.
-    await until(async () => (await stage.facts.list('snapshots/wanted/')).size === 1, { describe: 'a wish' });
+    await until(async () => (await stage.facts.list('snapshots/requested/')).size === 1, { describe: 'a wish' });
     expect(stage.found.get('/b/3')).toBe('somebody else was here');
     await stage.chronicle.snapshot();
     await until(() => stage.found.get('/b/4') === 'value 4', { describe: 'the destination in order' });

@@ -52,7 +52,7 @@ async function pausing(change?: () => Promise<void>): Promise<WorkerNode> {
 
 const pause = () => orders.pause('sre@host', never);
 const checkpoint = (): Promise<Checkpoint | null> => destination.checkpoint(never);
-const isNoted = async () => (await stage.facts.read('destinations/codfw/still')) !== null;
+const isNoted = async () => (await stage.facts.read('destinations/codfw/quiesced')) !== null;
 
 describe('a transaction that is unanswered when a destination is paused', () => {
   it('cannot be carried out any more once `paused` is told', async () => {
@@ -66,7 +66,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     await worker.becomes('paused');
     expect(await destination.deliver()).toEqual(['superseded']);
     expect(stage.found).toEqual(before);
-    expect((await checkpoint())?.fence?.closed).toBe(1);
+    expect((await checkpoint())?.fence?.fencedOff).toBe(1);
     await orders.resume(never);
     await worker.reaches(stage.chronicle.source.revision);
     expect(stage.found).toEqual(stage.expected);
@@ -91,7 +91,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     destination.thaw();
     await worker.becomes('paused');
     expect(stage.found.get('/b/1')).toBe('late');
-    expect((await checkpoint())?.fence?.closed).toBe(0);
+    expect((await checkpoint())?.fence?.fencedOff).toBe(0);
   });
 
   it('keeps nobody from resuming', async () => {
@@ -169,7 +169,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     destination.thaw();
     await worker.becomes('paused');
     expect(await destination.deliver()).toEqual(['superseded']);
-    expect(await checkpoint()).toMatchObject({ partial: { writes: 10 }, fence: { closed: 1 } });
+    expect(await checkpoint()).toMatchObject({ partial: { writes: 10 }, fence: { fencedOff: 1 } });
     await orders.resume(never);
     await worker.reaches(stage.chronicle.source.revision);
     expect(stage.found).toEqual(stage.expected);
@@ -235,7 +235,7 @@ describe('a pause with nothing under way', () => {
     await stage.work().becomes('paused');
     await until(isNoted, { describe: 'the note' });
     expect(destination.applies).toBe(written + 1);
-    expect((await checkpoint())?.fence?.closed).toBe(1);
+    expect((await checkpoint())?.fence?.fencedOff).toBe(1);
   });
 });
 

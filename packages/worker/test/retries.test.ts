@@ -166,7 +166,7 @@ it('a message that is missing in the journal costs one base, of a snapshot behin
   };
   const second = stage.work();
   // There is a snapshot already, of before the gap.
-  await until(async () => (await stage.facts.list('snapshots/wanted/')).size > 0, {
+  await until(async () => (await stage.facts.list('snapshots/requested/')).size > 0, {
     describe: 'a newer one is wanted',
   });
   expect(stage.found.get('/b/1')).not.toContain('missing');

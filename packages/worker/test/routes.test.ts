@@ -1,7 +1,7 @@
 import { type Change, compareKeys, prefixRange, type RouteConfig } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Route } from '../src/routes.js';
+import { Route } from '../src/routes/route.js';
 
 const reserved = [prefixRange(Buffer.from('/__tidemark/'))];
 

@@ -1,6 +1,6 @@
 import type { Write } from '@tidemark/core';
 import { expect, it } from 'vitest';
-import { WriteStream } from '../src/base/write-stream.js';
+import { WriteStream } from '../src/resync/write-stream.js';
 
 function put(index: number): Write {
   return { kind: 'put', key: Buffer.from(String(index)), value: Buffer.from('x') };

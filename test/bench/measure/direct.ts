@@ -1,6 +1,6 @@
 import type { Checkpoint, Write } from '@tidemark/core';
+import { EtcdDestination } from '@tidemark/destinations';
 import { EtcdClient, EtcdKv } from '@tidemark/etcd';
-import { EtcdDestination } from '@tidemark/worker';
 
 /** What a write costs in a request besides its key and value, as Tidemark counts it. */
 const WRITE_OVERHEAD_BYTES = 24;

@@ -1,4 +1,5 @@
-import { type Pause, preferredOwner } from '@tidemark/worker';
+import type { Pause } from '@tidemark/core';
+import { preferredOwner } from '@tidemark/worker';
 import type { DestinationReport } from '../daemon/destination-status.js';
 import type { HopHealth } from '../daemon/hop-monitor.js';
 import type { LeaderReport } from '../daemon/leader-status.js';
@@ -67,7 +68,7 @@ export interface OrderedDestination {
   readonly kind: string;
   readonly pause: Pause | null;
   /** Whether an owner has made sure that nothing is under way to it since it was paused. */
-  readonly isStill: boolean;
+  readonly isQuiesced: boolean;
 }
 
 /** Merges what the nodes say of themselves. A destination nobody owns is reported as starting, or paused, without an owner. */
@@ -100,10 +101,10 @@ export function mergeStatus(
   };
 }
 
-function unownedReason(pause: Pause | null, isStill: boolean): string {
+function unownedReason(pause: Pause | null, isQuiesced: boolean): string {
   if (pause === null) return 'No node owns this destination at the moment.';
   const { by, at } = pause;
-  return isStill
+  return isQuiesced
     ? `Paused by ${by} since ${at}. No node owns it at the moment.`
     : `Pausing, as ${by} ordered at ${at}, but no node owns it: the outcome of its last owner's last transaction is not known yet.`;
 }
@@ -113,8 +114,8 @@ function newestJournal(statuses: readonly NodeStatus[]): JournalStatus | null {
   return seen.sort((a, b) => b.lastSequence - a.lastSequence)[0] ?? null;
 }
 
-function unowned({ name, kind, pause, isStill }: OrderedDestination): DestinationReport {
-  const isPaused = pause !== null && isStill;
+function unowned({ name, kind, pause, isQuiesced }: OrderedDestination): DestinationReport {
+  const isPaused = pause !== null && isQuiesced;
   return {
     name,
     kind,
@@ -126,7 +127,7 @@ function unowned({ name, kind, pause, isStill }: OrderedDestination): Destinatio
     lagSeconds: 0,
     headroomSeconds: null,
     since: isPaused ? pause.at : new Date().toISOString(),
-    reason: unownedReason(pause, isStill),
+    reason: unownedReason(pause, isQuiesced),
     hold: null,
     deviations: [],
     appliedTransactions: 0,

@@ -1,4 +1,4 @@
-import type { Hold } from '@tidemark/worker';
+import type { Hold } from '@tidemark/core';
 import type { CommandContext } from './context.js';
 import { destinationPath, whoAsks } from './orders.js';
 

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import type { Pause } from '@tidemark/worker';
+import type { Pause } from '@tidemark/core';
 import type { CommandContext } from './context.js';
 
 /** Who gives an order, as it is kept with it. */

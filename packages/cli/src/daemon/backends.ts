@@ -3,14 +3,16 @@ import {
   type Destination,
   type DestinationConfig,
   type Journal,
+  type JournalReader,
   type KeyRange,
   type Logger,
   prefixRange,
   type Source,
 } from '@tidemark/core';
+import { EtcdDestination, REDIS_CHECKPOINT_PREFIX, RedisDestination } from '@tidemark/destinations';
 import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
 import { NatsJournal, SharedTail } from '@tidemark/journal';
-import { EtcdDestination, REDIS_CHECKPOINT_PREFIX, RedisDestination } from '@tidemark/worker';
+import { TrackedWriter } from '@tidemark/worker';
 
 /** The concrete classes behind the contracts are chosen here and nowhere else. */
 
@@ -28,7 +30,7 @@ export function openJournal(config: Config, log: Logger): Journal {
 }
 
 /** The destinations of a node read the journal together. */
-export function shareReading(journal: Journal, log: Logger): Journal {
+export function shareReading(journal: JournalReader, log: Logger): JournalReader {
   return new SharedTail(journal, log);
 }
 
@@ -45,6 +47,11 @@ export function openDestination(pipeline: string, config: DestinationConfig, log
   const keys = { checkpointKey: key('checkpoint'), originKey: key('origin') };
   const client = new EtcdClient(config, { watchWindowBytes: DESTINATION_WATCH_WINDOW_BYTES });
   return new EtcdDestination(new EtcdKv(client), keys);
+}
+
+/** What an owner writes through: one for each ownership. */
+export function openWriter(destination: Destination, logger: Logger): TrackedWriter {
+  return new TrackedWriter(destination, logger);
 }
 
 /** The destination's keys that are ours and no route's: where checkpoints live. */

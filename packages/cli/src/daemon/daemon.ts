@@ -1,6 +1,7 @@
 import {
   aborted,
   type Config,
+  coordinationPrefixes,
   createMetrics,
   describeError,
   type Journal,
@@ -13,7 +14,7 @@ import {
   type Source,
 } from '@tidemark/core';
 import { CoordinationSession, EtcdElector, EtcdFacts, EtcdOwnership, NodeRegistry } from '@tidemark/etcd';
-import { ReservedKeys, runLeader, SnapshotDesk } from '@tidemark/leader';
+import { ReservedKeys, runLeader, SnapshotQueue } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../version.js';
@@ -64,7 +65,7 @@ class Daemon {
   private readonly destinations: Destinations;
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
-  private readonly snapshotDesk = new SnapshotDesk();
+  private readonly snapshotQueue = new SnapshotQueue();
   private readonly journalWatch: JournalWatch;
   private readonly sourceMonitor: HopMonitor;
   private readonly admin: AdminServer;
@@ -75,24 +76,23 @@ class Daemon {
     metrics: Metrics,
   ) {
     const { node, coordination, name } = config;
-    const prefix = `${coordination.prefix}${name}/`;
+    const prefixes = coordinationPrefixes(coordination.prefix, name);
     metrics.buildInfo.set({ version: VERSION }, 1);
     this.source = openSource(config);
     this.journal = openJournal(config, logger);
     const client = openCoordination(config);
-    // Not among the elections: every key below an election's prefix is a candidate.
-    this.facts = new EtcdFacts(client, `${prefix}facts/`);
+    this.facts = new EtcdFacts(client, prefixes.facts);
     this.board = new ControlBoard(this.facts, logger);
     this.session = new CoordinationSession(client, { leaseTtlMs: coordination.leaseTtl, logger });
-    this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
+    this.registry = new NodeRegistry(this.session, { prefix: prefixes.nodes });
     const faulty = faultyElectors(logger);
     const candidate = node.id;
     this.leaderElector = new StepDownElector(
-      faulty(new EtcdElector(this.session, { prefix: `${prefix}leader/`, candidate, logger })),
+      faulty(new EtcdElector(this.session, { prefix: prefixes.leader, candidate, logger })),
     );
     this.placement = new Placement({
       node: node.id,
-      ownership: new EtcdOwnership(this.session, { prefix, node: node.id, logger }),
+      ownership: new EtcdOwnership(this.session, { prefixes, node: node.id, logger }),
       patience: patienceOf(coordination.leaseTtl),
       logger,
     });
@@ -102,12 +102,13 @@ class Daemon {
     this.destinations = new Destinations({
       config,
       journal: shareReading(this.journal, logger),
+      store: this.journal,
       facts: this.facts,
       source: this.source,
       board: this.board,
       elector: (destination) => faulty(this.placement.elector(destination)),
       journalView: this.journalWatch,
-      room: new SharedBudget(WAITING_BYTES),
+      budget: new SharedBudget(WAITING_BYTES),
       metrics,
       logger,
     });
@@ -178,7 +179,7 @@ class Daemon {
         journal,
         elector: this.leaderElector,
         facts: this.facts,
-        snapshotDesk: this.snapshotDesk,
+        snapshotQueue: this.snapshotQueue,
         reserved: new ReservedKeys([prefixRange(Buffer.from(config.coordination.prefix))]),
         snapshotEveryMs: config.journal.snapshotEvery,
         progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
@@ -191,10 +192,10 @@ class Daemon {
 
   private parts() {
     const { config, source, journal, facts, registry, destinations, board } = this;
-    const { leaderElector, leaderStatus, snapshotDesk, journalWatch, sourceMonitor } = this;
+    const { leaderElector, leaderStatus, snapshotQueue, journalWatch, sourceMonitor } = this;
     return {
       ...{ config, source, journal, facts, registry, destinations, board },
-      ...{ leaderElector, leaderStatus, snapshotDesk, journalWatch, sourceMonitor },
+      ...{ leaderElector, leaderStatus, snapshotQueue, journalWatch, sourceMonitor },
     };
   }
 }

@@ -2,11 +2,12 @@ import {
   DESTINATION_STATES,
   type DestinationState,
   type ForeignWrite,
+  type Hold,
   type Metrics,
   type Position,
   printableKey,
 } from '@tidemark/core';
-import { driftOf, type Hold, type VerifyReport, type WorkerObserver } from '@tidemark/worker';
+import { type Condition, driftOf, type VerifyReport, type WorkerObserver } from '@tidemark/worker';
 import { journalHeadroomSeconds, type Retention } from './headroom.js';
 import { type JournalEnd, Progress } from './progress.js';
 
@@ -63,14 +64,9 @@ export interface JournalView {
   readonly retention: Retention | null;
 }
 
-/** Keeps what a destination's worker tells, for status and metrics. */
+/** Keeps what a destination's worker reports, for status and metrics. */
 export class DestinationStatus implements WorkerObserver {
-  private state_: DestinationState = 'starting';
-  private reason: string | null = null;
-  private hold: Hold | null = null;
-  private since = new Date().toISOString();
-  /** What it failed for last, and since when; null once it got further. */
-  private trouble: { readonly reason: string | null; readonly since: string } | null = null;
+  private seen: Condition = { state: 'starting', reason: null, hold: null, since: new Date().toISOString() };
   private readonly progress: Progress;
   private transactions = 0;
   private foreignWrites: ForeignWrites = { count: 0, last: null, keys: [] };
@@ -85,30 +81,18 @@ export class DestinationStatus implements WorkerObserver {
     this.progress = new Progress(journal);
   }
 
-  state(state: DestinationState, reason: string | null): void {
-    const failed = state === 'failed' || state === 'backing_off';
-    // An attempt that begins with a base is `bootstrapping` until it fails like the one before: it has failed since the first.
-    if (failed && this.trouble?.reason === reason) this.since = this.trouble.since;
-    else if (state !== this.state_) this.since = new Date().toISOString();
-    if (failed) this.trouble = { reason, since: this.since };
-    // Also where nothing was to be applied.
-    if (state === 'streaming') this.trouble = null;
-    this.state_ = state;
-    this.reason = reason;
-    if (state !== 'held') this.hold = null;
+  condition(condition: Condition): void {
     const destination = this.identity.name;
+    const { state, hold } = condition;
+    if (hold !== null && hold.id !== this.seen.hold?.id)
+      this.metrics.brakeHolds.inc({ destination, brake: hold.brake });
+    this.seen = condition;
     for (const each of DESTINATION_STATES)
       this.metrics.destinationState.set({ destination, state: each }, each === state ? 1 : 0);
   }
 
-  held(hold: Hold, reason: string): void {
-    if (this.hold?.id !== hold.id) this.metrics.brakeHolds.inc({ destination: this.identity.name, brake: hold.brake });
-    this.hold = hold;
-    this.state('held', reason);
-  }
-
-  stands(position: Position): void {
-    this.progress.stands(position);
+  checkpointRead(position: Position): void {
+    this.progress.checkpointRead(position);
   }
 
   applied({ puts, deletes, seconds }: { puts: number; deletes: number; seconds: number }): void {
@@ -123,7 +107,6 @@ export class DestinationStatus implements WorkerObserver {
 
   reached(position: Position, time: number): void {
     this.progress.reached(position, time);
-    this.trouble = null;
   }
 
   waiting(time: number): void {
@@ -161,13 +144,10 @@ export class DestinationStatus implements WorkerObserver {
     if (headroomSeconds !== null) this.metrics.journalHeadroom.set({ destination }, headroomSeconds);
     return {
       ...this.identity,
-      state: this.state_,
+      ...this.seen,
       ...position,
       ...lag,
       headroomSeconds,
-      since: this.since,
-      reason: this.reason,
-      hold: this.hold,
       appliedTransactions: this.transactions,
       appliedChanges: this.changes,
       foreignWrites: this.foreignWrites,

@@ -1,16 +1,22 @@
-import { type Journal, type RouteConfig, type SharedFacts, type Source, TidemarkError } from '@tidemark/core';
+import {
+  type Hold,
+  type JournalStore,
+  type Pause,
+  type ResyncOrder,
+  type RouteConfig,
+  type SharedFacts,
+  type Source,
+  TidemarkError,
+} from '@tidemark/core';
 import {
   driftOf,
   type Filter,
-  type Hold,
   Holds,
   JournaledSource,
   Orders,
-  type Pause,
   type Plan,
   planAgainstSource,
   type RepairReport,
-  type ResyncOrder,
   type VerifyReport,
   verify,
 } from '@tidemark/worker';
@@ -44,7 +50,7 @@ export class DestinationVerbs {
   constructor(
     private readonly parts: {
       readonly source: Source;
-      readonly journal: Journal;
+      readonly journal: JournalStore;
       readonly facts: SharedFacts;
       readonly destinations: Destinations;
     },

@@ -1,5 +1,6 @@
 import {
   type Config,
+  coordinationPrefixes,
   type Destination,
   type DestinationConfig,
   type Logger,
@@ -33,7 +34,9 @@ export function openLoopGuard(parts: LoopGuardParts): LoopGuard | null {
       pipeline: name,
       destination: destinationConfig.name,
       routes: routes.map((route) => routeRegions(route, checkpointPrefix)),
-      campaign: sharesEndpoint(coordination, config.source) ? `${coordination.prefix}${name}/leader/` : null,
+      campaign: sharesEndpoint(coordination, config.source)
+        ? coordinationPrefixes(coordination.prefix, name).leader
+        : null,
     },
     keeper: destination.origin,
     destination,

@@ -12,7 +12,7 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import type { NodeRegistry } from '@tidemark/etcd';
-import type { SnapshotDesk } from '@tidemark/leader';
+import type { SnapshotQueue } from '@tidemark/leader';
 import type { ControlBoard } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
@@ -37,7 +37,7 @@ export interface NodeParts {
   readonly board: ControlBoard;
   readonly leaderElector: StepDownElector;
   readonly leaderStatus: LeaderStatus;
-  readonly snapshotDesk: SnapshotDesk;
+  readonly snapshotQueue: SnapshotQueue;
   readonly journalWatch: JournalWatch;
   readonly sourceMonitor: HopMonitor;
   readonly registry: NodeRegistry;
@@ -100,8 +100,8 @@ export class Node {
     const { peers, problem } = await this.peers(signal);
     const nodes = await Promise.all(peers.map((peer) => this.ask(peer, problem, signal)));
     const configured = destinations.configured.map(({ name, kind }) => {
-      const { pause, isStill } = board.of(name);
-      return { name, kind, pause, isStill };
+      const { pause, isQuiesced } = board.of(name);
+      return { name, kind, pause, isQuiesced };
     });
     return mergeStatus(config.name, configured, nodes);
   }
@@ -140,7 +140,7 @@ export class Node {
 
   /** Takes one now. @throws NotLeadingError: the leader does that */
   async createSnapshot(): Promise<SnapshotRef> {
-    return await this.parts.snapshotDesk.order();
+    return await this.parts.snapshotQueue.order();
   }
 
   async journalInfo(signal: AbortSignal): Promise<JournalInfo> {

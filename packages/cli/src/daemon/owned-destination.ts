@@ -4,7 +4,8 @@ import {
   type Destination,
   type DestinationConfig,
   type Elector,
-  type Journal,
+  type JournalReader,
+  type JournalStore,
   type Logger,
   type Metrics,
   type SharedBudget,
@@ -13,14 +14,17 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import { type ControlBoard, DestinationWorker, Filter, JournaledSource, type RepairReport } from '@tidemark/worker';
-import { openDestination, reservedKeys } from './backends.js';
+import { openDestination, openWriter, reservedKeys } from './backends.js';
 import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
 import { type HopHealth, HopMonitor } from './hop-monitor.js';
 import { openLoopGuard } from './loop-guard.js';
 
 export interface DestinationContext {
   readonly config: Config;
-  readonly journal: Journal;
+  /** Read together by all destinations of the node. */
+  readonly journal: JournalReader;
+  /** The journal itself, for its head. */
+  readonly store: JournalStore;
   readonly facts: SharedFacts;
   readonly source: Source;
   readonly board: ControlBoard;
@@ -28,7 +32,7 @@ export interface DestinationContext {
   readonly elector: (destination: string) => Elector;
   readonly journalView: JournalView;
   /** Memory for journal bytes that wait, of all destinations of this node. */
-  readonly room: SharedBudget;
+  readonly budget: SharedBudget;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -108,16 +112,17 @@ export class OwnedDestination {
 
   private async own(signal: AbortSignal): Promise<void> {
     const { context, config, destination, filter, logger } = this;
-    const { journal, facts, source, board } = context;
+    const { journal, store, facts, source, board } = context;
     const identity = { name: config.name, kind: config.kind, owner: context.config.node.id };
     const status = new DestinationStatus(identity, context.metrics, context.journalView);
     this.status = status;
     this.worker = new DestinationWorker({
       ...{ name: config.name, journal, facts, destination, filter, observer: status, logger },
-      source: new JournaledSource(source, journal),
+      writer: openWriter(destination, logger),
+      source: new JournaledSource(source, store),
       brakes: config.brakes,
       delayMs: config.delay,
-      room: context.room,
+      budget: context.budget,
       verifyEveryMs: config.verifyEvery,
       repairAutomatically: config.repair === 'automatic',
       controls: board.of(config.name),

@@ -14,9 +14,9 @@ interface Lag {
   readonly lagSeconds: number;
 }
 
-/** Where a destination stands, and how far that is behind the journal. */
+/** A destination's position, and how far it lags the journal. */
 export class Progress {
-  private stood: Position = { generation: 0, revision: 0 };
+  private at: Position = { generation: 0, revision: 0 };
   /** When the oldest change that is not applied was journaled; null when there is none. */
   private oldestWaiting: number | null = null;
   /** When the newest change was journaled that was read. */
@@ -25,20 +25,20 @@ export class Progress {
   constructor(private readonly journal: { readonly end: JournalEnd | null }) {}
 
   get position(): Position {
-    return this.stood;
+    return this.at;
   }
 
-  stands(position: Position): void {
-    this.stood = position;
+  checkpointRead(position: Position): void {
+    this.at = position;
   }
 
   /** @param time when it was journaled, milliseconds since the epoch */
   reached(position: Position, time: number): void {
-    this.stood = position;
+    this.at = position;
     if (this.oldestWaiting === null || time < this.oldestWaiting) return;
-    // What was read beyond it was journaled no earlier. Forgotten, it would be told from the journal's end, and the lag of
-    // a destination that is held would begin anew with each write to the source.
-    this.oldestWaiting = this.newestRead > time || this.isBehind ? time : null;
+    // What was read beyond it was journaled no earlier. Forgotten, the lag would be counted from the journal's end, and that of
+    // a destination that is held would begin again with each write to the source.
+    this.oldestWaiting = this.newestRead > time || this.lags ? time : null;
   }
 
   /** @param time when a change was journaled that is not applied yet, milliseconds since the epoch */
@@ -49,16 +49,16 @@ export class Progress {
 
   get lag(): Lag {
     const { end } = this.journal;
-    if (!this.isBehind && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
+    if (!this.lags && this.oldestWaiting === null) return { lagRevisions: 0, lagSeconds: 0 };
     const oldest = this.oldestWaiting ?? end?.time ?? Date.now();
     return {
-      lagRevisions: Math.max(0, (end?.position.revision ?? 0) - this.stood.revision),
+      lagRevisions: Math.max(0, (end?.position.revision ?? 0) - this.at.revision),
       lagSeconds: Math.max(0, (Date.now() - oldest) / 1000),
     };
   }
 
-  private get isBehind(): boolean {
+  private get lags(): boolean {
     const { end } = this.journal;
-    return end !== null && comparePositions(end.position, this.stood) > 0;
+    return end !== null && comparePositions(end.position, this.at) > 0;
   }
 }

@@ -1,4 +1,4 @@
-import { type Region, regionsOverlap, routeRegions } from '../region.js';
+import { type Region, regionsOverlap, routeRegions } from '../model/region.js';
 import { sharesEndpoint } from './endpoints.js';
 import type { RuleViolation } from './problems.js';
 import type { DestinationConfig, ParsedConfig, RedisDestinationConfig } from './schema.js';

@@ -1,4 +1,4 @@
-import { TidemarkError } from '../errors.js';
+import { TidemarkError } from '../model/errors.js';
 
 /** One thing that is wrong with a configuration file. Line and column count from 1. */
 export interface ConfigProblem {

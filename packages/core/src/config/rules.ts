@@ -1,5 +1,5 @@
-import { prefixRange, rangesOverlap } from '../key-range.js';
-import { destinationPrefix } from '../region.js';
+import { prefixRange, rangesOverlap } from '../model/key-range.js';
+import { destinationPrefix } from '../model/region.js';
 import { routeClashes } from './loop-rules.js';
 import type { RuleViolation } from './problems.js';
 import { redisViolations } from './redis-rules.js';

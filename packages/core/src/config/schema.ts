@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseFact } from '../parse-fact.js';
+import { parseJson } from '../model/parse-json.js';
 import { parseDuration, parseSize } from './units.js';
 
 const duration = (example: string) =>
@@ -120,7 +120,7 @@ const node = z
   })
   .describe('This node.');
 
-const routeSchema = z
+export const routeSchema = z
   .strictObject({
     prefix: z.string().describe('Keys that begin with this are replicated; "" is every key.'),
     rewrite: z.string().optional().describe('What the prefix becomes at the destination; unchanged when absent.'),
@@ -236,7 +236,7 @@ export type JournalConfig = z.output<typeof journal>;
 
 /** Routes that were kept as JSON; null for a text that is none. */
 export function parseRoutes(json: string): readonly RouteConfig[] | null {
-  return parseFact(z.array(routeSchema).min(1), json);
+  return parseJson(z.array(routeSchema).min(1), json);
 }
 
 /** How to reach one etcd cluster. */

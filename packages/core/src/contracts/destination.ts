@@ -1,19 +1,20 @@
-import type { KeyValue } from '../change.js';
-import type { KeyRange } from '../key-range.js';
-import type { Position } from '../position.js';
+import type { KeyValue } from '../model/change.js';
+import type { KeyRange } from '../model/key-range.js';
+import type { Position } from '../model/position.js';
+import type { Write } from '../model/write.js';
 import type { OriginKeeper } from './origin.js';
 
 /**
- * What tells checkpoints of one position apart. Whoever expects the one from before can write nothing any more.
+ * What distinguishes checkpoints of one position. Whoever expects the one from before is refused from then on.
  */
 export interface Fence {
   /**
-   * The last time something was written that the journal does not hold: a base, or a repair. Milliseconds since the epoch,
-   * or one more than before, so that it grows in any case. One that goes back tells that it was lost.
+   * The last off-journal write: what a resync or a repair wrote, which the journal does not hold. Milliseconds since the
+   * epoch, or one more than before, so that it grows in any case. One that goes back shows that the write was lost.
    */
-  readonly amended: number;
-  /** How often an unanswered transaction was shut out. */
-  readonly closed: number;
+  readonly offJournal: number;
+  /** How often a transaction in doubt was fenced off. */
+  readonly fencedOff: number;
 }
 
 /** What a destination stores beside its data, in the same transaction. */
@@ -23,24 +24,19 @@ export interface Checkpoint {
   readonly position: Position;
   /**
    * Fingerprint of the routes under which the content was written. Under other routes the journal alone cannot lead on:
-   * keys that a route takes now were passed over, others are there that no route takes any more.
+   * a key that a route takes now may be missing, and one may be there that no route takes any more.
    */
   readonly filter: string;
-  /** Set while a difference against a snapshot is being written; every write of it is guarded by this very value. */
+  /** Set while a resync writes what differs from a snapshot; this very value guards each of its writes. */
   readonly resync: { readonly snapshot: string; readonly target: Position; readonly attempt: number } | null;
   /**
    * Set while the revision behind `position` is larger than one transaction: so many of its writes, in their order,
    * are done. A restart goes on there.
    */
   readonly partial: { readonly revision: number; readonly writes: number } | null;
-  /** Null before the first base has begun. Checkpoints of versions that knew none have none. */
+  /** Null before the first resync has begun. */
   readonly fence: Fence | null;
 }
-
-/** A change as it is written to a destination: keys already mapped by the routes. */
-export type Write =
-  | { readonly kind: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly kind: 'delete'; readonly key: Buffer };
 
 export interface ApplyRequest {
   /** At most one write per key. */
@@ -90,20 +86,12 @@ export interface DestinationView {
   range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
 }
 
-export interface Destination {
-  /** How much goes together. May change when the destination turns out to take less: read it anew for each attempt. */
-  readonly limits: ApplyLimits;
+/** What is at a destination. Nothing here changes it. */
+export interface DestinationReader {
   /** What is set at the destination otherwise than it should be, as last seen: sentences for the operator. */
   readonly deviations: readonly string[];
-  /** Absent for kinds that cannot be the source of a pipeline. */
-  readonly origin?: OriginKeeper;
+  /** @throws UnavailableError when the destination cannot be reached */
   checkpoint(signal: AbortSignal): Promise<Checkpoint | null>;
-  /**
-   * All or nothing, compared first. An unanswered attempt is sent again: the compare makes a repeat harmless.
-   * @throws UnavailableError when the destination cannot be reached
-   * @throws WrongTypeError when a key holds what only somebody else can have written
-   */
-  apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
   /** Everything, for a comparison: see {@link DestinationView.atOneState}. */
   view(signal: AbortSignal): Promise<DestinationView>;
   /** A few keys together with the checkpoint: always of one and the same state. At most `limits.maxWrites` keys. */
@@ -112,9 +100,28 @@ export interface Destination {
   count(range: KeyRange, signal: AbortSignal): Promise<number>;
   /**
    * Writes to the ranges that were not made by `apply`, by whichever client, from about now until `signal` aborts. Null
-   * where the destination cannot tell who wrote.
+   * where the destination cannot say who wrote.
    * @throws UnavailableError when the destination cannot be watched any more: what happens until the next call is missed
    */
   foreignWrites(ranges: readonly KeyRange[], signal: AbortSignal): AsyncIterable<readonly ForeignWrite[]> | null;
+}
+
+/** The one way to change a destination's data and checkpoint. */
+export interface DestinationWriter {
+  /** How much goes together. May change when the destination turns out to take less: read it for each attempt. */
+  readonly limits: ApplyLimits;
+  /**
+   * All or nothing, compared first. An unanswered attempt is sent again: the compare makes a repeat harmless.
+   * @throws UnavailableError when the destination cannot be reached
+   * @throws AmbiguousWriteError when no answer came: it may be carried out yet
+   * @throws WrongTypeError when a key holds what only somebody else can have written
+   */
+  apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
+}
+
+/** One destination, as it is opened. Whoever owns it writes through a `TrackedWriter`. */
+export interface Destination extends DestinationReader, DestinationWriter {
+  /** Absent for kinds that cannot be the source of a pipeline. */
+  readonly origin?: OriginKeeper;
   close(): Promise<void>;
 }

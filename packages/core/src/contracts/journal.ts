@@ -1,6 +1,7 @@
-import type { Entry, KeyValue } from '../change.js';
-import type { KeyRange } from '../key-range.js';
-import type { Position } from '../position.js';
+import type { Entry, KeyValue } from '../model/change.js';
+import type { Anchor } from '../model/history.js';
+import type { KeyRange } from '../model/key-range.js';
+import type { Position } from '../model/position.js';
 
 /** Why a new stretch of history began; also the label of `tidemark_resets_total`. */
 export type ResetReason =
@@ -35,16 +36,6 @@ export interface SnapshotRef {
    * approval; told here because the reset record may have aged out of the journal by then.
    */
   readonly rewind: Rewind | null;
-}
-
-/** What lets a reconnecting leader prove that the source still has the history that was journaled. */
-export interface Anchor {
-  /** The source as it was when the position last moved; see `SourceIdentity`. */
-  readonly clusterId: string;
-  readonly raftTerm: number;
-  readonly revision: number;
-  /** First 16 bytes of the SHA-256 of the entry at `revision`, see `entryDigest`; null right after a reset. */
-  readonly digest: Buffer | null;
 }
 
 /** Common to all records. A record moves the journal from `previous` to `revision`, both in `generation`. */
@@ -164,21 +155,14 @@ export type ReadFrom =
     }
   | 'oldest';
 
-export interface Journal {
+/** A journal, for those who follow it. */
+export interface JournalReader {
   /** Creates the journal's storage, or compares it with what is configured. Idempotent. */
   open(signal: AbortSignal): Promise<void>;
   info(signal: AbortSignal): Promise<JournalInfo>;
-  head(signal: AbortSignal): Promise<JournalHead>;
 
   /**
-   * Becomes the one writer: appends behind `head`, under `term`. When the journal is not empty a term record is
-   * appended first, so that an older leader's appends are refused from there on.
-   * @throws FencedError when the journal has moved since `head` was read, or holds a later term
-   */
-  takeOver(head: JournalHead, term: number, node: string, signal: AbortSignal): Promise<JournalWriter>;
-
-  /**
-   * Records behind a position, each checked against the one before (the chain), waiting for more at the end. Parts of
+   * Records after a position, each checked against the one before (the chain), waiting for more at the end. Parts of
    * a record that its leader did not finish are dropped. A position ahead of the journal's end is legal (the journal
    * may have lost a suffix that a destination already has): records up to it are handed out for the caller to skip.
    * Ends quietly when `signal` aborts.
@@ -189,20 +173,41 @@ export interface Journal {
    */
   read(from: ReadFrom, signal: AbortSignal): AsyncIterable<StoredRecord>;
 
+  readonly snapshots: SnapshotReader;
+}
+
+/** A journal, for its leader: what the one writer needs besides. */
+export interface JournalStore extends JournalReader {
+  head(signal: AbortSignal): Promise<JournalHead>;
+
+  /**
+   * Becomes the one writer: appends after `head`, under `term`. When the journal is not empty a term record is
+   * appended first, so that an older leader's appends are refused from there on.
+   * @throws FencedError when the journal has moved since `head` was read, or holds a later term
+   */
+  takeOver(head: JournalHead, term: number, node: string, signal: AbortSignal): Promise<JournalWriter>;
+
   readonly snapshots: SnapshotStore;
+}
+
+/** A journal as it is opened. */
+export interface Journal extends JournalStore {
   close(): Promise<void>;
 }
 
-export interface SnapshotStore {
+export interface SnapshotReader {
+  /** The keys of `range`, sorted, digest-checked. @throws SnapshotMissingError */
+  open(id: string, range: KeyRange, signal: AbortSignal): AsyncIterable<readonly KeyValue[]>;
+  /** Complete snapshots, oldest first. */
+  list(signal: AbortSignal): Promise<readonly SnapshotRef[]>;
+}
+
+export interface SnapshotStore extends SnapshotReader {
   /** Stores sorted pages under a new id; visible to `list` and `open` only when complete. */
   put(
     about: Pick<SnapshotRef, 'position' | 'rewind'>,
     pages: AsyncIterable<readonly KeyValue[]>,
     signal: AbortSignal,
   ): Promise<SnapshotRef>;
-  /** The keys of `range`, sorted, digest-checked. @throws SnapshotMissingError */
-  open(id: string, range: KeyRange, signal: AbortSignal): AsyncIterable<readonly KeyValue[]>;
-  /** Complete snapshots, oldest first. */
-  list(signal: AbortSignal): Promise<readonly SnapshotRef[]>;
   remove(id: string, signal: AbortSignal): Promise<void>;
 }

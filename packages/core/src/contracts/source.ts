@@ -1,14 +1,6 @@
-import type { Entry, KeyValue } from '../change.js';
-import type { KeyRange } from '../key-range.js';
-
-/** Who a source is and how far it has come, from one linearizable answer. */
-export interface SourceIdentity {
-  /** etcd's cluster id, as a decimal string (64 bits). Not enough alone: a restored cluster usually keeps it. */
-  readonly clusterId: string;
-  readonly revision: number;
-  /** Raft term; it goes back when a cluster was restored from a backup. */
-  readonly raftTerm: number;
-}
+import type { Entry, KeyValue } from '../model/change.js';
+import type { SourceIdentity } from '../model/history.js';
+import type { KeyRange } from '../model/key-range.js';
 
 /** The live keys of one range at exactly one revision, in key order, as pages. */
 export interface PagedRead {
@@ -17,12 +9,18 @@ export interface PagedRead {
   readonly pages: AsyncIterable<readonly KeyValue[]>;
 }
 
-/** The cluster that is replicated, seen as history. */
-export interface Source {
-  identity(signal: AbortSignal): Promise<SourceIdentity>;
-
-  /** The keys of `range` at `revision`, or at the newest revision when it is undefined. */
+/** The content of the source, without its history. */
+export interface SourceReader {
+  /**
+   * The keys of `range` at `revision`, or at the newest revision when it is undefined.
+   * @throws SourceCompactedError when `revision` is compacted
+   */
   read(range: KeyRange, revision: number | undefined, signal: AbortSignal): Promise<PagedRead>;
+}
+
+/** The cluster that is replicated, seen as history. */
+export interface Source extends SourceReader {
+  identity(signal: AbortSignal): Promise<SourceIdentity>;
 
   /**
    * Every revision from `startRevision` on (inclusive), whole, in order, without a hole, for the full keyspace. Each

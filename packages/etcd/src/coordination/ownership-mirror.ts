@@ -1,21 +1,24 @@
-import type { KeyValue, LiveNode, Owner, OwnershipView, Put } from '@tidemark/core';
+import {
+  type CoordinationPrefixes,
+  type KeyValue,
+  type LiveNode,
+  type Owner,
+  type OwnershipView,
+  type Put,
+  parseNode,
+} from '@tidemark/core';
 import type { RevisionRun } from '../wire/responses.js';
-import { parseNode } from './registry.js';
 
 /** Nodes and owners as of a read, kept up to date by what a watch from there on shows. */
 export class OwnershipMirror {
   private readonly nodes = new Map<string, LiveNode>();
   private readonly owners = new Map<string, Owner>();
-  private readonly nodesPrefix: string;
-  private readonly ownersPrefix: string;
 
   constructor(
-    prefix: string,
+    private readonly prefixes: Pick<CoordinationPrefixes, 'nodes' | 'owners'>,
     private revision: number,
     kvs: readonly KeyValue[],
   ) {
-    this.nodesPrefix = `${prefix}nodes/`;
-    this.ownersPrefix = `${prefix}owners/`;
     for (const kv of kvs) this.put(kv.key.toString('utf8'), kv);
   }
 
@@ -33,17 +36,17 @@ export class OwnershipMirror {
   }
 
   private remove(key: string): void {
-    if (key.startsWith(this.ownersPrefix)) this.owners.delete(key.slice(this.ownersPrefix.length));
+    if (key.startsWith(this.prefixes.owners)) this.owners.delete(key.slice(this.prefixes.owners.length));
     else this.nodes.delete(key);
   }
 
   private put(key: string, { value, createRevision, lease }: Pick<Put, 'value' | 'createRevision' | 'lease'>): void {
-    if (key.startsWith(this.ownersPrefix)) {
-      const destination = key.slice(this.ownersPrefix.length);
+    if (key.startsWith(this.prefixes.owners)) {
+      const destination = key.slice(this.prefixes.owners.length);
       this.owners.set(destination, { node: value.toString('utf8'), token: createRevision });
       return;
     }
-    const node = key.startsWith(this.nodesPrefix) ? parseNode(value) : null;
+    const node = key.startsWith(this.prefixes.nodes) ? parseNode(value) : null;
     // A lease is granted to one life of one process: what is registered under another one has come back.
     if (node !== null) this.nodes.set(key, { id: node.id, roles: node.roles, registration: lease.toString(16) });
     else this.nodes.delete(key);

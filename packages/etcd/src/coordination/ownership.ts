@@ -1,6 +1,7 @@
 import {
   Backoff,
   type Claim,
+  type CoordinationPrefixes,
   describeError,
   type KeyRange,
   type Logger,
@@ -17,8 +18,7 @@ import { OwnershipMirror } from './ownership-mirror.js';
 import type { CoordinationSession } from './session.js';
 
 export interface OwnershipOptions {
-  /** Of the pipeline: nodes are under `nodes/`, owners under `owners/`. Ends with "/". */
-  readonly prefix: string;
+  readonly prefixes: Pick<CoordinationPrefixes, 'nodes' | 'owners'>;
   /** Name of this node. */
   readonly node: string;
   readonly logger: Logger;
@@ -40,8 +40,8 @@ export class EtcdOwnership implements Ownership {
     private readonly session: CoordinationSession,
     private readonly options: OwnershipOptions,
   ) {
-    const under = (what: string) => prefixRange(Buffer.from(`${options.prefix}${what}`));
-    this.range = { start: under('nodes/').start, end: under('owners/').end };
+    const { nodes, owners } = options.prefixes;
+    this.range = { start: prefixRange(Buffer.from(nodes)).start, end: prefixRange(Buffer.from(owners)).end };
   }
 
   async *follow(signal: AbortSignal): AsyncGenerator<OwnershipView> {
@@ -63,10 +63,10 @@ export class EtcdOwnership implements Ownership {
   async claim(destination: string, signal: AbortSignal): Promise<Claim | null> {
     const lease = await this.session.lease(signal);
     if (lease === null) return null;
-    const { prefix, node, logger } = this.options;
+    const { prefixes, node, logger } = this.options;
     const key = new OwnerKey({
       ...{ client: this.session.client, lease, logger },
-      ...{ key: Buffer.from(`${prefix}owners/${destination}`), node },
+      ...{ key: Buffer.from(`${prefixes.owners}${destination}`), node },
     });
     return await key.claim(signal);
   }
@@ -77,7 +77,7 @@ export class EtcdOwnership implements Ownership {
     const { range } = this;
     const request = { key: range.start, range_end: range.end ?? TO_THE_END };
     const { kvs, header } = await client.call(RANGE, request, { kind: 'read', signal });
-    const mirror = new OwnershipMirror(this.options.prefix, header.revision, kvs);
+    const mirror = new OwnershipMirror(this.options.prefixes, header.revision, kvs);
     yield mirror.view;
     const target = { range, startRevision: header.revision + 1, forMs: READ_AGAIN_MS };
     for await (const runs of runsFor(client, target, signal)) {

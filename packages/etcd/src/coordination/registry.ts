@@ -3,6 +3,8 @@ import {
   Bell,
   describeError,
   type Logger,
+  type NodeInfo,
+  parseNode,
   prefixRange,
   Scope,
   silentLogger,
@@ -14,15 +16,6 @@ import { keyGone } from './key.js';
 import type { CoordinationSession } from './session.js';
 
 const WITHDRAW_TIMEOUT_MS = 1_000;
-
-/** A node as the others see it. */
-export interface NodeInfo {
-  readonly id: string;
-  /** HOST:PORT of its admin address. */
-  readonly listen: string;
-  readonly roles: readonly string[];
-  readonly version: string;
-}
 
 export interface RegistryOptions {
   /** Nodes are under it; ends with "/". */
@@ -108,28 +101,4 @@ export class NodeRegistry {
   private keyOf(id: string): Buffer {
     return Buffer.from(this.options.prefix + id);
   }
-}
-
-/** Null for a value that no version of Tidemark wrote: a stranger's key must not blind us to the others. */
-export function parseNode(value: Buffer): NodeInfo | null {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(value.toString('utf8'));
-  } catch {
-    return null;
-  }
-  return isNodeInfo(parsed)
-    ? { id: parsed.id, listen: parsed.listen, roles: parsed.roles, version: parsed.version }
-    : null;
-}
-
-function isNodeInfo(value: unknown): value is NodeInfo {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, listen, roles, version } = value as Partial<Record<keyof NodeInfo, unknown>>;
-  const texts = [id, listen, version];
-  return (
-    texts.every((text) => typeof text === 'string') &&
-    Array.isArray(roles) &&
-    roles.every((role) => typeof role === 'string')
-  );
 }

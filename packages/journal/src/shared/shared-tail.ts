@@ -1,12 +1,10 @@
 import {
   describeError,
-  type Journal,
-  type JournalHead,
   type JournalInfo,
-  type JournalWriter,
+  type JournalReader,
   type Logger,
   type ReadFrom,
-  type SnapshotStore,
+  type SnapshotReader,
   type StoredRecord,
 } from '@tidemark/core';
 import { behindPlace, type Place, Window, type WindowLimits } from './window.js';
@@ -25,12 +23,12 @@ const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, aheadBytes: 256 * 1024, m
  *
  * Everything else goes to the journal itself. Every error that a reader gets is that of its own reading.
  */
-export class SharedTail implements Journal {
-  readonly snapshots: SnapshotStore;
+export class SharedTail implements JournalReader {
+  readonly snapshots: SnapshotReader;
   private window: Window | null = null;
 
   constructor(
-    private readonly journal: Journal,
+    private readonly journal: JournalReader,
     private readonly logger: Logger,
     private readonly limits = LIMITS,
   ) {
@@ -71,18 +69,6 @@ export class SharedTail implements Journal {
 
   info(signal: AbortSignal): Promise<JournalInfo> {
     return this.journal.info(signal);
-  }
-
-  head(signal: AbortSignal): Promise<JournalHead> {
-    return this.journal.head(signal);
-  }
-
-  takeOver(...call: Parameters<Journal['takeOver']>): Promise<JournalWriter> {
-    return this.journal.takeOver(...call);
-  }
-
-  close(): Promise<void> {
-    return this.journal.close();
   }
 
   private openWindow(place: Place): void {

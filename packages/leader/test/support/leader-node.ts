@@ -8,7 +8,7 @@ import {
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
 import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
-import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotDesk } from '../../src/index.js';
+import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotQueue } from '../../src/index.js';
 import { FaultyJournal } from './faulty-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
 
@@ -64,7 +64,7 @@ export const never = new AbortController().signal;
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
   readonly journal: FaultyJournal;
-  readonly desk = new SnapshotDesk();
+  readonly desk = new SnapshotQueue();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
   fencings = 0;
@@ -79,7 +79,7 @@ export class LeaderNode implements LeaderObserver {
     this.journal = new FaultyJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
-    const own = { journal: this.journal, elector: this.elector, snapshotDesk: this.desk, observer: this };
+    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.desk, observer: this };
     const options = { ...given, ...own, reserved: new ReservedKeys(reserved), logger: silentLogger };
     this.running = runLeader(options, this.stopping.signal);
   }

@@ -123,7 +123,7 @@ function comparing(open: OpenDestination): void {
       { ...partial, position: { generation: 2, revision: 5 } },
       { ...partial, resync: { snapshot: 's', target, attempt: 1 } },
       { ...partial, partial: { revision: 6, writes: 4 } },
-      { ...partial, fence: { amended: 0, closed: 1 } },
+      { ...partial, fence: { offJournal: 0, fencedOff: 1 } },
     ];
     for (const expected of others) {
       const result = await destination.apply({ writes: [put('k', 'x')], expected, next: at(9) }, unhurried);
@@ -146,7 +146,7 @@ function comparing(open: OpenDestination): void {
     const shared = await open();
     const [late, present] = [await shared.client(), await shared.client()];
     const stands: Checkpoint = { ...at(5), ...state };
-    const closed: Checkpoint = { ...stands, fence: { amended: 7, closed: 1 } };
+    const closed: Checkpoint = { ...stands, fence: { offJournal: 7, fencedOff: 1 } };
     await late.apply({ writes: [put('k', 'a')], expected: null, next: stands }, unhurried);
     expect(await present.apply({ writes: [], expected: stands, next: closed }, unhurried)).toEqual({
       outcome: 'applied',

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type ApplyRequest,
-  type Checkpoint,
-  type Clock,
-  type Destination,
-  FencedError,
-  formatPosition,
-  systemClock,
-  type Write,
-} from '@tidemark/core';
-import type { WorkerObserver } from '../observer.js';
+import { type Checkpoint, type Clock, type DestinationReader, systemClock, type Write } from '@tidemark/core';
+import { commit, superseded } from '../write/commit.js';
+import type { WriteObserver } from '../write/observer.js';
+import { splitWrites } from '../write/split.js';
+import type { TrackedWriter } from '../write/tracked-writer.js';
 import type { Batch } from './coalesce.js';
-import { splitWrites } from './split.js';
+
+export interface ApplierOptions {
+  readonly destination: DestinationReader;
+  readonly writer: TrackedWriter;
+  readonly observer: WriteObserver;
+  readonly clock?: Clock;
+}
 
 /**
  * Moves a destination's checkpoint together with its data. Holds the checkpoint it believes in; every write is compared
@@ -21,13 +21,14 @@ export class Applier {
   private lastWrite = Number.NEGATIVE_INFINITY;
   private lastConfirmed: number;
 
+  private readonly clock: Clock;
+
   constructor(
-    private readonly destination: Destination,
+    private readonly options: ApplierOptions,
     private believed: Checkpoint,
-    private readonly observer: WorkerObserver,
-    private readonly clock: Clock = systemClock,
   ) {
-    this.lastConfirmed = clock.monotonic();
+    this.clock = options.clock ?? systemClock;
+    this.lastConfirmed = this.clock.monotonic();
   }
 
   get checkpoint(): Checkpoint {
@@ -35,38 +36,38 @@ export class Applier {
   }
 
   /**
-   * Milliseconds since the checkpoint was last written here. What was found counts as old: where work is begun anew all the
-   * time, as repairs do, it would otherwise never be old enough to be moved.
+   * Milliseconds since the checkpoint was last written here. What was found counts as old: where attempts follow one upon
+   * the other, as repairs make them, it would otherwise never be old enough to be moved.
    */
   get checkpointAgeMs(): number {
     return this.clock.monotonic() - this.lastWrite;
   }
 
-  /** Milliseconds since the destination was last seen to stand at the checkpoint. */
+  /** Milliseconds since the checkpoint was last seen at the destination. */
   get confirmedAgeMs(): number {
     return this.clock.monotonic() - this.lastConfirmed;
   }
 
   /**
-   * Reads where the destination stands, without a write: one that was restored from a backup is noticed although
-   * nothing happens at the source.
-   * @throws FencedError when the destination stands elsewhere
+   * Reads the checkpoint, without a write: a destination that was restored from a backup is noticed although nothing
+   * happens at the source.
+   * @throws FencedError when the checkpoint is another one
    */
   async confirm(signal: AbortSignal): Promise<void> {
-    const found = await this.destination.checkpoint(signal);
+    const found = await this.options.destination.checkpoint(signal);
     if (!isDeepStrictEqual(found, this.believed)) throw superseded(found, this.believed);
     this.lastConfirmed = this.clock.monotonic();
   }
 
   /**
    * Applies a batch in one transaction. A single revision that is larger than one transaction goes in parts, each noted
-   * in the checkpoint, so that a restart continues behind the last part that was committed.
-   * @throws FencedError when the destination stands elsewhere
+   * in the checkpoint, so that a restart continues after the last part that was committed.
+   * @throws FencedError when the checkpoint is another one
    */
   async apply(batch: Batch, signal: AbortSignal): Promise<void> {
     const { partial } = this.believed;
     let done = partial?.revision === batch.revision ? partial.writes : 0;
-    const runs = splitWrites(batch.writes.slice(done), this.destination.limits);
+    const runs = splitWrites(batch.writes.slice(done), this.options.writer.limits);
     for (const [index, writes] of runs.entries()) {
       done += writes.length;
       const last = index === runs.length - 1;
@@ -83,66 +84,10 @@ export class Applier {
   }
 
   private async commit(writes: readonly Write[], next: Checkpoint, signal: AbortSignal): Promise<void> {
-    await commit(this.destination, { writes, expected: this.believed, next }, this.observer, signal);
+    const { writer, observer } = this.options;
+    await commit(writer, { writes, expected: this.believed, next }, observer, signal);
     this.believed = next;
     this.lastWrite = this.clock.monotonic();
     this.lastConfirmed = this.lastWrite;
   }
-}
-
-/** A transaction that has begun when the work is to end gets so long to come to its end. */
-const FINISH_MS = 1_000;
-
-/**
- * One transaction, observed. One that has begun is finished also when `signal` aborts: whoever takes over might otherwise
- * read the checkpoint before the cancelled transaction is committed, and be refused afterwards.
- * @throws FencedError when the destination stands elsewhere
- */
-export async function commit(
-  destination: Destination,
-  request: ApplyRequest,
-  observer: WorkerObserver,
-  signal: AbortSignal,
-): Promise<void> {
-  const started = performance.now();
-  const result = await finishing(signal, (finish) => destination.apply(request, finish));
-  if (result.outcome === 'superseded') throw superseded(result.found, request.expected);
-  const puts = request.writes.reduce((count, write) => count + (write.kind === 'put' ? 1 : 0), 0);
-  observer.applied({ puts, deletes: request.writes.length - puts, seconds: (performance.now() - started) / 1000 });
-}
-
-/** Does nothing once `signal` has aborted; what has begun is told to stop `FINISH_MS` later. */
-async function finishing<T>(signal: AbortSignal, work: (finish: AbortSignal) => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const finish = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const stop = () => {
-    timer = setTimeout(() => finish.abort(), FINISH_MS);
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await work(finish.signal);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    clearTimeout(timer);
-  }
-}
-
-function superseded(found: Checkpoint | null, expected: Checkpoint | null): FencedError {
-  return new FencedError({
-    message: `The destination stands at ${describe(found)}, expected ${describe(expected)}: another worker moved it, or it was restored.`,
-    remedy: 'None needed: the worker reads the checkpoint again and goes on from there.',
-  });
-}
-
-function describe(checkpoint: Checkpoint | null): string {
-  if (checkpoint === null) return 'no checkpoint';
-  const { position, resync, partial, fence } = checkpoint;
-  const detail = resync
-    ? ` resyncing to ${resync.target.revision}`
-    : partial
-      ? ` with ${partial.writes} writes of ${partial.revision}`
-      : '';
-  const fenced = fence === null ? '' : ` (fence ${fence.amended}.${fence.closed})`;
-  return `${formatPosition(position)}${detail}${fenced}`;
 }

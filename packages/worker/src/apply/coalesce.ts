@@ -1,11 +1,4 @@
-import type { ApplyLimits, Write } from '@tidemark/core';
-
-/** Bytes per write that the request needs besides key and value. */
-const WRITE_OVERHEAD_BYTES = 24;
-
-export function writeBytes(write: Write): number {
-  return WRITE_OVERHEAD_BYTES + write.key.length + (write.kind === 'put' ? write.value.length : 0);
-}
+import { type ApplyLimits, type Write, writeBytes } from '@tidemark/core';
 
 /** One transaction's worth: whole source revisions, the last write of each key. */
 export interface Batch {

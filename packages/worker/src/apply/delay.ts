@@ -7,7 +7,7 @@ export interface DelayOptions {
   /** Milliseconds. */
   readonly delayMs: number;
   readonly clock: Clock;
-  /** Told of each record before it waits. */
+  /** Called with each record before it waits. */
   readonly onWaiting: (record: StoredRecord['record']) => void;
 }
 

@@ -3,12 +3,12 @@ import {
   type Checkpoint,
   type Clock,
   comparePositions,
-  type Destination,
+  type DestinationReader,
   type Entry,
   eventLoopTurn,
   type Group,
   gather,
-  type Journal,
+  type JournalReader,
   type Position,
   type SharedBudget,
   type StoredRecord,
@@ -16,12 +16,13 @@ import {
 } from '@tidemark/core';
 import { DeleteBrake } from '../brakes/delete-brake.js';
 import type { Exceeded } from '../brakes/limits.js';
-import type { WorkerObserver } from '../observer.js';
-import type { Filter } from '../routes.js';
+import type { Filter } from '../routes/filter.js';
+import type { TrackedWriter } from '../write/tracked-writer.js';
 import { Applier } from './applier.js';
+import { collectLimits, queueBytes } from './budget.js';
 import { type Batch, Coalescer } from './coalesce.js';
 import { delayed } from './delay.js';
-import { collectLimits, queueBytes } from './room.js';
+import type { ApplyObserver } from './observer.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
@@ -46,32 +47,33 @@ const ENTRIES_PER_TURN = 128;
 const LOOK_BACK_REVISIONS = 1_000;
 
 export interface FollowOptions {
-  readonly journal: Pick<Journal, 'read'>;
-  readonly destination: Destination;
+  readonly journal: Pick<JournalReader, 'read'>;
+  readonly destination: DestinationReader;
+  readonly writer: TrackedWriter;
   readonly filter: Filter;
   readonly brakes: Pick<BrakesConfig, 'maxDeletes' | 'maxDeletePercent' | 'window'>;
   /** Milliseconds that a change waits after it was journaled. */
   readonly delayMs: number;
   /** Memory for journal bytes that wait, of all destinations of this process. */
-  readonly room: SharedBudget;
-  readonly observer: WorkerObserver;
-  /** Told when something is applied, and when that was journaled: milliseconds since the epoch. */
+  readonly budget: SharedBudget;
+  readonly observer: ApplyObserver;
+  /** Called when something is applied, with when that was journaled: milliseconds since the epoch. */
   readonly onReached?: (time: number) => void;
-  /** Told when there is nothing to apply now, and the destination has answered. */
+  /** Called when there is nothing to apply now, and the destination has answered. */
   readonly onIdle?: () => void;
   readonly clock?: Clock;
 }
 
 export interface FollowFrom {
   readonly checkpoint: Checkpoint;
-  /** Revision of the checkpoint's generation behind which the journal can be read; null when that is not known. */
+  /** Revision of the checkpoint's generation after which the journal can be read; null when that is not known. */
   readonly readableFrom: number | null;
   /** Changes up to here were approved. */
   readonly approval: { readonly revision: number; readonly spent: () => void } | null;
 }
 
 export type FollowEnd =
-  /** A reset record says that the destination needs a new base. */
+  /** A reset record: the destination needs a resync. */
   | { readonly kind: 'reset' }
   /** Aborted. */
   | { readonly kind: 'stopped' }
@@ -79,13 +81,13 @@ export type FollowEnd =
   | { readonly kind: 'held'; readonly exceeded: Exceeded; readonly at: Position };
 
 /**
- * Applies the journal behind a checkpoint, until history begins anew, a brake holds, or `signal` aborts.
+ * Applies the journal after a checkpoint, until a reset begins another generation, a brake holds, or `signal` aborts.
  *
- * @throws FencedError when the destination stands elsewhere than believed
+ * @throws FencedError when the checkpoint is another one than believed
  */
 export async function follow(options: FollowOptions, from: FollowFrom, signal: AbortSignal): Promise<FollowEnd> {
   const following = new Following(options, from, signal);
-  const { journal, delayMs, room, observer, clock = systemClock } = options;
+  const { journal, delayMs, budget, observer, clock = systemClock } = options;
   const onWaiting = ({ kind, time, revision }: StoredRecord['record']) => {
     if (kind === 'batch' && revision > from.checkpoint.position.revision) observer.waiting(time);
   };
@@ -96,7 +98,7 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   const groups = gather((leaving) => read(AbortSignal.any([leaving, signal])), {
     maxGroupBytes: GROUP_BYTES,
     get maxQueuedBytes() {
-      return queueBytes(room);
+      return queueBytes(budget);
     },
     itemsOf: (stored) => {
       if (delayMs === 0) onWaiting(stored.record);
@@ -105,7 +107,7 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     sizeOf: (stored) => stored.bytes,
     dueInMs: () => following.idleDueInMs(),
   });
-  const leaveRoom = room.join();
+  const leaveBudget = budget.join();
   try {
     for await (const group of groups) {
       const end = group.items.length === 0 ? await following.idle() : await following.handle(group);
@@ -113,8 +115,8 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     }
     return { kind: 'stopped' };
   } finally {
-    leaveRoom();
-    await following.settled();
+    leaveBudget();
+    await following.drained();
   }
 }
 
@@ -130,9 +132,9 @@ class Following {
   private readonly brake: DeleteBrake;
   /** Revisions without writes that the stored checkpoint does not cover yet. */
   private unwritten: Batch | null = null;
-  /** The transaction under way; one at a time. */
+  /** The transaction in flight; one at a time. */
   private applying: Promise<void> = Promise.resolve();
-  private atWork = false;
+  private inFlight = false;
   /** Revisions that were collected so far. */
   private collected = 0;
   private readonly clock: Clock;
@@ -145,8 +147,8 @@ class Following {
   ) {
     this.clock = options.clock ?? systemClock;
     this.approval = from.approval;
-    this.applier = new Applier(options.destination, from.checkpoint, options.observer, this.clock);
-    this.coalescer = new Coalescer(collectLimits(options.destination, options.room));
+    this.applier = new Applier({ ...options, clock: this.clock }, from.checkpoint);
+    this.coalescer = new Coalescer(collectLimits(options.writer, options.budget));
     this.brake = new DeleteBrake({
       limits: options.brakes,
       allowed: from.approval?.revision ?? 0,
@@ -175,14 +177,14 @@ class Following {
    */
   async handle({ items, more }: Group<StoredRecord>): Promise<FollowEnd | null> {
     const end = await this.take(items);
-    if (end !== null || (more && this.atWork)) return end;
+    if (end !== null || (more && this.inFlight)) return end;
     await this.applyOrRemember(this.coalescer.take());
     if (!more) await this.applying;
     return null;
   }
 
-  /** Resolves when nothing is under way. @throws what the last transaction failed with */
-  async settled(): Promise<void> {
+  /** Resolves when no transaction is in flight. @throws what the last one failed with */
+  async drained(): Promise<void> {
     await this.applying;
   }
 
@@ -275,11 +277,11 @@ class Following {
   }
 
   private async commit(batch: Batch): Promise<void> {
-    this.atWork = true;
+    this.inFlight = true;
     try {
       await this.applier.apply(batch, this.signal);
     } finally {
-      this.atWork = false;
+      this.inFlight = false;
     }
     this.unwritten = null;
     this.reached(batch);

@@ -2,15 +2,16 @@ import {
   type BrakesConfig,
   type Checkpoint,
   comparePositions,
-  type Journal,
+  type Hold,
   type JournalInfo,
+  type JournalReader,
   type Logger,
   type Position,
   Scope,
 } from '@tidemark/core';
 import type { Controls } from '../control/board.js';
-import type { Filter } from '../routes.js';
-import { changesHold, type DueHold, type Hold, type Holds } from './hold.js';
+import type { Filter } from '../routes/filter.js';
+import { changesHold, type DueHold, type Holds } from './hold.js';
 import { backlogExceeds, type Exceeded } from './limits.js';
 import { describeSurvey, survey } from './survey.js';
 
@@ -20,7 +21,7 @@ const RECHECK_MS = 2_000;
 export interface GateOptions {
   /** Name of the destination. */
   readonly name: string;
-  readonly journal: Journal;
+  readonly journal: JournalReader;
   readonly filter: Filter;
   readonly brakes: BrakesConfig;
   readonly delayMs: number;
@@ -39,36 +40,36 @@ interface Passing {
   readonly beforeWaiting: () => Promise<void>;
 }
 
-/** Where a destination waits for people: nothing passes that a brake holds, until exactly that is approved. */
+/** Where a destination waits for approval: nothing passes that a brake holds, until exactly that is approved. */
 export class Gate {
   constructor(private readonly options: GateOptions) {}
 
   /**
-   * Lets the changes behind a checkpoint pass, or holds them: a hold from before that was not approved, or a backlog.
+   * Lets the changes after a checkpoint pass, or holds them: a hold from before that was not approved, or a backlog.
    * @returns what was approved, 'free' when nothing needed it, 'aborted' when aborted
    */
   async passChanges(
     { checkpoint, info, beforeWaiting }: Passing,
     signal: AbortSignal,
   ): Promise<DueHold | 'free' | 'aborted'> {
-    const standing = await this.standing(checkpoint, info, signal);
-    if (standing !== null) {
+    const earlier = await this.earlierHold(checkpoint, info, signal);
+    if (earlier !== null) {
       await beforeWaiting();
-      if (!(await this.wait(standing, signal))) return 'aborted';
+      if (!(await this.wait(earlier, signal))) return 'aborted';
     }
     const { position } = checkpoint;
-    const allowed = standing?.upTo?.revision ?? 0;
+    const allowed = earlier?.upTo?.revision ?? 0;
     const after = { ...position, revision: Math.max(position.revision, allowed) };
     if (signal.aborted) return 'aborted';
-    if (!this.countsBacklog) return standing ?? 'free';
+    if (!this.countsBacklog) return earlier ?? 'free';
     await beforeWaiting();
     const backlog = await this.backlog(info.id, after, signal);
     if (signal.aborted) return 'aborted';
-    if (backlog === null) return standing ?? 'free';
+    if (backlog === null) return earlier ?? 'free';
     return (await this.wait(backlog, signal)) ? backlog : 'aborted';
   }
 
-  /** Holds everything behind a position that is in the journal now. False when aborted. */
+  /** Holds everything after a position that is in the journal now. False when aborted. */
   async holdChanges(journal: string, at: Position, exceeded: Exceeded, signal: AbortSignal): Promise<boolean> {
     const found = await survey(this.options.journal, { after: at, filter: this.options.filter }, signal);
     if (signal.aborted) return false;
@@ -94,7 +95,7 @@ export class Gate {
       while (approval === null) {
         onHeld(hold, `${hold.evidence} Nothing is written until \`tidemark approve ${name}\`.`);
         held = true;
-        await this.moment(signal);
+        await this.untilRecheck(signal);
         if (signal.aborted) return false;
         if (!controls.shows(hold.id)) await holds.keep(hold, signal);
         if (!controls.approves(hold.id) && (await stillDue(signal))) continue;
@@ -109,7 +110,7 @@ export class Gate {
   }
 
   /** A hold of changes that was noted before and not carried out yet. Removes one that means nothing any more. */
-  private async standing(
+  private async earlierHold(
     { position, journal }: Checkpoint,
     info: JournalInfo,
     signal: AbortSignal,
@@ -143,11 +144,11 @@ export class Gate {
   }
 
   /**
-   * Milliseconds since the oldest change was due that a destination lacks, which is to be brought to a base; 0 when it
-   * lacks none, or that is not asked for. Of one that fell out of the journal it is at least as long as the journal
+   * Milliseconds since the oldest change was due that a destination lacks before a resync; 0 when it
+   * lacks none, or no brake asks for it. Of one that fell out of the journal it is at least as long as the journal
    * reaches back.
    */
-  async ageBehind(found: Checkpoint | null, { id, first }: JournalInfo, signal: AbortSignal): Promise<number> {
+  async backlogAge(found: Checkpoint | null, { id, first }: JournalInfo, signal: AbortSignal): Promise<number> {
     const { brakes, journal, filter, delayMs } = this.options;
     if (brakes.maxBacklogAge === null || found === null || first === null) return 0;
     const begins = { ...first.position, revision: first.previous };
@@ -156,8 +157,8 @@ export class Gate {
     return oldest === null ? 0 : Math.max(0, Date.now() - delayMs - oldest);
   }
 
-  /** Until the orders change, or for a moment. */
-  private async moment(signal: AbortSignal): Promise<void> {
+  /** Until the orders change, or for `RECHECK_MS`. */
+  private async untilRecheck(signal: AbortSignal): Promise<void> {
     const scope = Scope.within(RECHECK_MS, signal);
     await this.options.controls.changed(scope.signal);
     scope.end();

@@ -1,10 +1,8 @@
-import type { BrakesConfig } from '@tidemark/core';
+import type { BrakeName, BrakesConfig } from '@tidemark/core';
 import { MAX_TRACKED_DELETES } from './delete-window.js';
 
 /** A share is only looked at from so many keys on: of five keys, deleting one is no accident. */
 const MIN_KEYS_FOR_SHARE = 100;
-
-export type BrakeName = 'deletes' | 'delete_percent' | 'backlog_age' | 'backlog_changes' | 'rewound' | 'filter';
 
 /** A limit that was exceeded, in words. */
 export interface Exceeded {

@@ -1,13 +1,13 @@
 import {
   comparePositions,
-  type Journal,
+  type JournalReader,
   type JournalRecord,
   type Position,
   printableKey,
   Scope,
   type Write,
 } from '@tidemark/core';
-import type { Filter } from '../routes.js';
+import type { Filter } from '../routes/filter.js';
 import { MAX_TRACKED_DELETES } from './delete-window.js';
 
 /** Keys named as evidence. */
@@ -29,11 +29,11 @@ export interface Survey {
 }
 
 /**
- * Reads ahead, without applying. Ends early at a reset: what is behind it comes as a difference. And at what was
+ * Reads ahead, without applying. Ends early at a reset: what comes after it is a resync. And at what was
  * journaled after `dueBy`, milliseconds since the epoch.
  */
 export async function survey(
-  journal: Pick<Journal, 'info' | 'read'>,
+  journal: Pick<JournalReader, 'info' | 'read'>,
   { after, filter, dueBy = Number.POSITIVE_INFINITY }: { after: Position; filter: Filter; dueBy?: number },
   outer: AbortSignal,
 ): Promise<Survey> {

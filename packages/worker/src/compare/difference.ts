@@ -1,4 +1,4 @@
-import type { Item } from '../routes.js';
+import type { Item } from '../routes/route.js';
 
 /** One key that is not as it should be. */
 export type Difference =

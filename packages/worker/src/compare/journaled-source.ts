@@ -1,4 +1,11 @@
-import { historyBreak, type Journal, type KeyRange, type PagedRead, type Source } from '@tidemark/core';
+import {
+  historyBreak,
+  type JournalStore,
+  type KeyRange,
+  type PagedRead,
+  type Source,
+  type SourceReader,
+} from '@tidemark/core';
 import { CannotCompareError } from './verify.js';
 
 /** Milliseconds for which a look at the source's identity is good: a repair reads key by key. */
@@ -9,12 +16,12 @@ const LOOK_VALID_MS = 500;
  * alone proves nothing: a source that was restored from a backup has other content under it, and until the leader has
  * journaled the reset nothing holds the destinations. Repairing from it would take changes back unasked.
  */
-export class JournaledSource implements Pick<Source, 'read'> {
+export class JournaledSource implements SourceReader {
   private lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly source: Pick<Source, 'read' | 'identity'>,
-    private readonly journal: Pick<Journal, 'head'>,
+    private readonly journal: Pick<JournalStore, 'head'>,
   ) {}
 
   /** As Source.read. @throws CannotCompareError when the source has another history than the journal */

@@ -1,10 +1,11 @@
-import type { DestinationView, KeyRange, SnapshotStore } from '@tidemark/core';
-import type { Filter, Item, Route } from '../routes.js';
+import type { DestinationView, KeyRange, SnapshotReader } from '@tidemark/core';
+import type { Filter } from '../routes/filter.js';
+import type { Item, Route } from '../routes/route.js';
 import { type Difference, difference } from './difference.js';
 
 /** A complete copy of the source at one position, readable by range: a snapshot, or the source itself at a revision. */
 export interface SourceCopy {
-  read(range: KeyRange, signal: AbortSignal): ReturnType<SnapshotStore['open']>;
+  read(range: KeyRange, signal: AbortSignal): ReturnType<SnapshotReader['open']>;
 }
 
 /** What differs under one route. `onCompared` counts the keys that should be there. */
@@ -62,9 +63,9 @@ export async function* differences(
   for (const route of filter.routes) yield* routeDifference(route, copy, view, signal, onCompared);
   for (const [index, route] of (former?.routes ?? []).entries()) {
     // Former routes may overlap: each key once.
-    const told = former?.routes.slice(0, index) ?? [];
+    const earlier = former?.routes.slice(0, index) ?? [];
     for await (const page of ownedItems(route, view, signal)) {
-      const orphans = page.filter(({ key }) => !filter.owns(key) && !told.some((each) => each.owns(key)));
+      const orphans = page.filter(({ key }) => !filter.owns(key) && !earlier.some((each) => each.owns(key)));
       if (orphans.length > 0) yield orphans.map(({ key }) => ({ kind: 'extra', key }));
     }
   }

@@ -1,17 +1,19 @@
-import type { Checkpoint, Destination, Source, Write } from '@tidemark/core';
-import { commit } from '../apply/applier.js';
-import { splitWrites } from '../apply/split.js';
-import type { WorkerObserver } from '../observer.js';
-import type { Filter } from '../routes.js';
-import type { Amendments } from './amendments.js';
+import type { Checkpoint, DestinationReader, SourceReader, Write } from '@tidemark/core';
+import type { Filter } from '../routes/filter.js';
+import { commit } from '../write/commit.js';
+import type { WriteObserver } from '../write/observer.js';
+import type { OffJournalWrites } from '../write/off-journal.js';
+import { splitWrites } from '../write/split.js';
+import type { TrackedWriter } from '../write/tracked-writer.js';
 import { wantedValue } from './wanted-value.js';
 
 export interface RepairOptions {
-  readonly source: Pick<Source, 'read'>;
-  readonly destination: Destination;
+  readonly source: SourceReader;
+  readonly destination: DestinationReader;
+  readonly writer: TrackedWriter;
   readonly filter: Filter;
-  readonly observer: WorkerObserver;
-  readonly amendments: Amendments;
+  readonly observer: WriteObserver;
+  readonly offJournal: OffJournalWrites;
 }
 
 export interface RepairReport {
@@ -33,13 +35,13 @@ export async function repair(
   { checkpoint, keys }: { checkpoint: Checkpoint; keys: readonly Buffer[] },
   signal: AbortSignal,
 ): Promise<{ report: RepairReport; checkpoint: Checkpoint }> {
-  const { source, destination, filter, observer, amendments } = options;
+  const { source, destination, writer, filter, observer, offJournal } = options;
   const { routes } = filter;
   const owned = keys.filter((key) => filter.owns(key));
   const report = { puts: 0, deletes: 0 };
   let expected = checkpoint;
-  for (let from = 0; from < owned.length; from += destination.limits.maxWrites) {
-    const some = owned.slice(from, from + destination.limits.maxWrites);
+  for (let from = 0; from < owned.length; from += writer.limits.maxWrites) {
+    const some = owned.slice(from, from + writer.limits.maxWrites);
     const { values } = await destination.read(some, signal);
     const writes: Write[] = [];
     for (const [index, key] of some.entries()) {
@@ -48,10 +50,10 @@ export async function repair(
       if (wanted === null && found !== null) writes.push({ kind: 'delete', key });
       if (wanted !== null && !(found?.equals(wanted) ?? false)) writes.push({ kind: 'put', key, value: wanted });
     }
-    for (const run of writes.length === 0 ? [] : splitWrites(writes, destination.limits)) {
-      const next = { ...expected, fence: await amendments.begin(expected, signal) };
-      await commit(destination, { writes: run, expected, next }, observer, signal);
-      amendments.done();
+    for (const run of writes.length === 0 ? [] : splitWrites(writes, writer.limits)) {
+      const next = { ...expected, fence: await offJournal.begin(expected, signal) };
+      await commit(writer, { writes: run, expected, next }, observer, signal);
+      offJournal.done();
       expected = next;
       report.puts += run.filter(({ kind }) => kind === 'put').length;
       report.deletes += run.filter(({ kind }) => kind === 'delete').length;

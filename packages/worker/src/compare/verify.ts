@@ -1,15 +1,16 @@
 import {
   type Checkpoint,
-  type Destination,
+  type DestinationReader,
   type DestinationView,
+  type KeyRange,
   type Position,
-  type Source,
   SourceCompactedError,
+  type SourceReader,
   TidemarkError,
 } from '@tidemark/core';
-import type { Filter } from '../routes.js';
+import type { Filter } from '../routes/filter.js';
+import { type DifferentKey, type RecheckOptions, recheck } from './recheck.js';
 import { routeDifference, type SourceCopy } from './reconcile.js';
-import { type DifferentKey, type Settling, settle } from './settle.js';
 
 /** Differences kept with their keys; more are only counted. */
 const LISTED_DIFFERENCES = 1000;
@@ -35,21 +36,21 @@ export interface VerifyReport {
 /**
  * Compares a destination with the source at one position: the destination's checkpoint. Destination and checkpoint are
  * read at one state, the source at exactly that revision, so that traffic in between cannot look like a difference. Where
- * the destination cannot be read at one state, what looks different is settled key by key: see `settle`.
+ * the destination cannot be read at one state, what looks different is checked again key by key: see `recheck`.
  * @throws CannotCompareError
  */
 export async function verify(
-  source: Pick<Source, 'read'>,
-  destination: Destination,
+  source: SourceReader,
+  destination: DestinationReader,
   filter: Filter,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const settling = { source, destination, routes: filter.routes, settled: settledCheckpoint };
+  const rechecking = { source, destination, routes: filter.routes, comparable: comparableCheckpoint };
   const compare = (comparable: Comparable) => {
     const { checkpoint } = comparable.view;
-    if (checkpoint?.filter === filter.fingerprint) return compareOnce(comparable, settling, signal);
+    if (checkpoint?.filter === filter.fingerprint) return compareOnce(comparable, rechecking, signal);
     throw new CannotCompareError({
-      message: 'The destination is still as other routes than the configured ones made it.',
+      message: 'The destination was written under other routes than the configured ones.',
       remedy: 'See `tidemark explain` for what it waits for, and `tidemark resync --plan` for what would change.',
     });
   };
@@ -63,15 +64,15 @@ export interface Comparable {
   readonly position: Position;
 }
 
-/** @throws CannotCompareError when the destination has no settled position, or the source no longer has that revision */
+/** @throws CannotCompareError when the destination is at no position of its own, or the source no longer has that revision */
 export async function atCheckpoint<T>(
-  { source, destination }: { readonly source: Pick<Source, 'read'>; readonly destination: Destination },
+  { source, destination }: { readonly source: SourceReader; readonly destination: DestinationReader },
   compare: (comparable: Comparable) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const view = await destination.view(signal);
-    const { position } = settledCheckpoint(view.checkpoint);
+    const { position } = comparableCheckpoint(view.checkpoint);
     const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
     try {
       const compared = await compare({ copy, view, position });
@@ -83,14 +84,14 @@ export async function atCheckpoint<T>(
     }
   }
   throw new CannotCompareError({
-    message: 'The source no longer has the revision at which the destination stands: it is compacted.',
+    message: 'The source has compacted the revision that the destination is at.',
     remedy: 'Let the destination catch up (see `tidemark status`) and verify again.',
   });
 }
 
 async function compareOnce(
   { copy, view, position }: Comparable,
-  settling: Settling,
+  rechecking: RecheckOptions,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   const keys: DifferentKey[] = [];
@@ -98,11 +99,11 @@ async function compareOnce(
   const onCompared = (compared: number) => {
     count.compared += compared;
   };
-  for (const route of settling.routes) {
+  for (const route of rechecking.routes) {
     for await (const suspects of routeDifference(route, copy, view, signal, onCompared)) {
       const differences = view.atOneState
         ? suspects
-        : await settle(settling, { suspects, comparedAt: position }, signal);
+        : await recheck(rechecking, { suspects, comparedAt: position }, signal);
       for (const { kind, key } of differences) {
         count[kind]++;
         if (keys.length < LISTED_DIFFERENCES) keys.push({ kind, key });
@@ -112,18 +113,13 @@ async function compareOnce(
   return { position, ...count, keys };
 }
 
-async function* sourcePages(
-  source: Pick<Source, 'read'>,
-  range: Parameters<Source['read']>[0],
-  revision: number,
-  signal: AbortSignal,
-) {
+async function* sourcePages(source: SourceReader, range: KeyRange, revision: number, signal: AbortSignal) {
   const read = await source.read(range, revision, signal);
   yield* read.pages;
 }
 
-/** @throws CannotCompareError when it is no settled position */
-export function settledCheckpoint(checkpoint: Checkpoint | null): Checkpoint {
+/** @throws CannotCompareError for a checkpoint between two positions: of a resync, or within a revision */
+export function comparableCheckpoint(checkpoint: Checkpoint | null): Checkpoint {
   if (checkpoint !== null && checkpoint.resync === null && checkpoint.partial === null) return checkpoint;
   throw new CannotCompareError({
     message:

@@ -1,9 +1,9 @@
-import { keyAfter, type Source } from '@tidemark/core';
-import type { Route } from '../routes.js';
+import { keyAfter, type SourceReader } from '@tidemark/core';
+import type { Route } from '../routes/route.js';
 
-/** What should stand at a key of the destination when it is at a revision of the source; null for nothing. */
+/** What a key of the destination should hold when it is at a revision of the source; null for nothing. */
 export async function wantedValue(
-  { source, routes }: { readonly source: Pick<Source, 'read'>; readonly routes: readonly Route[] },
+  { source, routes }: { readonly source: SourceReader; readonly routes: readonly Route[] },
   { key, revision }: { readonly key: Buffer; readonly revision: number },
   signal: AbortSignal,
 ): Promise<Buffer | null> {

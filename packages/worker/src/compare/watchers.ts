@@ -1,16 +1,16 @@
 import {
   Backoff,
-  type Destination,
+  type DestinationReader,
   describeError,
   type ForeignWrite,
   type Logger,
   printableKey,
   Scope,
-  type Source,
+  type SourceReader,
   sleep,
 } from '@tidemark/core';
-import type { WorkerObserver } from '../observer.js';
-import type { Filter } from '../routes.js';
+import type { Filter } from '../routes/filter.js';
+import type { CompareObserver } from './observer.js';
 import type { RepairReport } from './repair.js';
 import { type VerifyReport, verify } from './verify.js';
 
@@ -24,10 +24,10 @@ const LOOK_EVERY_MS = 200;
 const MAX_AUTOMATIC_REPAIRS = 1000;
 
 export interface WatcherOptions {
-  readonly destination: Destination;
+  readonly destination: DestinationReader;
   readonly filter: Filter;
-  readonly source: Pick<Source, 'read'>;
-  readonly observer: Pick<WorkerObserver, 'foreign' | 'verified'>;
+  readonly source: SourceReader;
+  readonly observer: CompareObserver;
   readonly logger: Logger;
   /** Milliseconds between two comparisons; null for none. */
   readonly verifyEveryMs: number | null;

@@ -1,11 +1,25 @@
-import { Bell, describeError, type Logger, parseFact, Scope, type SharedFacts, sleep } from '@tidemark/core';
-import type * as z from 'zod';
-import { approvalSchema, noteSchema, type Pause, pauseSchema, type ResyncOrder, resyncSchema } from './facts.js';
+import {
+  APPROVAL,
+  Bell,
+  DESTINATION_FACTS,
+  describeError,
+  type FactKind,
+  factName,
+  HOLD,
+  type Logger,
+  PAUSE,
+  type Pause,
+  parseJson,
+  QUIESCED,
+  RESYNC_ORDER,
+  type ResyncOrder,
+  Scope,
+  type SharedFacts,
+  sleep,
+} from '@tidemark/core';
 
 /** Milliseconds between two looks: so late a pause or an approval is noticed. One read for all destinations of a node. */
 const LOOK_EVERY_MS = 500;
-
-const PREFIX = 'destinations/';
 
 /**
  * What people have ordered, from the coordination etcd: survives restarts and a change of owner. Looked at regularly.
@@ -19,7 +33,7 @@ export class ControlBoard {
   private looks = 0;
   private answered = 0;
   private readonly fresh = new Bell();
-  private hurry: () => void = () => undefined;
+  private wake: () => void = () => undefined;
 
   constructor(
     private readonly facts: SharedFacts,
@@ -32,7 +46,7 @@ export class ControlBoard {
     while (!signal.aborted) {
       try {
         const look = ++this.looks;
-        const facts = await this.facts.list(PREFIX, signal);
+        const facts = await this.facts.list(DESTINATION_FACTS, signal);
         this.answered = look;
         this.see(facts);
         this.fresh.ring();
@@ -45,26 +59,26 @@ export class ControlBoard {
 
   /**
    * Resolves when the orders are known as they were now or later, or `signal` aborts. What was looked at earlier may be
-   * older than a pause that another node has already told to be in force.
+   * older than a pause that another node has already reported to be in force.
    */
   async lookedAtSince(signal: AbortSignal): Promise<void> {
     const now = this.looks;
     while (this.answered <= now && !signal.aborted) {
       // Again when woken: the look that was under way was older than the question.
-      this.hurry();
+      this.wake();
       await this.fresh.wait(signal);
     }
   }
 
   private async untilNextLook(signal: AbortSignal): Promise<void> {
     const scope = new Scope(signal);
-    this.hurry = () => scope.end();
+    this.wake = () => scope.end();
     await sleep(this.lookEveryMs, scope.signal);
     scope.end();
   }
 
   of(destination: string): Controls {
-    return new Controls(this, `${PREFIX}${destination}/`);
+    return new Controls(this, destination);
   }
 
   /** Null when there is none, or nothing was read yet. */
@@ -89,30 +103,30 @@ export class ControlBoard {
 export class Controls {
   constructor(
     private readonly board: ControlBoard,
-    private readonly prefix: string,
+    private readonly destination: string,
   ) {}
 
   get pause(): Pause | null {
-    return this.read('pause', pauseSchema);
+    return this.read(PAUSE);
   }
 
-  /** Whether the pause that is ordered is in force: nothing has been under way to the destination since. */
-  get isStill(): boolean {
-    const [pause, still] = [this.pause, this.read('still', pauseSchema)];
-    return pause !== null && pause.at === still?.at && pause.by === still.by;
+  /** Whether the pause that is ordered is in force: no transaction has been in flight to the destination since. */
+  get isQuiesced(): boolean {
+    const [pause, quiesced] = [this.pause, this.read(QUIESCED)];
+    return pause !== null && pause.at === quiesced?.at && pause.by === quiesced.by;
   }
 
   get resync(): ResyncOrder | null {
-    return this.read('resync', resyncSchema);
+    return this.read(RESYNC_ORDER);
   }
 
   approves(hold: string): boolean {
-    return this.read('approval', approvalSchema)?.id === hold;
+    return this.read(APPROVAL)?.id === hold;
   }
 
   /** Whether a hold is noted, so that people can approve it. */
   shows(hold: string): boolean {
-    return this.read('hold', noteSchema)?.id === hold;
+    return this.read(HOLD)?.id === hold;
   }
 
   /** Waits for a look of now: a destination that is paused must not be written to before that is known. */
@@ -124,7 +138,7 @@ export class Controls {
     await this.board.changed(signal);
   }
 
-  private read<T>(name: string, schema: z.ZodType<T>): T | null {
-    return parseFact(schema, this.board.get(this.prefix + name));
+  private read<T>(kind: FactKind<T>): T | null {
+    return parseJson(kind.schema, this.board.get(factName(kind, this.destination)));
   }
 }

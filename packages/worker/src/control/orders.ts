@@ -1,47 +1,64 @@
 import { randomUUID } from 'node:crypto';
-import type { RouteConfig, SharedFacts } from '@tidemark/core';
-import { parseRoutes } from '@tidemark/core';
-import type { Pause, ResyncOrder } from './facts.js';
+import {
+  Fact,
+  factName,
+  PAUSE,
+  type Pause,
+  parseJson,
+  QUIESCED,
+  RESYNC_ORDER,
+  type ResyncOrder,
+  ROUTES,
+  type RouteConfig,
+  type SharedFacts,
+} from '@tidemark/core';
 
-/** Writes the orders for one destination, and what it has to remember outside of the destination. */
+/** Writes the orders for one destination, and the routes that have to be remembered outside of it. */
 export class Orders {
+  private readonly pauseFact: Fact<Pause>;
+  private readonly quiescedFact: Fact<Pause>;
+  private readonly resyncFact: Fact<ResyncOrder>;
+
   constructor(
     private readonly facts: SharedFacts,
     private readonly destination: string,
-  ) {}
+  ) {
+    this.pauseFact = new Fact(facts, PAUSE, destination);
+    this.quiescedFact = new Fact(facts, QUIESCED, destination);
+    this.resyncFact = new Fact(facts, RESYNC_ORDER, destination);
+  }
 
   async pause(by: string, signal: AbortSignal): Promise<Pause> {
     const pause = { by, at: new Date().toISOString() };
-    await this.facts.write(this.name('pause'), JSON.stringify(pause), signal);
+    await this.pauseFact.write(pause, signal);
     return pause;
   }
 
-  /** Notes that nothing is under way any more since a pause was ordered. */
-  async noteStill({ by, at }: Pause, signal: AbortSignal): Promise<void> {
-    await this.facts.write(this.name('still'), JSON.stringify({ by, at }), signal);
+  /** Notes that the pause is in force: nothing is in flight or in doubt. */
+  async noteQuiesced({ by, at }: Pause, signal: AbortSignal): Promise<void> {
+    await this.quiescedFact.write({ by, at }, signal);
   }
 
   async resume(signal: AbortSignal): Promise<void> {
-    await this.facts.remove(this.name('pause'), signal);
-    await this.facts.remove(this.name('still'), signal);
+    await this.pauseFact.remove(signal);
+    await this.quiescedFact.remove(signal);
   }
 
   async resync(by: string, signal: AbortSignal): Promise<ResyncOrder> {
     const order = { id: randomUUID(), by, at: new Date().toISOString() };
-    await this.facts.write(this.name('resync'), JSON.stringify(order), signal);
+    await this.resyncFact.write(order, signal);
     return order;
   }
 
-  /** A later order stands. */
+  /** Removes an order that was carried out; a later one stays. */
   async resynced({ id }: ResyncOrder, signal: AbortSignal): Promise<void> {
-    const text = await this.facts.read(this.name('resync'), signal);
-    if (text?.includes(id)) await this.facts.removeExactly(this.name('resync'), text, signal);
+    await this.resyncFact.removeWhen((order) => order.id === id, signal);
   }
 
   /** Keeps the routes of a fingerprint, for the day on which they are others. */
   async rememberRoutes(fingerprint: string, routes: readonly RouteConfig[], signal: AbortSignal): Promise<void> {
-    const name = this.name(`routes/${fingerprint}`);
-    if ((await this.facts.read(name, signal)) === null) await this.facts.write(name, JSON.stringify(routes), signal);
+    const fact = new Fact(this.facts, ROUTES, this.destination, fingerprint);
+    if ((await fact.read(signal)) === null) await fact.write([...routes], signal);
   }
 
   /**
@@ -49,7 +66,8 @@ export class Orders {
    * changed again before the destination had arrived: keys of each of them may be there.
    */
   async formerRoutes(fingerprint: string, signal: AbortSignal): Promise<readonly RouteConfig[]> {
-    return (await this.formerFacts(fingerprint, signal)).flatMap(([, text]) => parseRoutes(text) ?? []);
+    const former = await this.formerFacts(fingerprint, signal);
+    return former.flatMap(([, text]) => parseJson(ROUTES.schema, text) ?? []);
   }
 
   /** The destination is under the routes of a fingerprint for good. */
@@ -58,11 +76,7 @@ export class Orders {
   }
 
   private async formerFacts(fingerprint: string, signal: AbortSignal): Promise<readonly [string, string][]> {
-    const remembered = await this.facts.list(this.name('routes/'), signal);
-    return [...remembered].filter(([name]) => name !== this.name(`routes/${fingerprint}`));
-  }
-
-  private name(fact: string): string {
-    return `destinations/${this.destination}/${fact}`;
+    const remembered = await this.facts.list(factName(ROUTES, this.destination), signal);
+    return [...remembered].filter(([name]) => name !== factName(ROUTES, this.destination, fingerprint));
   }
 }

@@ -1,6 +1,6 @@
 import { type KeyRange, Scope, type Source, TidemarkError } from '@tidemark/core';
+import { decodeOrigin, ORIGIN_KEY_SUFFIX } from '../../../core/src/model/origin.js';
 import type { Link } from './find-loop.js';
-import { decodeOrigin, ORIGIN_KEY_SUFFIX } from './origin-codec.js';
 
 /** The source gets this long for one look, milliseconds: what is journaled can be applied without it. */
 const TIMEOUT_MS = 3_000;

@@ -10,7 +10,7 @@ import {
   systemClock,
 } from '@tidemark/core';
 import type { Patience, SeenNode } from './next-step.js';
-import { Seat } from './seat.js';
+import { Seat } from './ownership-elector.js';
 
 export interface PlacementOptions {
   /** Name of this node. */

@@ -1,7 +1,7 @@
 import type { AuthConfig } from '@tidemark/core';
+import { EtcdDestination } from '@tidemark/destinations';
 import { EtcdClient, EtcdKv } from '@tidemark/etcd';
 import type { EtcdServer } from '@tidemark/testing';
-import { EtcdDestination } from '../../src/index.js';
 import { Chronicle } from './chronicle.js';
 import { WorkerNode } from './worker-node.js';
 

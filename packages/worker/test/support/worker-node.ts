@@ -4,6 +4,7 @@ import {
   type Destination,
   type DestinationState,
   type ForeignWrite,
+  type Hold,
   type Position,
   prefixRange,
   SharedBudget,
@@ -12,11 +13,12 @@ import {
 } from '@tidemark/core';
 import { MemoryFacts, until } from '@tidemark/testing';
 import {
+  type Condition,
   ControlBoard,
   DestinationWorker,
   Filter,
-  type Hold,
   type RepairReport,
+  TrackedWriter,
   type WorkerObserver,
   type WorkerOptions,
 } from '../../src/index.js';
@@ -85,10 +87,11 @@ export class WorkerNode implements WorkerObserver {
     const { signal } = this.stopping;
     this.worker = new DestinationWorker({
       ...{ name: 'codfw', journal, destination, filter, source, facts, logger: silentLogger, observer: this },
+      writer: new TrackedWriter(destination, options.logger ?? silentLogger),
       ...{
         brakes: unbraked,
         delayMs: 0,
-        room: new SharedBudget(1024 * 1024),
+        budget: new SharedBudget(1024 * 1024),
         verifyEveryMs: null,
         repairAutomatically: false,
         loopGuard: null,
@@ -141,8 +144,9 @@ export class WorkerNode implements WorkerObserver {
     await this.running;
   }
 
-  state(state: DestinationState, reason: string | null): void {
-    this.states.push(state);
+  condition({ state, reason, hold }: Condition): void {
+    if (state !== 'held' || this.lastState !== 'held') this.states.push(state);
+    if (hold !== null) this.hold = hold;
     this.reason = reason;
   }
 
@@ -152,11 +156,6 @@ export class WorkerNode implements WorkerObserver {
 
   fenced(): void {
     this.fencings++;
-  }
-
-  held(hold: Hold): void {
-    if (this.lastState !== 'held') this.states.push('held');
-    this.hold = hold;
   }
 
   foreign(writes: readonly ForeignWrite[]): void {
@@ -171,7 +170,7 @@ export class WorkerNode implements WorkerObserver {
     // The destination's own log tells.
   }
 
-  stands(): void {
+  checkpointRead(): void {
     // Nothing to record.
   }
 

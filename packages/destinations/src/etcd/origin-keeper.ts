@@ -1,0 +1,24 @@
+import type { Origin, OriginKeeper } from '@tidemark/core';
+import type { EtcdKv } from '@tidemark/etcd';
+import { decodeOrigin, encodeOrigin } from '../../../core/src/model/origin.js';
+
+/** The origin of an etcd destination: a key of its own, beside the checkpoint. */
+export class EtcdOriginKeeper implements OriginKeeper {
+  constructor(
+    private readonly kv: Pick<EtcdKv, 'clusterId' | 'get' | 'put'>,
+    private readonly key: Buffer,
+  ) {}
+
+  clusterId(signal: AbortSignal): Promise<string> {
+    return this.kv.clusterId(signal);
+  }
+
+  async read(signal: AbortSignal): Promise<Origin | null> {
+    const { kv } = await this.kv.get(this.key, signal);
+    return kv === null ? null : decodeOrigin(kv.value);
+  }
+
+  async write(origin: Origin | null, signal: AbortSignal): Promise<void> {
+    await this.kv.put(this.key, origin === null ? null : encodeOrigin(origin), signal);
+  }
+}
