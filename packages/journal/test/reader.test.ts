@@ -12,7 +12,7 @@ import type { JournalStream } from '../src/nats/stream.js';
 
 const never = new AbortController().signal;
 
-/** What a reader needs of a NATS server, over a stream in memory. A consumer starts at the end where it would start behind it. */
+/** What a reader needs of a NATS server, over a stream in memory. A consumer starts no further than at the end. */
 class FakeServer {
   readonly stream = new MemoryStream();
   /** Where each consumer was asked to start. */
@@ -91,7 +91,7 @@ const takeOver = async (stream: MemoryStream, term: number) => {
   return await journal.takeOver(await journal.head(never), term, 'a', never);
 };
 
-/** A journal: reset, batch, and what is then lost: a term, a reset to generation 2, and a batch behind it. */
+/** A journal: reset, batch, and what is then lost: a term, a reset to generation 2, and a batch. */
 async function begun(stream: MemoryStream): Promise<void> {
   const first = await takeOver(stream, 1);
   await first.append(reset(1, 1));
@@ -161,7 +161,7 @@ describe.each(PLACES)('a reader that waits at the end, and %s', (_, after, had) 
     server.interrupt();
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
-      describe: () => `the reset; seen ${outline()}`,
+      describe: () => `the reset; seen ${outline().join()}`,
     });
     expect(outline()).toEqual([...had, ...ANEW]);
   });
@@ -176,7 +176,7 @@ describe.each(PLACES)('a reader that waits at the end, and %s', (_, after, had) 
     server.interrupt();
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
-      describe: () => `the reset; seen ${outline()}`,
+      describe: () => `the reset; seen ${outline().join()}`,
     });
     expect(outline()).toEqual([...had, ...ANEW]);
   });
@@ -187,7 +187,7 @@ describe.each(PLACES)('a reader that waits at the end, and %s', (_, after, had) 
     await loseAndBeginAnew(server.stream);
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
-      describe: () => `the reset; seen ${outline()}`,
+      describe: () => `the reset; seen ${outline().join()}`,
     });
     expect(outline()).toEqual([...had, ...ANEW]);
   });
@@ -209,7 +209,7 @@ describe.each(PLACES)('a reader that waits at the end, and %s', (_, after, had) 
     server.deliver();
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
-      describe: () => `the batch; seen ${outline()}`,
+      describe: () => `the batch; seen ${outline().join()}`,
     });
     expect(outline()).toEqual([...had, 'term 2/6', 'batch 2/7']);
   });

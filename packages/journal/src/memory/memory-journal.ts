@@ -65,7 +65,10 @@ export class MemoryJournal implements Journal {
   async *read(from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
     let cursor = await this.start(from);
     while (!signal.aborted) {
+      const { losses } = this.stream;
       cursor = await this.recognised(cursor, from);
+      // Lost while it was looked at: the place may be one in what is no longer there.
+      if (losses !== this.stream.losses) continue;
       const message = this.stream.at(cursor.next);
       const record = message && cursor.take(message);
       if (record !== null) yield record;

@@ -112,8 +112,9 @@ class Reader {
   };
 
   /**
-   * A feed that starts behind the journal's end starts at the end instead, without a word. So the stream must not go back
-   * between the look at it and the feed, and it does so only with a loss of the connection, or while the feed waits.
+   * A feed that is to start past the journal's end starts at the end instead, without a word. So the stream must not go
+   * back between the look at it and the feed. With a loss of the connection it may have; where it does so under a
+   * connection that stays, `lookAgain` finds out.
    */
   private async open(): Promise<Feed> {
     const { link, stream, room, log, quietMs = QUIET_MS } = this.options;
@@ -146,7 +147,7 @@ class Reader {
     try {
       if ((await unlessAborted(this.signal, () => this.recognise())).next === stood) return;
     } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
+      if (!(error instanceof UnavailableError) || error instanceof FeedInterruptedError) throw error;
       this.options.log.debug({ err: error }, 'the journal is read, and cannot be asked where it ends');
       return;
     }
@@ -178,14 +179,19 @@ class Reader {
     const cursor = this.cursor;
     if (cursor === null) return this.locate(this.from);
     const { lastMessage, position, next } = cursor;
-    // Nothing that was read can be recognised, and a sequence proves nothing: a stream that lost its end and grew again is
-    // as long as before. A reader that kept its place there waited behind the reset that it needed.
-    if (lastMessage === null) return this.locate(this.from === 'oldest' ? 'oldest' : { near: next - 1, ...this.from });
+    const lost = { last: state.lastSequence, read: next - 1 };
+    if (lastMessage === null) {
+      // Nothing that was read can be recognised, and a sequence proves nothing: a stream that lost its end and grew again
+      // is as long as before. A reader that kept its place there had passed the reset that it needed, and waited.
+      const found = await this.locate(this.from === 'oldest' ? 'oldest' : { near: next - 1, ...this.from });
+      if (found.next < next) log.warn(lost, 'the journal lost records before the one that was waited for');
+      return found;
+    }
     if (await this.isUnchanged(lastMessage, next, state)) {
       if (next >= state.firstSequence) return cursor;
       return this.overtaken(cursor, state);
     }
-    log.warn({ last: state.lastSequence, read: next - 1 }, 'the journal lost records that were already read');
+    log.warn(lost, 'the journal lost records that were already read');
     return this.locate(position === null ? this.from : { after: position });
   }
 
