@@ -28,8 +28,8 @@ function underTest(url: string): NatsUnderTest {
   return journal;
 }
 
-function reset(): RecordDraft {
-  const position = { generation: 1, revision: 0 };
+function reset(generation = 1, revision = 0): RecordDraft {
+  const position = { generation, revision };
   const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0, rewind: null };
   return { kind: 'reset', ...position, reason: 'first_start', evidence: '', anchor: someAnchor, snapshot };
 }
@@ -153,15 +153,18 @@ describe('the journal under faults of its server', () => {
   });
 
   it('goes on by position when the server lost records that were already read', async () => {
-    const test = underTest((await servers.nats()).url);
+    const nats = await servers.nats();
+    const test = underTest(nats.url);
     const [writing, reading] = [await test.node(), await test.node()];
     const writer = await takeOver(writing, 1);
-    for (let revision = 1; revision <= 10; revision++) await writer.append(batch(revision));
+    for (let revision = 1; revision <= 6; revision++) await writer.append(batch(revision));
+    const copy = await nats.copyData();
+    for (let revision = 7; revision <= 10; revision++) await writer.append(batch(revision));
     const reader = reading.read({ after: { generation: 1, revision: 8 } }, never)[Symbol.asyncIterator]();
     for (const revision of [9, 10]) expect((await reader.next()).value?.record).toMatchObject({ revision, term: 1 });
     const next = reader.next();
-    await test.loseLast(4);
-    const successor = await takeOver(writing, 2);
+    await nats.restoreData(copy);
+    const successor = await until(() => takeOver(writing, 2), { timeoutMs: 20_000, describe: 'a successor' });
     expect(successor.position?.revision).toBe(6);
     for (let revision = 7; revision <= 12; revision++) await successor.append(batch(revision));
     // Those between may come again: the reader was ahead of the journal's end. 11 must come, then 12.
@@ -169,6 +172,29 @@ describe('the journal under faults of its server', () => {
     while (seen.at(-1)?.revision !== 12) seen.push((await reader.next()).value?.record);
     expect(seen.map((record) => record?.term)).toEqual(seen.map(() => 2));
     expect(seen.slice(-2).map((record) => record?.revision)).toEqual([11, 12]);
+  });
+
+  it('finds a reset where it waited at the end and had read nothing, when the stream is as long as it was', async () => {
+    const nats = await servers.nats();
+    const test = underTest(nats.url);
+    const [writing, reading] = [await test.node(), await test.node()];
+    const writer = await takeOver(writing, 1);
+    for (let revision = 1; revision <= 8; revision++) await writer.append(batch(revision));
+    const copy = await nats.copyData();
+    for (let revision = 9; revision <= 10; revision++) await writer.append(batch(revision));
+    const reader = reading.read({ after: { generation: 1, revision: 10 } }, never)[Symbol.asyncIterator]();
+    const next = reader.next();
+    await until(async () => (await test.consumers()) === 1, { describe: 'a reader that waits' });
+    const { sequence } = await writing.head(never);
+    await nats.restoreData(copy);
+    const successor = await until(() => takeOver(writing, 2), { timeoutMs: 20_000, describe: 'a successor' });
+    await successor.append(reset(2, 20));
+    expect((await writing.head(never)).sequence).toBe(sequence);
+    // The term may come first: the reader was ahead of the journal's end.
+    const seen = [(await next).value?.record];
+    while (seen.at(-1)?.kind !== 'reset') seen.push((await reader.next()).value?.record);
+    expect(seen.at(-1)).toMatchObject({ generation: 2, revision: 20 });
+    await reader.return?.();
   });
 
   it('does not connect to nothing, and says what it tried', async () => {

@@ -11,24 +11,24 @@ journalConformance('MemoryJournal', async (options = {}) => {
   };
 });
 
+const never = new AbortController().signal;
+const why = { reason: 'first_start', evidence: '', anchor: someAnchor } as const;
+
+const batch = (revision: number) =>
+  ({ kind: 'batch', generation: 1, revision, anchor: someAnchor, entries: [{ revision, changes: [] }] }) as const;
+
+function reset(generation: number, revision: number) {
+  const position = { generation, revision };
+  const snapshot = { id: 's', position, keys: 0, bytes: 0, createdAt: 0, rewind: null };
+  return { kind: 'reset', ...position, ...why, snapshot } as const;
+}
+
 describe('MemoryJournal', () => {
   it('lets a reader go on by position when the stream lost what was read', async () => {
     const stream = new MemoryStream();
     const journal = new MemoryJournal(stream);
-    const never = new AbortController().signal;
-    const batch = (revision: number) =>
-      ({ kind: 'batch', generation: 1, revision, anchor: someAnchor, entries: [{ revision, changes: [] }] }) as const;
-    const snapshot = {
-      id: 's',
-      position: { generation: 1, revision: 1 },
-      keys: 0,
-      bytes: 0,
-      createdAt: 0,
-      rewind: null,
-    };
     const first = await journal.takeOver(await journal.head(never), 1, 'a', never);
-    const why = { reason: 'first_start', evidence: '', anchor: someAnchor } as const;
-    await first.append({ kind: 'reset', generation: 1, revision: 1, ...why, snapshot });
+    await first.append(reset(1, 1));
     await first.append(batch(2));
     await first.append(batch(3));
     const reader = journal.read({ after: { generation: 1, revision: 2 } }, never)[Symbol.asyncIterator]();
@@ -38,5 +38,24 @@ describe('MemoryJournal', () => {
     const second = await journal.takeOver(await journal.head(never), 2, 'b', never);
     for (const revision of [2, 3, 4]) await second.append(batch(revision));
     expect((await reader.next()).value?.record).toMatchObject({ revision: 4, term: 2 });
+  });
+
+  it('lets a reader that has read nothing find a reset in the place of what is lost', async () => {
+    const stream = new MemoryStream();
+    const journal = new MemoryJournal(stream);
+    const first = await journal.takeOver(await journal.head(never), 1, 'a', never);
+    await first.append(reset(1, 1));
+    for (const revision of [2, 3]) await first.append(batch(revision));
+    const { lastSequence } = stream.bounds();
+    const reader = journal.read({ after: { generation: 1, revision: 3 } }, never)[Symbol.asyncIterator]();
+    const next = reader.next();
+    await new Promise(setImmediate);
+    stream.loseLast(2);
+    const second = await journal.takeOver(await journal.head(never), 2, 'b', never);
+    await second.append(reset(2, 4));
+    expect(stream.bounds().lastSequence).toBe(lastSequence);
+    const seen = [(await next).value?.record];
+    while (seen.at(-1)?.kind !== 'reset') seen.push((await reader.next()).value?.record);
+    expect(seen.at(-1)).toMatchObject({ generation: 2, revision: 4 });
   });
 });

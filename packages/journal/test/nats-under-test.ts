@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Journal } from '@tidemark/core';
 import type { JournalTestOptions, JournalUnderTest } from '@tidemark/testing';
-import { connect, headers, type StoredMsg } from 'nats';
+import { connect, headers } from 'nats';
 import { headerLines } from '../src/format/frame.js';
 import { NatsJournal, type NatsJournalOptions } from '../src/index.js';
 import { abandonedFrame } from './abandoned.js';
@@ -64,20 +64,13 @@ export class NatsUnderTest implements JournalUnderTest {
     await nats.close();
   }
 
-  /** Puts the stream back to what it was before its last messages, as a server comes back that lost power. */
-  async loseLast(count: number): Promise<void> {
+  /** How many readers the server knows of. */
+  async consumers(): Promise<number> {
     const nats = await connect({ servers: this.url });
     const { streams } = await nats.jetstreamManager();
-    const stream = `TIDEMARK_${this.name}`;
-    const { config, state } = await streams.info(stream);
-    const kept: StoredMsg[] = [];
-    for (let seq = state.first_seq; seq <= state.last_seq - count; seq++) {
-      kept.push(await streams.getMessage(stream, { seq }));
-    }
-    await streams.delete(stream);
-    await streams.add(config);
-    for (const { subject, data, header } of kept) await nats.jetstream().publish(subject, data, { headers: header });
+    const { state } = await streams.info(`TIDEMARK_${this.name}`);
     await nats.close();
+    return state.consumer_count;
   }
 
   async close(): Promise<void> {

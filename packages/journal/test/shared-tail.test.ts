@@ -43,6 +43,31 @@ class CountingJournal extends MemoryJournal {
 const batch = (revision: number) =>
   ({ kind: 'batch', generation: 1, revision, anchor: someAnchor, entries: [{ revision, changes: [] }] }) as const;
 
+/** Its first reading, which is that of the first window, can be made to wait before what it has is handed out. */
+class HeldJournal extends CountingJournal {
+  private held: Promise<void> = Promise.resolve();
+  private begun = false;
+
+  /** Returns how to let it go on. */
+  hold(): () => void {
+    let goOn: () => void = () => undefined;
+    this.held = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    return goOn;
+  }
+
+  override async *read(from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
+    const isFirst = !this.begun;
+    this.begun = true;
+    if (isFirst) await this.held;
+    for await (const record of super.read(from, signal)) {
+      if (isFirst) await this.held;
+      yield record;
+    }
+  }
+}
+
 /** A journal that begins with revision 1. */
 async function begun(journal: Journal) {
   const snapshot = { id: 's', position: { generation: 1, revision: 1 }, keys: 0, bytes: 0, createdAt: 0, rewind: null };
@@ -143,6 +168,78 @@ describe('readers of one tail', () => {
     for (const follower of followers) await follower.reaches(4);
     for (const follower of followers) expect(follower.revisions.slice(-2)).toEqual([3, 4]);
     for (const follower of followers) await follower.stop();
+  });
+
+  it('do not wait for a record that was lost, when one is ahead of the window', async () => {
+    const stream = new MemoryStream();
+    const journal = new HeldJournal(stream);
+    const shared = new SharedTail(journal, silentLogger);
+    const first = await begun(journal);
+    for (const revision of [2, 3]) await first.append(batch(revision));
+    const goOn = journal.hold();
+    const opener = new Follower(shared, 3);
+    const ahead = new Follower(shared, 1);
+    await first.append(batch(4));
+    await ahead.reaches(4);
+    stream.loseLast(3);
+    const second = await journal.takeOver(await journal.head(never), 2, 'b', never);
+    const position = { generation: 2, revision: 9 };
+    const snapshot = { id: 't', position, keys: 0, bytes: 0, createdAt: 0, rewind: null };
+    await second.append({ kind: 'reset', ...position, reason: 'rewound', evidence: '', anchor: someAnchor, snapshot });
+    goOn();
+    // Nothing else comes: the source is quiet.
+    for (const follower of [opener, ahead]) await follower.reaches(9);
+    for (const follower of [opener, ahead]) await follower.stop();
+  });
+
+  it('join the window once it has read what they were handed, although nothing else comes', async () => {
+    const journal = new HeldJournal(new MemoryStream());
+    const shared = new SharedTail(journal, silentLogger);
+    const writer = await begun(journal);
+    for (const revision of [2, 3]) await writer.append(batch(revision));
+    const goOn = journal.hold();
+    const followers = [3, 1, 2, 1].map((after) => new Follower(shared, after));
+    await writer.append(batch(4));
+    for (const follower of followers.slice(1)) await follower.reaches(4);
+    // Each alone: the window's reading has not begun.
+    expect(journal.readings).toBe(3);
+    goOn();
+    await until(() => journal.readings === 1, { describe: () => `one reading, are ${journal.readings}` });
+    await writer.append(batch(5));
+    for (const follower of followers) await follower.reaches(5);
+    for (const [index, after] of [3, 1, 2, 1].entries())
+      expect(followers[index]?.revisions).toEqual(upTo(after + 1, 5));
+    for (const follower of followers) await follower.stop();
+  });
+
+  it('join a window whose own readers stand still', async () => {
+    const journal = new CountingJournal(new MemoryStream());
+    const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, aheadBytes: 1000, maxBytes: 4000 });
+    const writer = await begun(journal);
+    for (const revision of upTo(2, 50)) await writer.append(batch(revision));
+    // One that reads alone, and goes on to do so at the end when the window is gone.
+    const opener = new Follower(shared, 50);
+    const quick = new Follower(shared, 1);
+    await quick.reaches(50);
+    await opener.stop();
+    await until(() => journal.readings === 1, { describe: 'no window' });
+    let goOn: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const stuck = new Follower(shared, 1, () => gate);
+    await stuck.reaches(2);
+    expect(journal.readings).toBe(2);
+    await writer.append(batch(51));
+    await quick.reaches(51);
+    await until(() => journal.readings === 1, { describe: () => `one reading, are ${journal.readings}` });
+    for (const revision of upTo(52, 60)) await writer.append(batch(revision));
+    await quick.reaches(60);
+    expect(quick.revisions).toEqual(upTo(2, 60));
+    goOn();
+    await stuck.reaches(60);
+    expect(stuck.revisions).toEqual(upTo(2, 60));
+    for (const follower of [quick, stuck]) await follower.stop();
   });
 
   it('are handed what they would have read alone, however slow they are and however small the window is', async () => {

@@ -48,34 +48,57 @@ function follower(window: Window, place: Place, signal: AbortSignal) {
   return { handed, following };
 }
 
-it('a reader ahead of the window joins it, and is handed only what it has not had', async () => {
+it('a reader ahead of the window joins it once it has his record, and is handed only what he has not had', async () => {
   const { window, filled, push } = fed();
   const stopping = new AbortController();
   const place = { after: START, last: stored(4) };
-  expect(window.covers(place)).toBe(true);
+  push(stored(2), stored(3));
+  const opener = follower(window, { after: START, last: null }, stopping.signal);
+  await until(() => opener.handed.length === 2, { describe: 'what precedes' });
+  expect(window.covers(place)).toBe(false);
+  push(stored(4), stored(5), stored(6));
+  await until(() => window.covers(place), { describe: 'his record' });
   const { handed, following } = follower(window, place, stopping.signal);
-  push(...[2, 3, 4, 5, 6].map((sequence) => stored(sequence)));
   await until(() => handed.length === 2, { describe: 'two records' });
   expect(handed).toEqual([5, 6]);
   push(stored(7));
   await until(() => handed.length === 3, { describe: 'the next one' });
   stopping.abort();
   push(stored(8));
-  await following;
-  await filled;
+  await Promise.all([following, opener.following, filled]);
 });
 
 it.each([
   ['another record at its sequence', [stored(2), stored(3), stored(4, 2)]],
   ['a later position before its sequence', [stored(2), { ...stored(9), sequence: 3 }]],
-])('a reader ahead of the window leaves it, handed nothing, when that reads %s', async (_, records) => {
+  ['what came in the place of its record, and nothing else', [stored(2), stored(3, 2)]],
+])('a reader ahead of the window is not let in when that reads %s', async (_, records) => {
   const { window, filled, push } = fed();
   const place = { after: START, last: stored(4) };
-  const { handed, following } = follower(window, place, new AbortController().signal);
-  push(...records);
-  expect(await following).toEqual(place);
-  expect(handed).toEqual([]);
-  expect(window.covers(place)).toBe(false);
+  const stopping = new AbortController();
+  const opener = follower(window, { after: START, last: null }, stopping.signal);
+  for (const record of records) {
+    const due = opener.handed.length + 1;
+    push(record);
+    await until(() => opener.handed.length === due, { describe: 'the record' });
+    expect(window.covers(place)).toBe(false);
+  }
+  stopping.abort();
+  push(stored(8));
+  await Promise.all([opener.following, filled]);
+});
+
+it('is read up to what somebody was handed alone, however slow its own readers are', async () => {
+  const { window, filled, read, push } = fed();
+  push(...Array.from({ length: 40 }, (_, index) => stored(index + 2)));
+  const records = window.follow({ after: START, last: null }, new AbortController().signal);
+  await records.next();
+  await until(() => read() === 12, { describe: 'as much as is read ahead' });
+  const place = { after: START, last: stored(30) };
+  window.reach(place.last);
+  await until(() => window.covers(place), { describe: 'his record' });
+  expect(read()).toBe(29);
+  await records.return({ after: START, last: null });
   await filled;
 });
 

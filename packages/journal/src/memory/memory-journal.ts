@@ -65,7 +65,10 @@ export class MemoryJournal implements Journal {
   async *read(from: ReadFrom, signal: AbortSignal): AsyncGenerator<StoredRecord> {
     let cursor = await this.start(from);
     while (!signal.aborted) {
+      const { losses } = this.stream;
       cursor = await this.recognised(cursor, from);
+      // Lost while it was looked at: the place may be one in what is no longer there.
+      if (losses !== this.stream.losses) continue;
       const message = this.stream.at(cursor.next);
       const record = message && cursor.take(message);
       if (record !== null) yield record;
@@ -80,16 +83,18 @@ export class MemoryJournal implements Journal {
   /** The cursor, or a new one when the stream lost what was read, or what was to be read. */
   private async recognised(cursor: Cursor, from: ReadFrom): Promise<Cursor> {
     const { lastMessage, position } = cursor;
-    const { firstSequence, lastSequence } = this.stream.bounds();
+    const { firstSequence } = this.stream.bounds();
     if (cursor.next < firstSequence) {
       if (position === null) return this.start(from);
       throw positionLost(position, { ...position, revision: position.revision + 1 });
     }
-    if (lastMessage === null || position === null) return cursor.next <= lastSequence + 1 ? cursor : this.start(from);
+    // Nothing was read that could be recognised: the stream may have lost its end and grown again.
+    if (lastMessage === null) return this.start(from);
     if (lastMessage.sequence < firstSequence) return cursor;
     // The very message: each has headers of its own.
     const unchanged = this.stream.at(lastMessage.sequence)?.headers === lastMessage.headers;
-    return unchanged ? cursor : this.start({ after: position });
+    if (unchanged) return cursor;
+    return this.start(position === null ? from : { after: position });
   }
 
   private async start(from: ReadFrom): Promise<Cursor> {

@@ -19,6 +19,8 @@ export class MemoryStream implements MessageSource {
   readonly id = randomUUID();
   readonly bucket: Bucket = new MemoryBucket();
   readonly maxMessageBytes: number;
+  /** How often the last messages were lost. */
+  losses = 0;
   private messages: JournalMessage[] = [];
   private lastSequence = 0;
   private bytes = 0;
@@ -66,6 +68,7 @@ export class MemoryStream implements MessageSource {
       this.lastSequence--;
       this.bytes -= message.bytes;
     }
+    this.losses++;
     this.change.ring();
   }
 

@@ -1,4 +1,4 @@
-import { Bell, type Logger, type SharedBudget, type TidemarkError, UnavailableError } from '@tidemark/core';
+import { Bell, type Logger, Scope, type SharedBudget, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy, type Subscription } from 'nats';
 import type { JournalMessage } from '../format/assembler.js';
 import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
@@ -17,6 +17,8 @@ export interface FeedOptions {
   /** Of all feeds of this process. */
   readonly room: SharedBudget;
   readonly log: Logger;
+  /** Who waits is woken when nothing came for so long, in milliseconds. */
+  readonly quietMs: number;
 }
 
 /**
@@ -99,22 +101,30 @@ export class Feed {
 
   /**
    * What has arrived since the last call, waiting for it when nothing has. Taking the next messages gives back the
-   * room of those before. Empty when the feed was closed.
+   * room of those before. Empty when the feed was closed, and when nothing came for `quietMs`.
    * @throws FeedInterruptedError
    */
   async next(): Promise<readonly JournalMessage[]> {
     this.handedOutBytes = 0;
     this.pull();
-    while (this.queue.length === 0) {
-      if (this.end === 'closed') return [];
-      if (this.end !== null) throw this.end;
-      await this.bell.wait();
-    }
+    if (this.queue.length === 0) await this.arrival();
     const messages = this.queue;
     this.queue = [];
     this.handedOutBytes = this.queuedBytes;
     this.queuedBytes = 0;
     return messages;
+  }
+
+  private async arrival(): Promise<void> {
+    const quiet = Scope.within(this.options.quietMs);
+    try {
+      while (this.queue.length === 0 && this.end !== 'closed' && !quiet.signal.aborted) {
+        if (this.end !== null) throw this.end;
+        await this.bell.wait(quiet.signal);
+      }
+    } finally {
+      quiet.end();
+    }
   }
 
   close(): void {

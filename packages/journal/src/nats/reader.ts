@@ -25,9 +25,13 @@ export interface ReaderOptions {
   readonly room: SharedBudget;
   /** How long the servers may be away before reading fails, in milliseconds. */
   readonly patienceMs: number;
+  /** While nothing comes, the stream is looked at so often, in milliseconds. */
+  readonly quietMs?: number;
 }
 
 const MAX_LOCATE_ATTEMPTS = 5;
+/** A look is one or two small requests. */
+const QUIET_MS = 10_000;
 /** Decoded between two turns of the event loop: a few milliseconds while V8 has not compiled the decoder yet. */
 const BYTES_PER_TURN = 32 * 1024;
 
@@ -75,7 +79,7 @@ class Reader {
 
   /**
    * What has arrived since the last call, consecutive from the cursor on; waits for it, also over interruptions. Empty
-   * when aborted.
+   * when aborted, and when nothing came for a while.
    * @throws the error of an interruption that another attempt cannot heal, or that lasts longer than patience
    */
   async messages(): Promise<readonly JournalMessage[]> {
@@ -83,6 +87,7 @@ class Reader {
       try {
         this.feed ??= await this.open();
         const messages = await this.feed.next();
+        if (messages.length === 0 && !this.signal.aborted) await this.lookAgain();
         if (this.cursor !== null && !isConsecutive(messages, this.cursor.next)) {
           await this.assertConsecutive(this.cursor, messages);
         }
@@ -106,13 +111,50 @@ class Reader {
     this.feed = null;
   };
 
+  /**
+   * A feed that is to start past the journal's end starts at the end instead, without a word. So the stream must not go
+   * back between the look at it and the feed. With a loss of the connection it may have; where it does so under a
+   * connection that stays, `lookAgain` finds out.
+   */
   private async open(): Promise<Feed> {
-    const { link, stream, room, log } = this.options;
-    const cursor = await unlessAborted(this.signal, () => this.recognise());
-    const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, room, log });
-    if (!this.signal.aborted) return feed;
-    feed.close();
-    throw this.signal.reason;
+    const { link, stream, room, log, quietMs = QUIET_MS } = this.options;
+    let lost = false;
+    const stopListening = link.onLost(() => {
+      lost = true;
+    });
+    try {
+      const cursor = await unlessAborted(this.signal, () => this.recognise());
+      const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, room, log, quietMs });
+      if (!this.signal.aborted && !lost) return feed;
+      feed.close();
+      this.signal.throwIfAborted();
+      throw new FeedInterruptedError({
+        message: 'NATS: the connection was lost while a consumer was made.',
+        remedy: 'It is tried again. Check that the NATS servers run and are reachable.',
+      });
+    } finally {
+      stopListening();
+    }
+  }
+
+  /**
+   * While nothing comes: a cluster may lose the end of a stream under a connection that stays, and a consumer keeps its
+   * place in what is no longer there.
+   * @throws FeedInterruptedError when the place is another one now
+   */
+  private async lookAgain(): Promise<void> {
+    const stood = this.cursor?.next;
+    try {
+      if ((await unlessAborted(this.signal, () => this.recognise())).next === stood) return;
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || error instanceof FeedInterruptedError) throw error;
+      this.options.log.debug({ err: error }, 'the journal is read, and cannot be asked where it ends');
+      return;
+    }
+    throw new FeedInterruptedError({
+      message: `NATS: the journal lost its end while message ${stood} was waited for.`,
+      remedy: 'It is tried again.',
+    });
   }
 
   /** Waits before the next attempt. @throws the error itself, when another attempt cannot heal it or patience is over */
@@ -136,18 +178,30 @@ class Reader {
     assertSameJournal(id, state);
     const cursor = this.cursor;
     if (cursor === null) return this.locate(this.from);
-    if (await this.isUnchanged(cursor, state)) {
-      if (cursor.next >= state.firstSequence) return cursor;
+    const { lastMessage, position, next } = cursor;
+    const lost = { last: state.lastSequence, read: next - 1 };
+    if (lastMessage === null) {
+      // Nothing that was read can be recognised, and a sequence proves nothing: a stream that lost its end and grew again
+      // is as long as before. A reader that kept its place there had passed the reset that it needed, and waited.
+      const found = await this.locate(this.from === 'oldest' ? 'oldest' : { near: next - 1, ...this.from });
+      if (found.next < next) log.warn(lost, 'the journal lost records before the one that was waited for');
+      return found;
+    }
+    if (await this.isUnchanged(lastMessage, next, state)) {
+      if (next >= state.firstSequence) return cursor;
       return this.overtaken(cursor, state);
     }
-    log.warn({ last: state.lastSequence, read: cursor.next - 1 }, 'the journal lost records that were already read');
-    const { lastMessage, position } = cursor;
-    return this.locate(lastMessage === null || position === null ? this.from : { after: position });
+    log.warn(lost, 'the journal lost records that were already read');
+    return this.locate(position === null ? this.from : { after: position });
   }
 
-  private async isUnchanged({ lastMessage, next }: Cursor, state: StreamState): Promise<boolean> {
+  private async isUnchanged(
+    lastMessage: NonNullable<Cursor['lastMessage']>,
+    next: number,
+    state: StreamState,
+  ): Promise<boolean> {
     if (next > state.lastSequence + 1) return false;
-    if (lastMessage === null || lastMessage.sequence < state.firstSequence) return true;
+    if (lastMessage.sequence < state.firstSequence) return true;
     const found = await this.options.stream.message(lastMessage.sequence);
     if (found === null) return (await this.options.stream.read()).firstSequence > lastMessage.sequence;
     const { crc32, part, term, last } = lastMessage.headers;

@@ -1,9 +1,11 @@
 import {
+  Bell,
   describeError,
   type JournalInfo,
   type JournalReader,
   type Logger,
   type ReadFrom,
+  Scope,
   type SnapshotReader,
   type StoredRecord,
 } from '@tidemark/core';
@@ -26,6 +28,8 @@ const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, aheadBytes: 256 * 1024, m
 export class SharedTail implements JournalReader {
   readonly snapshots: SnapshotReader;
   private window: Window | null = null;
+  /** Rung when there is more in the window. */
+  private readonly moved = new Bell();
 
   constructor(
     private readonly journal: JournalReader,
@@ -51,16 +55,36 @@ export class SharedTail implements JournalReader {
     }
   }
 
-  /** Until the window covers what comes next, or there is none and this reader may open one. */
-  private async *readAlone(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
-    let { last } = place;
-    const { after } = place;
-    for await (const record of this.journal.read(behindPlace(place), signal)) {
-      last = record;
-      yield record;
-      if (this.window === null || this.window.covers({ after, last })) return { after, last };
+  /**
+   * Until the window covers what comes next, or there is none and this reader may open one. Of two readings either may be
+   * further on, so both are looked at: a reader that was handed the newest record before the window reads alone until the
+   * window has it too, which needs no other one to come.
+   */
+  private async *readAlone({ after, last: before }: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
+    let last = before;
+    const isCovered = () => this.window?.covers({ after, last }) ?? false;
+    const alone = new Scope(signal);
+    const joining = this.whenMoved(isCovered, alone);
+    try {
+      for await (const record of this.journal.read(behindPlace({ after, last }), alone.signal)) {
+        last = record;
+        yield record;
+        if (this.window === null || isCovered()) break;
+        this.window.reach(record);
+      }
+    } finally {
+      alone.end();
+      await joining;
     }
     return { after, last };
+  }
+
+  /** Ends a reader's own reading when the window covers what comes next. */
+  private async whenMoved(isCovered: () => boolean, alone: Scope): Promise<void> {
+    while (!alone.signal.aborted) {
+      await this.moved.wait(alone.signal);
+      if (isCovered()) alone.end();
+    }
   }
 
   open(signal: AbortSignal): Promise<void> {
@@ -73,7 +97,7 @@ export class SharedTail implements JournalReader {
 
   private openWindow(place: Place): void {
     const from = behindPlace(place);
-    const window = new Window(place, this.limits);
+    const window = new Window(place, this.limits, this.moved.ring);
     this.window = window;
     window
       .fill((signal) => this.journal.read(from, signal))

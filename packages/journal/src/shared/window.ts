@@ -39,15 +39,21 @@ export class Window {
   /** Everything behind this place is in the window, or still to come. */
   private floor: Place;
   private over = false;
+  /** The highest sequence that somebody was handed who reads alone. */
+  private reached = 0;
   private readonly readers = new Set<Reader>();
   private readonly arrived = new Bell();
   private readonly taken = new Bell();
   private readonly closing = new AbortController();
 
-  /** @param begin the place of the reader for whom it is opened */
+  /**
+   * @param begin the place of the reader for whom it is opened
+   * @param moved called when there is more in it
+   */
   constructor(
     begin: Place,
     private readonly limits: WindowLimits,
+    private readonly moved: () => void = () => undefined,
   ) {
     this.floor = begin;
   }
@@ -60,9 +66,7 @@ export class Window {
         // The journal lost what it had acknowledged, and is read from an earlier place: no window onto both.
         if (record.sequence <= (this.records.at(-1)?.sequence ?? 0)) return;
         this.add(record);
-        while (this.untakenBytes() > this.limits.aheadBytes && !this.closing.signal.aborted) {
-          await this.taken.wait();
-        }
+        while (this.isFarAhead(record) && !this.closing.signal.aborted) await this.taken.wait();
       }
     } finally {
       scope.end();
@@ -71,19 +75,33 @@ export class Window {
     }
   }
 
-  /** Whether a reader can go on here. */
+  /**
+   * Whether a reader can go on here. Who was handed a record needs the very one in the window: a higher sequence does not
+   * make him further on. It may be of a stretch that the journal has lost since, and what came in its place lies before
+   * it, or in the window already; whoever waited here for his record waited for what never comes.
+   */
   covers({ after, last }: Place): boolean {
     if (this.over) return false;
     if (last === null) return comparePositions(after, positionIn(this.floor)) >= 0;
-    return this.isAhead(last) || this.indexOf(last) >= 0 || (this.floor.last !== null && isSame(this.floor.last, last));
+    return this.indexOf(last) >= 0 || (this.floor.last !== null && isSame(this.floor.last, last));
+  }
+
+  /**
+   * Somebody was handed a record alone. As soon as it is here he can go on here: it is read without a wait for the readers
+   * that the window has, who may all be slow.
+   */
+  reach({ sequence }: StoredRecord): void {
+    if (sequence <= this.reached) return;
+    this.reached = sequence;
+    this.taken.ring();
   }
 
   /** The records behind a place that is covered, until it is covered no more or `signal` aborts. Returns the place then. */
   async *follow(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
     const { after } = place;
     let { last } = place;
-    const sort = last === null ? sorterAfter(after) : this.isAhead(last) ? sorterAhead(last) : () => 'next';
-    const reader = this.join(this.indexAfter(last));
+    const isNext = last === null ? beginsAfter(after) : () => true;
+    const reader = this.join(last === null ? 0 : this.indexOf(last) + 1);
     try {
       while (!signal.aborted && reader.next >= this.first) {
         const record = this.records[reader.next - this.first];
@@ -95,9 +113,7 @@ export class Window {
         reader.next++;
         reader.takenBytes += record.bytes;
         this.taken.ring();
-        const sorted = sort(record);
-        if (sorted === 'lost') break;
-        if (sorted === 'had') continue;
+        if (!isNext(record)) continue;
         last = record;
         yield record;
       }
@@ -137,6 +153,11 @@ export class Window {
       this.floor = { ...this.floor, last: oldest };
     }
     this.arrived.ring();
+    this.moved();
+  }
+
+  private isFarAhead({ sequence }: StoredRecord): boolean {
+    return sequence >= this.reached && this.untakenBytes() > this.limits.aheadBytes;
   }
 
   /** Bytes that nobody has taken yet. */
@@ -144,50 +165,22 @@ export class Window {
     return this.readBytes - Math.max(0, ...[...this.readers].map(({ takenBytes }) => takenBytes));
   }
 
-  /**
-   * Whether it is a record that the window has still to read, as far as can be told before it does. Who read alone may be
-   * handed the newest record before the window is, and would read alone for as long as no other one comes.
-   */
-  private isAhead(last: StoredRecord): boolean {
-    const newest = this.records.at(-1) ?? this.floor.last;
-    if (newest !== null) return last.sequence > newest.sequence;
-    return comparePositions(positionOf(last.record), this.floor.after) > 0;
-  }
-
-  /** Of the first record that a reader needs who was handed `last`. */
-  private indexAfter(last: StoredRecord | null): number {
-    if (last === null) return 0;
-    return this.isAhead(last) ? this.records.length : this.indexOf(last) + 1;
-  }
-
   /** -1 when it is not here. */
   private indexOf(record: StoredRecord): number {
+    const [oldest, newest] = [this.records[0], this.records.at(-1)];
+    if (oldest === undefined || newest === undefined) return -1;
+    // Asked at each record by readers that are far from here.
+    if (record.sequence < oldest.sequence || record.sequence > newest.sequence) return -1;
     return this.records.findIndex((kept) => isSame(kept, record));
   }
 }
 
-/** What a record is to a reader: handed to it already, its next one, or a sign that it has lost its place. */
-type Sorter = (record: StoredRecord) => 'had' | 'next' | 'lost';
-
-/** For a reader that was handed nothing yet. */
-function sorterAfter(after: Position): Sorter {
+/** What comes next for a reader that was handed nothing yet. */
+function beginsAfter(after: Position): (record: StoredRecord) => boolean {
   let begun = false;
   return ({ record }) => {
     begun ||= comparePositions(positionOf(record), after) > 0;
-    return begun ? 'next' : 'had';
-  };
-}
-
-/** For a reader ahead of the window: up to `last` it had everything, provided that the window's journal has `last` too. */
-function sorterAhead(last: StoredRecord): Sorter {
-  let reached = false;
-  return (record) => {
-    if (reached) return 'next';
-    reached = isSame(record, last);
-    if (reached) return 'had';
-    const precedes =
-      record.sequence < last.sequence && comparePositions(positionOf(record.record), positionOf(last.record)) <= 0;
-    return precedes ? 'had' : 'lost';
+    return begun;
   };
 }
 
