@@ -1,9 +1,11 @@
-// `npm run test:matrix [-- TIER...] [-- VITEST ARGUMENTS]`: the tiers named (integration and incidents unless told), once
-// for each combination of server versions. The last line of the output is `N passed, N failed, N skipped`.
+// `npm run test:matrix [-- [--node VERSION,...] TIER...] [-- VITEST ARGUMENTS]`: the tiers named, once for each combination
+// of server versions on this Node.js, then once on each other Node.js with this machine's servers. With --node: only on
+// the versions of Node.js that it names. The last line of the output is `N passed, N failed, N skipped`.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { combinations, formatTable } from './lib/matrix.mjs';
+import { ensureNode, isOfVersion, parseNodes, prepareBundle } from './lib/node-versions.mjs';
 import { main, StepError } from './lib/run.mjs';
 import { parseTiers, reportFile, runTier } from './lib/run-tier.mjs';
 import { defaultVersion, ServerVersions } from './lib/server-versions.mjs';
@@ -13,27 +15,59 @@ import { addTotals, failedNames, formatTotals, NO_TESTS } from './lib/totals.mjs
 /** The oldest supported one, and those of the distribution's later suites, ascending. */
 const ETCD = ['3.4.23', '3.5.16', '3.5.30'];
 const NATS = ['2.9.10', '2.10.27', '2.15.1'];
-const TIERS_UNLESS_TOLD = ['integration', 'incidents'];
+/** The oldest supported one, and the lines with long-term support since. */
+const NODE = ['20.19', '22', '24'];
+
+const TIERS_OF_SERVERS = ['integration', 'incidents'];
+const TIERS_OF_NODE = ['unit', ...TIERS_OF_SERVERS];
 
 await main(async () => {
-  const { tiers, vitestArguments } = parseTiers(process.argv.slice(2), TIERS_UNLESS_TOLD);
+  const { nodes, rest } = parseNodes(process.argv.slice(2));
+  const unlessNamed = nodes.length === 0 ? TIERS_OF_SERVERS : TIERS_OF_NODE;
+  const { tiers, vitestArguments } = parseTiers(rest, unlessNamed);
+  // What was asked for by name is had, or nothing runs.
+  const asked = [];
+  for (const version of nodes) asked.push(await ensureNode(version));
   await setup();
   const defaults = { etcd: await defaultVersion('etcd'), nats: await defaultVersion('nats-server') };
-  const servers = {
-    etcd: await available('etcd', ETCD, defaults.etcd),
-    nats: await available('nats-server', NATS, defaults.nats),
-  };
+  const { plan, missing } = nodes.length === 0 ? await everything(defaults) : { plan: asked, missing: [] };
   const rows = [];
-  for (const { etcd, nats } of combinations(servers.etcd.found, servers.nats.found, defaults)) {
-    console.log(`\n════ etcd ${etcd}, nats-server ${nats}`);
-    const env = { ...servers.etcd.found.get(etcd), ...servers.nats.found.get(nats) };
-    rows.push({ etcd, nats, results: await runTiers(tiers, { vitestArguments, env }) });
+  for (const { path, env, ...versions } of plan) {
+    const row = { ...defaults, ...versions };
+    console.log(`\n════ ${said(row)}`);
+    if (path !== undefined) await prepareBundle(path);
+    rows.push({ ...row, results: await runTiers(tiers, { vitestArguments, env }) });
   }
-  return report(rows, [...servers.etcd.missing, ...servers.nats.missing]);
+  return report(rows, missing);
 });
 
+/** All combinations of servers on this Node.js, then the other versions of Node.js; a line for each that cannot be had. */
+async function everything(defaults) {
+  const etcd = await availableServers('etcd', ETCD, defaults.etcd);
+  const nats = await availableServers('nats-server', NATS, defaults.nats);
+  const nodes = await availableNodes();
+  const servers = combinations(etcd.found, nats.found, defaults).map((pair) => ({
+    node: process.versions.node,
+    ...pair,
+    env: { ...etcd.found.get(pair.etcd), ...nats.found.get(pair.nats) },
+  }));
+  return { plan: [...servers, ...nodes.found], missing: [...etcd.missing, ...nats.missing, ...nodes.missing] };
+}
+
+async function availableNodes() {
+  const [found, missing] = [[], []];
+  for (const version of NODE.filter((other) => !isOfVersion(process.versions.node, other))) {
+    try {
+      found.push(await ensureNode(version));
+    } catch (error) {
+      missing.push(skipped(`node ${version}`, error));
+    }
+  }
+  return { found, missing };
+}
+
 /** Environment by version of those that can be had, ascending, and a line for each of the others. */
-async function available(server, versions, ofMachine) {
+async function availableServers(server, versions, ofMachine) {
   const sources = new ServerVersions();
   const [found, missing] = [new Map(), []];
   try {
@@ -41,8 +75,7 @@ async function available(server, versions, ofMachine) {
       try {
         found.set(version, await sources.ensure(server, version));
       } catch (error) {
-        if (!(error instanceof StepError)) throw error;
-        missing.push(`${server} ${version}: skipped: ${error.message.split('\n', 1)[0]}`);
+        missing.push(skipped(`${server} ${version}`, error));
       }
     }
   } finally {
@@ -51,6 +84,12 @@ async function available(server, versions, ofMachine) {
   // The machine's own is the partner of all others, whatever its version is.
   if (!found.has(ofMachine)) found.set(ofMachine, {});
   return { found, missing };
+}
+
+/** Only for a version that cannot be had; anything else goes on. */
+function skipped(what, error) {
+  if (!(error instanceof StepError)) throw error;
+  return `${what}: skipped: ${error.message.split('\n', 1)[0]}`;
 }
 
 async function runTiers(tiers, { vitestArguments, env }) {
@@ -70,13 +109,16 @@ async function runTiers(tiers, { vitestArguments, env }) {
 
 function report(rows, missing) {
   console.log(`\n${formatTable(rows)}`);
-  for (const { etcd, nats, results } of rows) {
-    for (const name of results.flatMap(({ failed }) => failed))
-      console.log(`failed with etcd ${etcd}, nats-server ${nats}: ${name}`);
+  for (const { results, ...versions } of rows) {
+    for (const name of results.flatMap(({ failed }) => failed)) console.log(`failed with ${said(versions)}: ${name}`);
   }
   for (const line of missing) console.log(line);
   const sum = rows.flatMap(({ results }) => results.map(({ totals }) => totals)).reduce(addTotals, NO_TESTS);
   const totals = addTotals(sum, { ...NO_TESTS, skipped: missing.length });
   console.log(formatTotals(totals));
   return totals.failed === 0 ? 0 : 1;
+}
+
+function said({ node, etcd, nats }) {
+  return `node ${node}, etcd ${etcd}, nats-server ${nats}`;
 }

@@ -12,9 +12,6 @@ const dist = join(here, 'dist');
 const outfile = (name) => join(dist, name);
 const entryPoints = (name) => [join(here, 'src', `${name}.ts`)];
 
-/** A code cache is good for one set of flags: none, and those of deploy/. */
-const FLAGS = [[], ['--max-old-space-size=768']];
-
 const common = { bundle: true, platform: 'node', target: 'node20.19', charset: 'ascii' };
 await build({
   ...common,
@@ -37,4 +34,4 @@ cpSync(protos, join(here, 'proto'), { recursive: true });
 chmodSync(outfile('tidemark.mjs'), 0o755);
 
 for (const file of readdirSync(dist).filter((name) => name.endsWith('.cache'))) rmSync(outfile(file));
-for (const flags of FLAGS) execFileSync(process.execPath, [...flags, outfile('write-code-cache.mjs')]);
+execFileSync(process.execPath, [join(here, 'code-caches.mjs')]);

@@ -19,8 +19,11 @@ export function combinations(etcd, nats, defaults) {
 export function formatTable(rows) {
   const tiers = rows[0]?.results.map(({ tier }) => tier) ?? [];
   const lines = [
-    ['etcd', 'nats-server', ...tiers],
-    ...rows.map(({ etcd, nats, results }) => [etcd, nats, ...results.map(({ totals }) => formatTotals(totals))]),
+    ['node', 'etcd', 'nats-server', ...tiers],
+    ...rows.map(({ node, etcd, nats, results }) => [
+      ...[node, etcd, nats],
+      ...results.map(({ totals }) => formatTotals(totals)),
+    ]),
   ];
   const widths = lines[0].map((_title, column) => Math.max(...lines.map((line) => line[column].length)));
   return lines

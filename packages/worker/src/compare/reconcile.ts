@@ -11,8 +11,7 @@ export interface SourceCopy {
 /** What differs under one route. `onCompared` counts the keys that should be there. */
 export function routeDifference(
   route: Route,
-  copy: SourceCopy,
-  view: DestinationView,
+  { copy, view }: Pick<Comparison, 'copy' | 'view'>,
   signal: AbortSignal,
   onCompared: (keys: number) => void = () => undefined,
 ): AsyncGenerator<readonly Difference[]> {
@@ -56,11 +55,12 @@ export interface Comparison {
 
 /** All that differs, a route after the other, each in key order. */
 export async function* differences(
-  { copy, view, filter, former }: Comparison,
+  comparison: Comparison,
   signal: AbortSignal,
   onCompared?: (keys: number) => void,
 ): AsyncGenerator<readonly Difference[]> {
-  for (const route of filter.routes) yield* routeDifference(route, copy, view, signal, onCompared);
+  const { view, filter, former } = comparison;
+  for (const route of filter.routes) yield* routeDifference(route, comparison, signal, onCompared);
   for (const [index, route] of (former?.routes ?? []).entries()) {
     // Former routes may overlap: each key once.
     const earlier = former?.routes.slice(0, index) ?? [];

@@ -90,17 +90,18 @@ export async function atCheckpoint<T>(
 }
 
 async function compareOnce(
-  { copy, view, position }: Comparable,
+  comparable: Comparable,
   rechecking: RecheckOptions,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
+  const { view, position } = comparable;
   const keys: DifferentKey[] = [];
   const count = { compared: 0, missing: 0, different: 0, extra: 0 };
   const onCompared = (compared: number) => {
     count.compared += compared;
   };
   for (const route of rechecking.routes) {
-    for await (const suspects of routeDifference(route, copy, view, signal, onCompared)) {
+    for await (const suspects of routeDifference(route, comparable, signal, onCompared)) {
       const differences = view.atOneState
         ? suspects
         : await recheck(rechecking, { suspects, comparedAt: position }, signal);
