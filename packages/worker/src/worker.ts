@@ -105,6 +105,7 @@ export class DestinationWorker {
     this.gate = new Gate({
       ...options,
       holds: this.holds,
+      shutOut: (signal) => destination.settleAll(signal),
       onHeld: (hold, reason) => {
         this.state = nextState(this.state, 'hold');
         observer.held(hold, reason);

@@ -73,12 +73,22 @@ export class AccountedDestination implements Destination {
     return await this.shutOut((found) => this.successorOf(found), signal);
   }
 
-  /** As `settle`, and once none of an earlier owner can either. Writes nothing where that is known already. */
-  async settleAll(signal: AbortSignal): Promise<void> {
-    if (this.moved && !this.isUncertain) return;
+  /**
+   * As `settle`, and once none of an earlier owner can either. Writes nothing where that is known already.
+   * @returns whether it moved the checkpoint
+   */
+  async settleAll(signal: AbortSignal): Promise<boolean> {
+    if (this.moved && !this.isUncertain) return false;
     // Without a checkpoint only the very first transaction can be under way, which writes no key but that.
     const known = this.moved;
-    await this.shutOut((found) => (known || found === null ? this.successorOf(found) : closed(found)), signal);
+    let moves = false;
+    const successorOf = (found: Checkpoint | null) => {
+      const next = known || found === null ? this.successorOf(found) : closed(found);
+      moves = next !== null;
+      return next;
+    };
+    await this.shutOut(successorOf, signal);
+    return moves;
   }
 
   view(signal: AbortSignal): Promise<DestinationView> {

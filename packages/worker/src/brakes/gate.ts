@@ -27,6 +27,8 @@ export interface GateOptions {
   readonly holds: Holds;
   readonly controls: Controls;
   readonly logger: Logger;
+  /** Shuts out what may be under way to the destination, also of an earlier owner. True when that moved the checkpoint. */
+  readonly shutOut: (signal: AbortSignal) => Promise<boolean>;
   /** The destination is held, or released. */
   readonly onHeld: (hold: Hold, reason: string) => void;
   readonly onReleased: () => void;
@@ -77,18 +79,21 @@ export class Gate {
   }
 
   /**
-   * Waits until a hold is approved. False when aborted, or when it is no longer what would happen: what is approved is
-   * exactly what was shown.
+   * Waits until a hold is approved. False when aborted, when it is no longer what would happen, because what is approved is
+   * exactly what was shown, or when the checkpoint was moved for it: then it has to be read anew.
    */
   async wait(
     due: DueHold,
     signal: AbortSignal,
     stillDue: (signal: AbortSignal) => Promise<boolean> = async () => true,
   ): Promise<boolean> {
-    const { name, holds, controls, logger, onHeld, onReleased } = this.options;
+    const { name, holds, controls, logger, shutOut, onHeld, onReleased } = this.options;
     const hold = await holds.note(due, signal);
     let approval = await holds.approved(hold.id, signal);
-    if (approval === null) logger.warn({ ...hold }, 'held until somebody approves');
+    if (approval === null) {
+      if (await shutOut(signal)) return false;
+      logger.warn({ ...hold }, 'held until somebody approves');
+    }
     let held = false;
     try {
       while (approval === null) {
