@@ -21,7 +21,10 @@ it('makes equal bytes of equal checkpoints, whatever the order of their fields',
   expect(encodeCheckpoint(decodeCheckpoint(bytes))).toEqual(bytes);
 });
 
-it.each(['{"offJournal":-1,"fencedOff":0}', '{"offJournal":1}', '7', 'null'])('refuses a fence that is none: %s', (fence) => {
-  const text = WITHOUT_FENCE.replace(/}$/, `,"fence":${fence}}`);
-  expect(() => decodeCheckpoint(Buffer.from(text))).toThrow(/something else/);
-});
+it.each(['{"offJournal":-1,"fencedOff":0}', '{"offJournal":1}', '7', 'null'])(
+  'refuses a fence that is none: %s',
+  (fence) => {
+    const text = WITHOUT_FENCE.replace(/}$/, `,"fence":${fence}}`);
+    expect(() => decodeCheckpoint(Buffer.from(text))).toThrow(/something else/);
+  },
+);

@@ -103,6 +103,12 @@ const ANSWER_TOO_LARGE_TEXT = 'Received message larger than max';
 /** grpc-js' own words for a call that never left this process. */
 const NEVER_SENT_TEXTS = ['No connection established', 'Name resolution failed', 'Failed to start HTTP/2 stream'];
 
+/**
+ * grpc-js' own words for a call whose stream the other side broke off: etcd does so with all calls of a connection on which
+ * it counts too many pings. They come with the code of a refusal, and the request may have been carried out.
+ */
+const BROKEN_OFF_TEXTS = ['Bandwidth exhausted or memory limit exceeded', 'Protocol not secure enough'];
+
 /** In place of what OpenSSL puts before its words. */
 const TLS_TEXT = 'TLS: ';
 
@@ -134,7 +140,7 @@ export function castError(error: unknown, context: CallContext): TidemarkError {
 
 function verdictOfCode(code: status, text: string, context: CallContext): Verdict | undefined {
   if (CODEC_TEXTS.some((part) => text.includes(part))) return undefined;
-  if (SILENCE.has(code)) {
+  if (SILENCE.has(code) || BROKEN_OFF_TEXTS.includes(text)) {
     const neverSent = NEVER_SENT_TEXTS.some((part) => text.includes(part));
     if (neverSent && (text.includes('certificate') || text.includes(TLS_TEXT))) return CERTIFICATE;
     return context.kind === 'write' && !neverSent ? { ...LATER, type: AmbiguousWriteError } : LATER;

@@ -57,6 +57,8 @@ describe('errors at the border', () => {
     [status.DEADLINE_EXCEEDED, 'Deadline exceeded'],
     [status.CANCELLED, 'Cancelled on client'],
     [status.UNKNOWN, 'etcdserver: server stopped'],
+    [status.RESOURCE_EXHAUSTED, 'Bandwidth exhausted or memory limit exceeded'],
+    [status.PERMISSION_DENIED, 'Protocol not secure enough'],
   ])('%s "%s" leaves a write uncertain, and a read undone', (code, details) => {
     const write = castError(grpcError(code, details), { endpoint, kind: 'write' });
     expect(write.constructor).toBe(AmbiguousWriteError);

@@ -18,6 +18,8 @@ export class ProxiedConnection {
   private readonly state: ProxyState;
   private readonly closing = new AbortController();
   private silenced = false;
+  /** Aborted when what is held on the way to the server may go on. */
+  private held: AbortController | undefined;
 
   constructor({ client, target, state }: Endpoints) {
     this.client = client;
@@ -49,6 +51,7 @@ export class ProxiedConnection {
 
   private async pump(from: Socket, to: Socket, direction: Direction): Promise<void> {
     for await (const piece of from as AsyncIterable<Buffer>) {
+      if (direction === 'toServer') this.beginHolding(piece);
       await this.hold(direction);
       if (this.state.delayMs > 0) await sleep(this.state.delayMs, this.closing.signal);
       if (direction === 'toServer') this.watchRequest(piece);
@@ -61,11 +64,24 @@ export class ProxiedConnection {
     to.end();
   }
 
-  /** Waits while the proxy is a black hole. */
+  private beginHolding(piece: Buffer): void {
+    const { holdFrom } = this.state;
+    if (holdFrom === undefined || !piece.includes(holdFrom.pattern)) return;
+    this.state.holdFrom = undefined;
+    this.held = holdFrom.held;
+  }
+
+  /** What keeps a piece from passing now. */
+  private hole(direction: Direction): AbortController | undefined {
+    const isHeld = direction === 'toServer' && this.held?.signal.aborted === false;
+    return isHeld ? this.held : this.state.blackHoles[direction];
+  }
+
+  /** Waits while the proxy is a black hole, or holds this connection. */
   private async hold(direction: Direction): Promise<void> {
-    if (this.state.blackHoles[direction] !== undefined) this.state.counters.held += 1;
+    if (this.hole(direction) !== undefined) this.state.counters.held += 1;
     for (;;) {
-      const hole = this.state.blackHoles[direction];
+      const hole = this.hole(direction);
       if (hole === undefined || this.closing.signal.aborted) return;
       await aborted(AbortSignal.any([hole.signal, this.closing.signal]));
     }

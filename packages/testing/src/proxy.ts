@@ -15,7 +15,7 @@ export interface ProxyCounters {
   bytesToClient: number;
   /** Pieces of replies that were thrown away. */
   droppedReplies: number;
-  /** Pieces, in either direction, that had to wait because of `blackHole`. */
+  /** Pieces, in either direction, that had to wait because of `blackHole` or `holdFrom`. */
   held: number;
 }
 
@@ -34,10 +34,14 @@ export interface ProxyState {
   dropReplyIn: number;
   /** A request that contains these bytes silences the replies of its connection. */
   loseReplyTo: Buffer | undefined;
+  /** A request that contains these bytes stays in its connection, with what follows it, until `held` is aborted. */
+  holdFrom: { readonly pattern: Buffer; readonly held: AbortController } | undefined;
 }
 
 /** A TCP proxy that stands between a client and a server and does to their connection what networks do. */
 export class FaultProxy implements AsyncDisposable {
+  /** Ends what `holdFrom` began. */
+  private held = new AbortController();
   private readonly live = new Set<ProxiedConnection>();
   private refusing = false;
   private readonly state: ProxyState = {
@@ -54,6 +58,7 @@ export class FaultProxy implements AsyncDisposable {
     blackHoles: {},
     dropReplyIn: 0,
     loseReplyTo: undefined,
+    holdFrom: undefined,
   };
 
   private constructor(
@@ -92,7 +97,9 @@ export class FaultProxy implements AsyncDisposable {
   /** Ends every fault. What a black hole held is delivered, as TCP does when a partition heals. */
   forward(): void {
     this.refusing = false;
-    Object.assign(this.state, { delayMs: 0, dropReplyIn: 0, loseReplyTo: undefined });
+    Object.assign(this.state, { delayMs: 0, dropReplyIn: 0, loseReplyTo: undefined, holdFrom: undefined });
+    this.held.abort();
+    this.held = new AbortController();
     for (const direction of BOTH) {
       this.state.blackHoles[direction]?.abort();
       this.state.blackHoles[direction] = undefined;
@@ -136,6 +143,14 @@ export class FaultProxy implements AsyncDisposable {
    */
   loseReplyTo(pattern: string | Buffer): void {
     this.state.loseReplyTo = Buffer.from(pattern);
+  }
+
+  /**
+   * The next request that contains `pattern` is held, with whatever follows it on its connection, until `forward`. What
+   * came before it passes, and other connections do.
+   */
+  holdFrom(pattern: string): void {
+    this.state.holdFrom = { pattern: Buffer.from(pattern), held: this.held };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -41,6 +41,12 @@ export class RedisMonitor implements Disposable {
     return counts;
   }
 
+  /** How often clients had a script carried out with this argument. */
+  scriptsWith(argument: string): number {
+    const scripts = this.commands.filter(([name = '']) => /^EVAL/i.test(name));
+    return scripts.filter((command) => command.includes(argument)).length;
+  }
+
   [Symbol.dispose](): void {
     this.socket.destroy();
   }

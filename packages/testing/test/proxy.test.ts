@@ -141,6 +141,24 @@ describe('FaultProxy', () => {
     await client.isClosed();
   });
 
+  it('holds a chosen request and what follows it, on its connection only', async () => {
+    const [client, other] = await Promise.all([Client.to(proxy.address), Client.to(proxy.address)]);
+    proxy.holdFrom('write');
+    client.say('read');
+    await client.hears('re:read');
+    client.say('a write');
+    await until(() => proxy.counters.held === 1, { describe: 'a held request' });
+    client.say(', more');
+    other.say('a write of another');
+    await other.hears('re:a write of another');
+    expect(requests).toBe('reada write of another');
+    proxy.forward();
+    await client.hears(', more');
+    client.say('a write again');
+    await client.hears('a write again');
+    expect(requests).toBe('reada write of anothera write, morea write again');
+  });
+
   it('delays both directions', async () => {
     const client = await Client.to(proxy.address);
     proxy.delay(40);

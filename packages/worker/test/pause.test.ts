@@ -175,6 +175,21 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(stage.found).toEqual(stage.expected);
   });
 
+  it.each(['carried out', 'shut out'])('moves nothing but the checkpoint, and is %s', async (outcome) => {
+    const worker = await pausing(() => stage.put('/elsewhere', 'a revision without writes'));
+    destination.deaf = false;
+    const before = await checkpoint();
+    destination.deaf = true;
+    if (outcome === 'carried out') await destination.deliver();
+    destination.thaw();
+    await worker.becomes('paused');
+    const after = await checkpoint();
+    expect(after).not.toEqual(before);
+    expect(await destination.deliver()).not.toContain('applied');
+    expect(await checkpoint()).toEqual(after);
+    expect(after?.fence?.closed).toBe(outcome === 'carried out' ? 0 : 1);
+  });
+
   it('was left by an owner that is gone', async () => {
     const first = await uncertain();
     destination.deaf = true;
@@ -207,6 +222,17 @@ describe('a pause with nothing under way', () => {
     await until(isNoted, { describe: 'the note' });
     await orders.resume(never);
     await worker.becomes('streaming');
+    expect(destination.applies).toBe(written);
+  });
+
+  it('is told at once, also while the destination does not answer', async () => {
+    const worker = stage.work();
+    await worker.reaches(stage.chronicle.source.revision);
+    await worker.becomes('streaming');
+    const written = destination.applies;
+    destination.deaf = true;
+    await pause();
+    await worker.becomes('paused');
     expect(destination.applies).toBe(written);
   });
 
@@ -251,4 +277,25 @@ it('a hold is not told while a transaction may still be carried out', async () =
   const before = stage.found;
   expect(await destination.deliver()).not.toContain('applied');
   expect(stage.found).toEqual(before);
+});
+
+it('a hold is not told by the next owner either while a transaction of the one before may be carried out', async () => {
+  const first = await uncertain();
+  destination.deaf = true;
+  await first.stop();
+  const upTo = { generation: 1, revision: stage.chronicle.source.revision };
+  const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
+  await new Holds(stage.facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  destination.thaw();
+  const written = destination.applies;
+  const next = stage.work();
+  await next.becomes('held');
+  const before = stage.found;
+  expect(destination.applies).toBe(written + 1);
+  expect(await destination.deliver()).toEqual(['superseded']);
+  expect(stage.found).toEqual(before);
+  await stage.approve(next);
+  await next.reaches(upTo.revision);
+  expect(stage.found).toEqual(stage.expected);
+  expect(next.states).not.toContain('backing_off');
 });

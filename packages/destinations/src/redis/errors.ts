@@ -101,8 +101,9 @@ export function castError(error: unknown, context: CallContext): TidemarkError {
   const { text, code } = describe(error);
   const message = `Redis at ${context.address}: ${text}`;
   if (error instanceof ReplyError) return castReply(text, message);
-  const silence = context.kind === 'write' ? { ...LATER, type: AmbiguousWriteError } : LATER;
-  const { type, remedy } = isCertificateCode(code) ? CERTIFICATE : silence;
+  const silence = isCertificateCode(code) ? CERTIFICATE : LATER;
+  // Also when TLS failed: a write is sent on a connection that was opened, and its bytes may have arrived before.
+  const { type, remedy } = context.kind === 'write' ? { ...silence, type: AmbiguousWriteError } : silence;
   return new type({ message, remedy });
 }
 

@@ -11,6 +11,7 @@ import {
 } from '@tidemark/core';
 import type { Controls } from '../control/board.js';
 import type { Filter } from '../routes/filter.js';
+import type { TrackedWriter } from '../write/tracked-writer.js';
 import { changesHold, type DueHold, type Holds } from './hold.js';
 import { backlogExceeds, type Exceeded } from './limits.js';
 import { describeSurvey, survey } from './survey.js';
@@ -28,6 +29,8 @@ export interface GateOptions {
   readonly holds: Holds;
   readonly controls: Controls;
   readonly logger: Logger;
+  /** `held` is a promise, as `paused` is: what is in doubt is fenced off before it is reported. */
+  readonly writer: TrackedWriter;
   /** The destination is held, or released. */
   readonly onHeld: (hold: Hold, reason: string) => void;
   readonly onReleased: () => void;
@@ -78,18 +81,21 @@ export class Gate {
   }
 
   /**
-   * Waits until a hold is approved. False when aborted, or when it is no longer what would happen: what is approved is
-   * exactly what was shown.
+   * Waits until a hold is approved. False when aborted, when it is no longer what would happen, because what is approved is
+   * exactly what was shown, or when the checkpoint was moved for it: then it has to be read again.
    */
   async wait(
     due: DueHold,
     signal: AbortSignal,
     stillDue: (signal: AbortSignal) => Promise<boolean> = async () => true,
   ): Promise<boolean> {
-    const { name, holds, controls, logger, onHeld, onReleased } = this.options;
+    const { name, holds, controls, logger, writer, onHeld, onReleased } = this.options;
     const hold = await holds.note(due, signal);
     let approval = await holds.approved(hold.id, signal);
-    if (approval === null) logger.warn({ ...hold }, 'held until somebody approves');
+    if (approval === null) {
+      if (await writer.fenceOffAll(signal)) return false;
+      logger.warn({ ...hold }, 'held until somebody approves');
+    }
     let held = false;
     try {
       while (approval === null) {

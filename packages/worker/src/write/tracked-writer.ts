@@ -64,12 +64,22 @@ export class TrackedWriter implements DestinationWriter {
     return await this.fenceOff((found) => this.successorOf(found), signal);
   }
 
-  /** As `fenceOffOwn`, and what an earlier owner may have in doubt. Writes nothing where that is known to be impossible. */
-  async fenceOffAll(signal: AbortSignal): Promise<void> {
-    if (this.moved && !this.isInDoubt) return;
+  /**
+   * As `fenceOffOwn`, and what an earlier owner may have in doubt. Writes nothing where that is known to be impossible.
+   * @returns whether it moved the checkpoint
+   */
+  async fenceOffAll(signal: AbortSignal): Promise<boolean> {
+    if (this.moved && !this.isInDoubt) return false;
     // Without a checkpoint only the very first transaction can be in flight, which writes no key but the checkpoint.
     const known = this.moved;
-    await this.fenceOff((found) => (known || found === null ? this.successorOf(found) : fenced(found)), signal);
+    let moves = false;
+    const successorOf = (found: Checkpoint | null) => {
+      const next = known || found === null ? this.successorOf(found) : fenced(found);
+      moves = next !== null;
+      return next;
+    };
+    await this.fenceOff(successorOf, signal);
+    return moves;
   }
 
   private async fenceOff(
