@@ -18,6 +18,8 @@ export interface Owner {
 /** Nodes and owners at one revision of the coordination etcd. */
 export interface OwnershipView {
   readonly revision: number;
+  /** How often the coordination etcd was seen to be set back, by a restore: revisions of one history only are compared. */
+  readonly history: number;
   readonly nodes: readonly LiveNode[];
   /** By name of the destination; one without an owner is not in it. */
   readonly owners: ReadonlyMap<string, Owner>;

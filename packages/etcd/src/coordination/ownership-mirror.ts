@@ -8,19 +8,24 @@ export class OwnershipMirror {
   private readonly owners = new Map<string, Owner>();
   private readonly nodesPrefix: string;
   private readonly ownersPrefix: string;
+  private readonly history: number;
+  private revision: number;
 
   constructor(
     prefix: string,
-    private revision: number,
+    { revision, history }: Pick<OwnershipView, 'revision' | 'history'>,
     kvs: readonly KeyValue[],
   ) {
+    this.history = history;
+    this.revision = revision;
     this.nodesPrefix = `${prefix}nodes/`;
     this.ownersPrefix = `${prefix}owners/`;
     for (const kv of kvs) this.put(kv.key.toString('utf8'), kv);
   }
 
   get view(): OwnershipView {
-    return { revision: this.revision, nodes: [...this.nodes.values()], owners: new Map(this.owners) };
+    const { revision, history, nodes, owners } = this;
+    return { revision, history, nodes: [...nodes.values()], owners: new Map(owners) };
   }
 
   apply({ revision, changes }: RevisionRun): void {
