@@ -13,7 +13,7 @@ import {
 } from '@tidemark/core';
 import type { NodeRegistry } from '@tidemark/etcd';
 import type { SnapshotDesk } from '@tidemark/leader';
-import type { ControlBoard } from '@tidemark/worker';
+import type { ControlBoard, Hold } from '@tidemark/worker';
 import { fetchNodeStatus } from '../admin/client.js';
 import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
 import { VERSION } from '../version.js';
@@ -55,7 +55,7 @@ export class Node {
   readonly verbs: DestinationVerbs;
 
   constructor(private readonly parts: NodeParts) {
-    this.verbs = new DestinationVerbs(parts);
+    this.verbs = new DestinationVerbs({ ...parts, shownHold: (name, signal) => this.shownHold(name, signal) });
   }
 
   /** What this node needs and how it was last seen. A standby needs no destination. */
@@ -159,6 +159,11 @@ export class Node {
       yield record;
       if (sequence >= lastSequence) return;
     }
+  }
+
+  private async shownHold(name: string, signal: AbortSignal): Promise<Hold | null> {
+    const { destinations } = await this.pipelineStatus(signal);
+    return destinations.find((destination) => destination.name === name)?.hold ?? null;
   }
 
   /** All nodes; this one alone, and why, when the coordination etcd does not tell who else there is. */
