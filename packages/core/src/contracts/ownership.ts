@@ -37,7 +37,8 @@ export interface Claim extends Leadership {
 export interface Ownership {
   /**
    * The view now, at each change, and every few seconds without one. Silent while the coordination etcd cannot be
-   * reached: what was seen last stays the best there is.
+   * reached: what was seen last stays the best there is. A view is never older than one before it, unless the store was
+   * set back: then `history` is another one.
    */
   follow(signal: AbortSignal): AsyncIterable<OwnershipView>;
   /**
