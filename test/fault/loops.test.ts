@@ -58,14 +58,7 @@ async function start({ name, from, to, route: [prefix, rewrite] }: Copy): Promis
 }
 
 async function becomes(node: TidemarkNode, state: string): Promise<SeenDestination> {
-  let seen: SeenDestination | undefined;
-  return await until(
-    async () => {
-      [seen] = (await node.status()).destinations;
-      return seen?.state === state ? seen : null;
-    },
-    { timeoutMs: 30_000, describe: () => `${state}; seen ${JSON.stringify(seen)}; log:\n${node.log().slice(-2000)}` },
-  );
+  return await node.showsState('copy', state, 30_000);
 }
 
 it('the second of two directions is refused by name and writes nothing; the first goes on, also after a restart', async () => {

@@ -9,10 +9,7 @@ import {
   type NatsServer,
   Pipeline,
   readKeys,
-  type SeenDestination,
   type Servers,
-  type TidemarkNode,
-  until,
 } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
@@ -37,16 +34,6 @@ async function write(gateway: EtcdGateway, what: string, count: number): Promise
     if (n % 10 === 9) await gateway.delete(key);
     else await gateway.put(key, `${what} ${n}`);
   }
-}
-
-async function held(node: TidemarkNode): Promise<SeenDestination> {
-  return await until(
-    async () => {
-      const [destination] = (await node.status()).destinations;
-      return destination?.state === 'held' ? destination : null;
-    },
-    { describe: () => `the destination held; log:\n${node.log().slice(-2000)}`, timeoutMs: 60_000 },
-  );
 }
 
 /** The source's revision falls behind the journal's, or overtakes it again; with a name of its own each, and none alike. */
@@ -96,13 +83,15 @@ describe.each([500, 1_500, 5_000])(
         if (nodes === 'down') await pipeline.start();
 
         const node = pipeline.anyNode;
-        const seen = await held(node);
+        const seen = await node.showsState('replica', 'held');
         expect(seen.reason).toMatch(/rewound|restored|tidemark approve replica/);
         expect(seen.generation).toBe(reached.generation);
         expect(await readKeys({ server: destination, prefix: `/${name}/` })).toEqual(content);
 
-        expect(await node.command('approve', 'replica')).toMatchObject({ code: 0 });
-        await node.reached('replica', await gateway.revision());
+        const approved = await node.command('approve', 'replica');
+        expect(approved, `${approved.stderr}${pipeline.evidence}`).toMatchObject({ code: 0 });
+        const position = { generation: reached.generation + 1, revision: await gateway.revision() };
+        await node.reached('replica', position);
         const result = await audit({
           source: { server: source, prefix: '/app/' },
           destination: { server: destination, prefix: `/${name}/` },

@@ -71,17 +71,8 @@ async function seen(): Promise<SeenDestination> {
 }
 
 async function becomes(state: string): Promise<SeenDestination> {
-  let last: SeenDestination | undefined;
-  return await until(
-    async () => {
-      last = await seen();
-      return last.state === state ? last : null;
-    },
-    {
-      timeoutMs: 30_000,
-      describe: () => `${state}; seen ${JSON.stringify(last)}; log:\n${pipeline.anyNode.log().slice(-3000)}`,
-    },
-  );
+  const { name } = await seen();
+  return await pipeline.anyNode.showsState(name, state, 30_000);
 }
 
 /** A command on the first node that runs; returns what it prints. */

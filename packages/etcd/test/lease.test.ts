@@ -3,6 +3,7 @@ import { type Clock, LeadershipLostError, silentLogger, UnavailableError } from 
 import { shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EtcdClient } from '../src/client/client.js';
+import { TXN } from '../src/client/methods.js';
 import { Candidacy } from '../src/coordination/candidacy.js';
 import { HeldLeadership } from '../src/coordination/held-leadership.js';
 import { keyGone } from '../src/coordination/key.js';
@@ -133,17 +134,20 @@ describe('leadership that is proved', () => {
 });
 
 describe('an answer of etcd about a key', () => {
+  const unavailable = () => {
+    throw new UnavailableError({ message: 'No answer.', remedy: 'None needed: a test asked for this.' });
+  };
+
   it('does not tell that it is gone when it is older than the key', async () => {
     let header = { revision: 4 };
     let reads = 0;
     const reading = {
-      call: async () => {
+      call: async (method: unknown) => {
+        if (method === TXN) unavailable();
         reads++;
         return { kvs: [], header };
       },
-      open: async () => {
-        throw new UnavailableError({ message: 'No watch.', remedy: 'None needed: a test asked for this.' });
-      },
+      open: async () => unavailable(),
     } as unknown as EtcdClient;
     let gone = false;
     const target = { key: Buffer.from('k'), createRevision: 5, pollMs: 100 };
@@ -154,6 +158,36 @@ describe('an answer of etcd about a key', () => {
     expect(gone).toBe(false);
     header = { revision: 5 };
     await told;
+    expect(stop.signal.aborted).toBe(false);
+  });
+
+  it('tells that it is gone, however old, when it was asked for by a transaction: the store was set back', async () => {
+    const kept = { createRevision: 5 };
+    const header = { revision: 4 };
+    let asked = 0;
+    const reading = (kvs: () => readonly object[]) =>
+      ({
+        call: async (method: unknown) => {
+          if (method !== TXN) return { kvs: [], header };
+          asked++;
+          return { succeeded: true, header, ranges: [{ kvs: kvs() }] };
+        },
+        open: async () => unavailable(),
+      }) as unknown as EtcdClient;
+    const target = { key: Buffer.from('k'), createRevision: 5, pollMs: 100 };
+    await keyGone(
+      reading(() => []),
+      target,
+      stop.signal,
+    );
+    expect(asked).toBe(1);
+    // A plain read that is stale in truth: the transaction finds the key.
+    await keyGone(
+      reading(() => (asked < 3 ? [kept] : [])),
+      target,
+      stop.signal,
+    );
+    expect(asked).toBe(3);
     expect(stop.signal.aborted).toBe(false);
   });
 

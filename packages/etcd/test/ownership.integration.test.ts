@@ -1,6 +1,10 @@
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Claim, LeadershipLostError, type OwnershipView, silentLogger } from '@tidemark/core';
 import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { RANGE, TXN } from '../src/client/methods.js';
 import { CoordinationSession, EtcdClient, EtcdFacts, EtcdOwnership, NodeRegistry } from '../src/index.js';
 
 const leaseTtlMs = 2_000;
@@ -26,10 +30,11 @@ class TestNode {
   constructor(
     readonly id: string,
     endpoint = etcd.url,
+    ttlMs = leaseTtlMs,
   ) {
     nodes.add(this);
     const client = new EtcdClient({ endpoints: [endpoint] });
-    this.session = new CoordinationSession(client, { leaseTtlMs, logger: silentLogger });
+    this.session = new CoordinationSession(client, { leaseTtlMs: ttlMs, logger: silentLogger });
     this.registry = new NodeRegistry(this.session, { prefix: `${prefix}nodes/` });
     const prefixes = { nodes: `${prefix}nodes/`, owners: `${prefix}owners/` };
     this.ownership = new EtcdOwnership(this.session, { prefixes, node: id, logger: silentLogger });
@@ -202,4 +207,66 @@ it('is silent while etcd is frozen, and goes on afterwards with what happened me
   await until(() => cutOff.owner('meanwhile') === 'b', { describe: 'the later owner', timeoutMs: 30_000 });
   await cutOff.close();
   await proxy[Symbol.asyncDispose]();
+});
+
+it('sees who owns what in an etcd that is set back to a backup, and what was claimed since is lost', async () => {
+  const restored = await servers.etcd();
+  // Its leases outlive the restore, and so do the keys that the backup has.
+  const [a, b] = [new TestNode('a', restored.url, 60_000), new TestNode('b', restored.url, 60_000)];
+  await until(() => a.view?.nodes.length === 2, { describe: 'both nodes' });
+  const kept = await a.claim('kept');
+  const moved = await a.claim('moved');
+  const backup = join(tmpdir(), `tidemark-${process.pid}-ownership.snapshot`);
+  onTestFinished(() => rmSync(backup));
+  await restored.snapshotSave(backup);
+  await moved.release();
+  for (let n = 0; n < 50; n++) await restored.etcdctl(['put', '/filler', String(n)]);
+  const since = [await b.claim('moved'), await b.claim('new')] as const;
+  await sees(a, 'new', 'b');
+  const { revision = 0 } = a.view ?? {};
+  await restored.restoreFrom(backup);
+  for (const node of [a, b]) {
+    await until(() => node.view?.history === 1, { timeoutMs: 30_000, describe: 'another history' });
+    expect(node.view?.revision).toBeLessThan(revision);
+    expect(node.view?.owners.get('kept')).toEqual({ node: 'a', token: kept.token });
+    expect(node.view?.owners.get('moved')).toEqual({ node: 'a', token: moved.token });
+    expect(node.owner('new')).toBeNull();
+  }
+  await kept.prove();
+  for (const claim of since) await expect(claim.prove()).rejects.toThrow(LeadershipLostError);
+  await b.claim('new');
+  await sees(a, 'new', 'b');
+});
+
+it('takes an older answer neither for news nor for another history when a transaction shows what is so', async () => {
+  const registered = await servers.etcd();
+  const client = new EtcdClient({ endpoints: [registered.url] });
+  const ask = client.call.bind(client);
+  let [stale, asked] = [false, 0];
+  vi.spyOn(client, 'call').mockImplementation(async (method, request, options) => {
+    const answer = await ask(method, request, options);
+    if (method === TXN) asked++;
+    return stale && method === RANGE ? Object.assign({}, answer, { header: { revision: 0 }, kvs: [] }) : answer;
+  });
+  const session = new CoordinationSession(client, { leaseTtlMs, logger: silentLogger });
+  const ownership = new EtcdOwnership(session, {
+    prefixes: { nodes: `${prefix}nodes/`, owners: `${prefix}owners/` },
+    node: 'a',
+    logger: silentLogger,
+  });
+  await registered.etcdctl(['put', `${prefix}owners/codfw`, 'a']);
+  const before = (await registered.etcdctl(['get', '/', '-w', 'json'])).toString();
+  let reads = 0;
+  for await (const view of ownership.follow(never)) {
+    expect(view).toMatchObject({ history: 0, revision: 2 });
+    expect(view.owners.get('codfw')?.node).toBe('a');
+    stale = true;
+    // The second one comes after the watch has been silent for a few seconds.
+    if (++reads === 2) break;
+  }
+  expect(asked).toBe(1);
+  // To ask has moved no revision.
+  const revisionOf = (json: string) => (JSON.parse(json) as { header: { revision: number } }).header.revision;
+  expect(revisionOf((await registered.etcdctl(['get', '/', '-w', 'json'])).toString())).toBe(revisionOf(before));
+  await session.close();
 });

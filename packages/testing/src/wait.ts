@@ -14,7 +14,15 @@ export class WaitedInVainError extends TidemarkError {
   readonly code = 'TEST_WAITED_IN_VAIN';
 }
 
-type Falsy = false | undefined | null | 0 | '';
+export type Falsy = false | undefined | null | 0 | '';
+
+const witnesses = new Set<() => string>();
+
+/** What it returns is added to the message of every test that waits in vain, until the returned function is called. */
+export function bearWitness(witness: () => string): () => void {
+  witnesses.add(witness);
+  return () => witnesses.delete(witness);
+}
 
 /**
  * Asks until the answer is truthy and returns it. A condition that throws counts as "not yet", one that hangs ends with
@@ -38,7 +46,10 @@ export async function until<T>(
   }
   const what = typeof describe === 'string' ? describe : describe();
   throw new WaitedInVainError({
-    message: `waited ${timeoutMs} ms in vain for: ${what} (${seen})`,
+    message: [
+      `waited ${timeoutMs} ms in vain for: ${what} (${seen})`,
+      ...[...witnesses].map((witness) => witness()),
+    ].join('\n'),
     remedy: 'Look at the logs of the servers and of the code under test around this time.',
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { until, WaitedInVainError } from '../src/index.js';
+import { bearWitness } from '../src/wait.js';
 
 describe('until', () => {
   it('returns the first truthy answer', async () => {
@@ -25,5 +26,13 @@ describe('until', () => {
   it('ends even when the condition never answers', async () => {
     const hang = (): Promise<boolean> => new Promise(() => undefined);
     await expect(until(hang, { timeoutMs: 30, describe: 'an answer' })).rejects.toThrow('did not answer');
+  });
+
+  it('adds what is known of the pipelines that are there', async () => {
+    const forget = bearWitness(() => 'node1 has lost its lease');
+    const waiting = () => until(() => false, { timeoutMs: 10, describe: 'an answer' });
+    await expect(waiting()).rejects.toThrow(/an answer \(.*\)\nnode1 has lost its lease$/);
+    forget();
+    await expect(waiting()).rejects.toThrow(/an answer \(.*\)$/);
   });
 });

@@ -166,3 +166,47 @@ describe('an owner', () => {
     expect([...(nodes.get('a')?.working ?? [])]).toEqual(['codfw']);
   });
 });
+
+describe('a coordination etcd that is set back to a backup', () => {
+  it('gives destinations back to who owned them then, and what has moved since moves again', async () => {
+    const a = new SimulatedNode('a');
+    await pass(0);
+    const setBack = coordination.backup();
+    const b = new SimulatedNode('b');
+    await pass(settleMs);
+    expect(owners()).toEqual(preferred('a', 'b'));
+    expect(b.working.size).toBeGreaterThan(0);
+    setBack();
+    await pass(1_000);
+    expect(owners()).toEqual(preferred('a'));
+    expect(a.working.size).toBe(NAMES.length);
+    expect(b.working.size).toBe(0);
+    coordination.join('b');
+    await pass(settleMs);
+    expect(owners()).toEqual(preferred('a', 'b'));
+    expect(a.working.size + b.working.size).toBe(NAMES.length);
+  });
+
+  it('ends a claim that was made since, and the destination is claimed again', async () => {
+    coordination.join('a');
+    const setBack = coordination.backup();
+    const a = new SimulatedNode('a', ['codfw']);
+    await pass(0);
+    expect(coordination.history).toEqual(['codfw:a']);
+    setBack();
+    await pass(0);
+    expect(coordination.history).toEqual(['codfw:a', 'codfw:a']);
+    expect([...a.working]).toEqual(['codfw']);
+  });
+
+  it('leaves alone a claim that is older than the backup', async () => {
+    const a = new SimulatedNode('a', ['codfw']);
+    await pass(0);
+    const setBack = coordination.backup();
+    coordination.join('c');
+    setBack();
+    await pass(0);
+    expect(coordination.history).toEqual(['codfw:a']);
+    expect([...a.working]).toEqual(['codfw']);
+  });
+});

@@ -187,7 +187,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(after).not.toEqual(before);
     expect(await destination.deliver()).not.toContain('applied');
     expect(await checkpoint()).toEqual(after);
-    expect(after?.fence?.closed).toBe(outcome === 'carried out' ? 0 : 1);
+    expect(after?.fence?.fencedOff).toBe(outcome === 'carried out' ? 0 : 1);
   });
 
   it('was left by an owner that is gone', async () => {

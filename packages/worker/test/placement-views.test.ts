@@ -50,7 +50,7 @@ function node(id: string, more: Partial<LiveNode> = {}): LiveNode {
 }
 
 function show(view: Partial<OwnershipView> & { readonly revision: number }): void {
-  views.push({ nodes: [], owners: new Map(), ...view });
+  views.push({ history: 0, nodes: [], owners: new Map(), ...view });
   shown.ring();
 }
 

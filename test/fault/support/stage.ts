@@ -9,9 +9,7 @@ import {
   type PipelineOptions,
   RawNats,
   readRawJournal,
-  type SeenStatus,
   type TidemarkNode,
-  until,
 } from '@tidemark/testing';
 import { expect } from 'vitest';
 
@@ -73,20 +71,8 @@ export class Stage implements AsyncDisposable {
 
   /** Waits until history has begun anew behind `generation`, and the destination has everything. */
   async begunAnew(generation: number) {
-    const node = this.pipeline.anyNode;
-    let seen: SeenStatus | undefined;
-    await until(
-      async () => {
-        seen = await node.status();
-        return (seen.destinations[0]?.generation ?? 0) > generation;
-      },
-      {
-        describe: () =>
-          `a generation above ${generation}; seen ${JSON.stringify(seen)}; log:\n${node.log().slice(-5000)}`,
-        timeoutMs: 60_000,
-      },
-    );
-    return await this.reached();
+    const wanted = { generation: generation + 1, revision: await this.source.revision() };
+    return await this.pipeline.anyNode.reached('replica', wanted);
   }
 
   /** The destination equals the source, at least `keys` of them. */

@@ -53,6 +53,8 @@ export class DestinationVerbs {
       readonly journal: JournalStore;
       readonly facts: SharedFacts;
       readonly destinations: Destinations;
+      /** The hold that status shows of a destination. */
+      readonly shownHold: (name: string, signal: AbortSignal) => Promise<Hold | null>;
     },
   ) {
     this.source = new JournaledSource(parts.source, parts.journal);
@@ -100,9 +102,13 @@ export class DestinationVerbs {
     return await this.orders(name).resync(by, signal);
   }
 
-  /** What a destination waits for approval of; null when nothing. */
+  /**
+   * What a destination waits for approval of; null when nothing. First what status shows: a note can be lost with the
+   * coordination etcd, or come back with it. While no owner shows anything, what was noted still waits.
+   */
   async hold(name: string, signal: AbortSignal): Promise<Hold | null> {
-    return await this.holds(name).current(signal);
+    const holds = this.holds(name);
+    return (await this.parts.shownHold(name, signal)) ?? (await holds.current(signal));
   }
 
   /**
@@ -111,10 +117,11 @@ export class DestinationVerbs {
    */
   async approve(name: string, approved: { id: string; by: string }, signal: AbortSignal): Promise<Hold> {
     const holds = this.holds(name);
-    const hold = await holds.current(signal);
-    if (hold === null || hold.id !== approved.id) {
+    const noted = await holds.current(signal);
+    const hold = noted?.id === approved.id ? noted : await this.parts.shownHold(name, signal);
+    if (hold?.id !== approved.id) {
       throw new NothingHeldError({
-        message: hold === null ? `${name} is not held.` : `${name} is held for another reason by now.`,
+        message: (hold ?? noted) === null ? `${name} is not held.` : `${name} is held for another reason by now.`,
         remedy: 'See `tidemark status`, and approve what it shows.',
       });
     }

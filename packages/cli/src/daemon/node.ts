@@ -1,6 +1,7 @@
 import {
   type Config,
   describeError,
+  type Hold,
   type Journal,
   type JournalInfo,
   type JournalRecord,
@@ -55,7 +56,7 @@ export class Node {
   readonly verbs: DestinationVerbs;
 
   constructor(private readonly parts: NodeParts) {
-    this.verbs = new DestinationVerbs(parts);
+    this.verbs = new DestinationVerbs({ ...parts, shownHold: (name, signal) => this.shownHold(name, signal) });
   }
 
   /** What this node needs and how it was last seen. A standby needs no destination. */
@@ -159,6 +160,11 @@ export class Node {
       yield record;
       if (sequence >= lastSequence) return;
     }
+  }
+
+  private async shownHold(name: string, signal: AbortSignal): Promise<Hold | null> {
+    const { destinations } = await this.pipelineStatus(signal);
+    return destinations.find((destination) => destination.name === name)?.hold ?? null;
   }
 
   /** All nodes; this one alone, and why, when the coordination etcd does not tell who else there is. */

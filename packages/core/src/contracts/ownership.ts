@@ -18,6 +18,8 @@ export interface Owner {
 /** Nodes and owners at one revision of the coordination etcd. */
 export interface OwnershipView {
   readonly revision: number;
+  /** How often the coordination etcd was seen to be set back, by a restore: revisions of one history only are compared. */
+  readonly history: number;
   readonly nodes: readonly LiveNode[];
   /** By name of the destination; one without an owner is not in it. */
   readonly owners: ReadonlyMap<string, Owner>;
@@ -35,7 +37,8 @@ export interface Claim extends Leadership {
 export interface Ownership {
   /**
    * The view now, at each change, and every few seconds without one. Silent while the coordination etcd cannot be
-   * reached: what was seen last stays the best there is.
+   * reached: what was seen last stays the best there is. A view is never older than one before it, unless the store was
+   * set back: then `history` is another one.
    */
   follow(signal: AbortSignal): AsyncIterable<OwnershipView>;
   /**

@@ -2,7 +2,8 @@ import { type KeyRange, keyAfter, Scope, sleep, TidemarkError } from '@tidemark/
 import type { EtcdClient } from '../client/client.js';
 import { RANGE } from '../client/methods.js';
 import { watch } from '../watch/watch.js';
-import type { RevisionRun } from '../wire/responses.js';
+import type { RangeResponse, RevisionRun } from '../wire/responses.js';
+import { readForCertain } from './certain-read.js';
 
 /** A key as it was created once: deleted and created again, it is another one. */
 export interface CreatedKey {
@@ -21,16 +22,25 @@ export async function keyGone(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const { kvs, header } = await client.call(RANGE, { key: target.key }, { kind: 'read', signal });
-      // A read older than the key itself proves nothing (stale linearizable reads, etcd #20418).
-      const conclusive = header.revision >= target.createRevision;
-      if (conclusive && kvs[0]?.createRevision !== target.createRevision) return;
+      const { kvs, header } = await readKey(client, target, signal);
+      if (kvs[0]?.createRevision !== target.createRevision) return;
       await deletionSeen(client, { ...target, startRevision: header.revision + 1 }, signal);
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       await sleep(target.pollMs / 4, signal);
     }
   }
+}
+
+/** A read older than the key itself proves nothing: it may be stale, or the store was set back. */
+async function readKey(
+  client: EtcdClient,
+  { key, createRevision }: CreatedKey,
+  signal: AbortSignal,
+): Promise<Pick<RangeResponse, 'kvs' | 'header'>> {
+  const read = await client.call(RANGE, { key }, { kind: 'read', signal });
+  if (read.header.revision >= createRevision) return read;
+  return await readForCertain(client, { start: key, end: keyAfter(key) }, signal);
 }
 
 /** Returns when the watch shows a deletion, or after `pollMs`. */

@@ -13,17 +13,22 @@ import type { RevisionRun } from '../wire/responses.js';
 export class OwnershipMirror {
   private readonly nodes = new Map<string, LiveNode>();
   private readonly owners = new Map<string, Owner>();
+  private readonly history: number;
+  private revision: number;
 
   constructor(
     private readonly prefixes: Pick<CoordinationPrefixes, 'nodes' | 'owners'>,
-    private revision: number,
+    { revision, history }: Pick<OwnershipView, 'revision' | 'history'>,
     kvs: readonly KeyValue[],
   ) {
+    this.history = history;
+    this.revision = revision;
     for (const kv of kvs) this.put(kv.key.toString('utf8'), kv);
   }
 
   get view(): OwnershipView {
-    return { revision: this.revision, nodes: [...this.nodes.values()], owners: new Map(this.owners) };
+    const { revision, history, nodes, owners } = this;
+    return { revision, history, nodes: [...nodes.values()], owners: new Map(owners) };
   }
 
   apply({ revision, changes }: RevisionRun): void {

@@ -4,6 +4,7 @@ import {
   type CoordinationPrefixes,
   describeError,
   type KeyRange,
+  type KeyValue,
   type Logger,
   type Ownership,
   type OwnershipView,
@@ -12,6 +13,7 @@ import {
 } from '@tidemark/core';
 import { RANGE } from '../client/methods.js';
 import { TO_THE_END } from '../watch/watch.js';
+import { readForCertain } from './certain-read.js';
 import { runsFor } from './key.js';
 import { OwnerKey } from './owner-key.js';
 import { OwnershipMirror } from './ownership-mirror.js';
@@ -23,6 +25,9 @@ export interface OwnershipOptions {
   readonly node: string;
   readonly logger: Logger;
 }
+
+/** Where a store was seen to stand. */
+type Seen = Pick<OwnershipView, 'revision' | 'history'>;
 
 /** What the watch shows is read again this often: a watch that lost something must not decide for long. */
 const READ_AGAIN_MS = 5_000;
@@ -46,10 +51,12 @@ export class EtcdOwnership implements Ownership {
 
   async *follow(signal: AbortSignal): AsyncGenerator<OwnershipView> {
     const backoff = new Backoff({ initialMs: 500, maxMs: 2_000 });
+    let seen: Seen = { revision: 0, history: 0 };
     while (!signal.aborted) {
       try {
-        for await (const view of this.forAWhile(signal)) {
+        for await (const view of this.forAWhile(seen, signal)) {
           backoff.reset();
+          seen = view;
           yield view;
         }
       } catch (error) {
@@ -72,17 +79,32 @@ export class EtcdOwnership implements Ownership {
   }
 
   /** One read, and what follows it. */
-  private async *forAWhile(signal: AbortSignal): AsyncGenerator<OwnershipView> {
+  private async *forAWhile(seen: Seen, signal: AbortSignal): AsyncGenerator<OwnershipView> {
+    const { range } = this;
+    const { kvs, revision, history } = await this.readBehind(seen, signal);
+    const mirror = new OwnershipMirror(this.options.prefixes, { revision, history }, kvs);
+    yield mirror.view;
+    const target = { range, startRevision: revision + 1, forMs: READ_AGAIN_MS };
+    for await (const runs of runsFor(this.session.client, target, signal)) {
+      for (const run of runs) mirror.apply(run);
+      yield mirror.view;
+    }
+  }
+
+  /** A read that is older than what was seen is either stale, or the store was set back: then another history begins. */
+  private async readBehind(seen: Seen, signal: AbortSignal): Promise<Seen & { readonly kvs: readonly KeyValue[] }> {
     const { client } = this.session;
     const { range } = this;
     const request = { key: range.start, range_end: range.end ?? TO_THE_END };
     const { kvs, header } = await client.call(RANGE, request, { kind: 'read', signal });
-    const mirror = new OwnershipMirror(this.options.prefixes, header.revision, kvs);
-    yield mirror.view;
-    const target = { range, startRevision: header.revision + 1, forMs: READ_AGAIN_MS };
-    for await (const runs of runsFor(client, target, signal)) {
-      for (const run of runs) mirror.apply(run);
-      yield mirror.view;
-    }
+    if (header.revision >= seen.revision) return { kvs, revision: header.revision, history: seen.history };
+    const now = await readForCertain(client, range, signal);
+    const { revision } = now.header;
+    if (revision >= seen.revision) return { kvs: now.kvs, revision, history: seen.history };
+    this.options.logger.warn(
+      { revision, seen: seen.revision },
+      'the coordination etcd was set back, looking anew who owns what',
+    );
+    return { kvs: now.kvs, revision, history: seen.history + 1 };
   }
 }

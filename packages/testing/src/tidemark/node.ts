@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServerProcess } from '../servers/local/server-process.js';
-import { until } from '../wait.js';
+import { type Falsy, until } from '../wait.js';
 import { type CommandResult, TIDEMARK, tidemark } from './command.js';
 
 const STATUS_TIMEOUT_MS = 2_000;
@@ -24,7 +24,11 @@ export interface SeenDestination {
   readonly lagRevisions: number;
   readonly lagSeconds: number;
   readonly reason: string | null;
+  readonly hold: { readonly id: string } | null;
 }
+
+/** Where a destination has to stand: a revision of the present generation, or of this generation or a later one. */
+export type Wanted = number | { readonly generation: number; readonly revision: number };
 
 /** What a node is started with. */
 export interface NodeFiles {
@@ -39,6 +43,7 @@ export class TidemarkNode {
   readonly configFile: string;
   private readonly process: ServerProcess;
   private peakRss = 0;
+  private seen: SeenStatus | null = null;
 
   constructor(
     readonly id: string,
@@ -105,7 +110,13 @@ export class TidemarkNode {
   }
 
   async status(): Promise<SeenStatus> {
-    return (await (await this.fetch('/v1/status')).json()) as SeenStatus;
+    this.seen = (await (await this.fetch('/v1/status')).json()) as SeenStatus;
+    return this.seen;
+  }
+
+  /** What it answered last when it was asked for the status; null when it never was. */
+  get seenStatus(): SeenStatus | null {
+    return this.seen;
   }
 
   /** The term under which this node believes to lead, by its own word; null when it does not. */
@@ -121,19 +132,32 @@ export class TidemarkNode {
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
-  /** Waits until `name` is streaming and has reached `revision` of the source. */
-  async reached(name: string, revision: number, timeoutMs = 60_000): Promise<SeenDestination> {
-    let seen: SeenDestination | undefined;
-    return await until(
-      async () => {
-        seen = (await this.status()).destinations.find((destination) => destination.name === name);
-        return seen?.state === 'streaming' && seen.revision >= revision ? seen : null;
+  /** Waits for a status of which `condition` makes something, and returns that. */
+  async shows<T>(what: string, condition: (status: SeenStatus) => T | Falsy, timeoutMs = 60_000): Promise<T> {
+    return await until(async () => condition(await this.status()), { timeoutMs, describe: what });
+  }
+
+  /** Waits until `name` is in `state`. */
+  async showsState(name: string, state: string, timeoutMs?: number): Promise<SeenDestination> {
+    const isSo = (each: SeenDestination) => each.name === name && each.state === state;
+    return await this.shows(`${name} to be ${state}`, ({ destinations }) => destinations.find(isSo), timeoutMs);
+  }
+
+  /**
+   * Waits until `name` is streaming, in the journal's present generation, and has reached a revision of the source. After
+   * a rewind, a number may still be one of the generation before: then wait for a position.
+   */
+  async reached(name: string, wanted: Wanted, timeoutMs?: number): Promise<SeenDestination> {
+    const { generation, revision } = typeof wanted === 'number' ? { generation: 0, revision: wanted } : wanted;
+    return await this.shows(
+      `${name} at revision ${revision}, of generation ${generation} or later`,
+      ({ destinations, journal }) => {
+        const seen = destinations.find((destination) => destination.name === name);
+        const isPresent =
+          seen !== undefined && seen.generation >= generation && seen.generation === journal?.generation;
+        return isPresent && seen.state === 'streaming' && seen.revision >= revision && seen;
       },
-      {
-        timeoutMs,
-        describe: () =>
-          `${name} at revision ${revision}; seen ${JSON.stringify(seen)}; log:\n${this.log().slice(-3000)}`,
-      },
+      timeoutMs,
     );
   }
 

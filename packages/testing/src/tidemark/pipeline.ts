@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guardDirectory, releaseDirectory } from '../servers/local/lifeline.js';
 import { freePort } from '../servers/ports.js';
-import { until } from '../wait.js';
+import { bearWitness, type Falsy, until } from '../wait.js';
+import { evidence } from './evidence.js';
 import { type SeenStatus, TidemarkNode } from './node.js';
 
 export interface PipelineOptions {
@@ -28,6 +29,8 @@ export interface PipelineOptions {
 
 /** Several nodes of one pipeline. Disposing it kills them. */
 export class Pipeline implements AsyncDisposable {
+  private readonly forget = bearWitness(() => this.evidence);
+
   private constructor(
     readonly nodes: readonly TidemarkNode[],
     private readonly directory: string,
@@ -75,35 +78,33 @@ export class Pipeline implements AsyncDisposable {
     return node;
   }
 
+  /** What is known of all its nodes: it stands in the message of every test that waits in vain while they are there. */
+  get evidence(): string {
+    return evidence(this.nodes);
+  }
+
   /** Waits until some running node leads, and returns it. */
   async leader(timeoutMs = 30_000): Promise<TidemarkNode> {
-    let seen: SeenStatus | undefined;
-    return await until(
-      async () => {
-        seen = await this.anyNode.status();
-        const node = this.nodes.find(({ id, running }) => running && id === seen?.leader?.node);
-        return node ?? null;
-      },
-      { timeoutMs, describe: () => `a leader; last status ${JSON.stringify(seen)}` },
+    return await this.shows(
+      'a leader',
+      ({ leader }) => this.nodes.find(({ id, running }) => running && id === leader?.node),
+      timeoutMs,
     );
   }
 
   /** Waits until every destination is owned by the node that is preferred for it. */
   async placed(timeoutMs = 60_000): Promise<void> {
-    let seen: SeenStatus | undefined;
-    await until(
-      async () => {
-        seen = await this.anyNode.status();
-        return seen.destinations.every(({ owner, preferredOwner }) => owner !== null && owner === preferredOwner);
-      },
-      {
-        timeoutMs,
-        describe: () => {
-          const placement = seen?.destinations.map((each) => [each.name, each.owner, each.preferredOwner]);
-          return `every destination at its preferred owner; name, owner, preferred: ${JSON.stringify(placement)}`;
-        },
-      },
+    await this.shows(
+      'every destination at its preferred owner',
+      ({ destinations }) =>
+        destinations.every(({ owner, preferredOwner }) => owner !== null && owner === preferredOwner),
+      timeoutMs,
     );
+  }
+
+  /** Waits for a status of which `condition` makes something; whichever node runs is asked. */
+  private async shows<T>(what: string, condition: (status: SeenStatus) => T | Falsy, timeoutMs: number): Promise<T> {
+    return await until(async () => condition(await this.anyNode.status()), { timeoutMs, describe: what });
   }
 
   /** Most resident memory that any node ever had, in MiB. */
@@ -112,6 +113,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.forget();
     await this.kill();
     rmSync(this.directory, { recursive: true, force: true });
     releaseDirectory(this.directory);

@@ -115,7 +115,10 @@ export class Gate {
     return true;
   }
 
-  /** A hold of changes that was noted before and not carried out yet. Removes one that means nothing any more. */
+  /**
+   * A hold of changes that was noted before and not carried out yet. Removes one that means nothing any more; one of a
+   * resync that is still to come stays, and with it its approval: another owner may have noted it.
+   */
   private async earlierHold(
     { position, journal }: Checkpoint,
     info: JournalInfo,
@@ -124,6 +127,7 @@ export class Gate {
     const { holds, brakes } = this.options;
     const hold = await holds.current(signal);
     if (hold === null) return null;
+    if (hold.upTo === null && hold.id.startsWith(`${info.id}/`) && !leadsOn(info, position)) return null;
     const { upTo, brake } = hold;
     const ours = upTo !== null && journal === info.id && hold.id.startsWith(`${journal}/`);
     const ahead = ours && upTo.generation === position.generation && comparePositions(upTo, position) > 0;
@@ -169,6 +173,12 @@ export class Gate {
     await this.options.controls.changed(scope.signal);
     scope.end();
   }
+}
+
+/** Whether the journal brings a destination from a position to its end without a base. */
+function leadsOn({ first, last }: JournalInfo, position: Position): boolean {
+  if (first === null || last === null || last.position.generation !== position.generation) return false;
+  return comparePositions(position, { ...first.position, revision: first.previous }) >= 0;
 }
 
 /** Whether a brake is still configured: turning it off lets go what it held. */

@@ -7,6 +7,7 @@ import {
   type Leadership,
   type Logger,
   type Ownership,
+  type OwnershipView,
   Scope,
   TidemarkError,
 } from '@tidemark/core';
@@ -34,8 +35,11 @@ export class Seat implements Elector {
   private ownerlessSince: number | null = null;
   private heldSince: number | null = null;
   private leftToUs = 0;
-  /** Token of the claim that we gave up: until its end is seen, the view still names us. */
-  private releasedToken = 0;
+  /** The claim that we gave up: until its end is seen, the view still names us. Another history may bring it back. */
+  private released: { readonly token: number; readonly history: number } | null = null;
+
+  /** The history of which our claim is known to be. */
+  private provenIn = 0;
 
   constructor(private readonly options: SeatOptions) {}
 
@@ -98,7 +102,8 @@ export class Seat implements Elector {
       ending.abort();
       scope.end();
       await guarding;
-      if (await claim.release()) this.releasedToken = claim.token;
+      const { history = 0 } = this.options.placement.view ?? {};
+      if (await claim.release()) this.released = { token: claim.token, history };
       this.heldSince = null;
       this.ownerlessSince = null;
     }
@@ -106,12 +111,12 @@ export class Seat implements Elector {
 
   /** Ends ownership when a better node is there, or when the key is seen to be gone. */
   private async guard(claim: Claim, ending: AbortController): Promise<void> {
-    const { placement, destination, logger } = this.options;
+    const { placement, logger } = this.options;
+    this.provenIn = placement.view?.history ?? 0;
     while (!ending.signal.aborted && !claim.signal.aborted) {
       const { view } = placement;
-      // A view from before the claim proves nothing.
-      if (view !== null && view.revision >= claim.token && view.owners.get(destination)?.token !== claim.token)
-        return claim.lose('its key is gone');
+      if (view !== null) await this.compare(claim, view);
+      if (claim.signal.aborted) return;
       const step = this.step();
       if (step.kind === 'hand over' && (await this.coordinationAnswers(claim))) {
         logger.info({ to: step.to, why: step.why }, 'handing over');
@@ -120,6 +125,20 @@ export class Seat implements Elector {
       }
       await placement.changed(view, step.kind === 'wait' ? step.ms : UNPROVEN_PAUSE_MS, ending.signal);
     }
+  }
+
+  /** Ends a claim that a view shows to be gone. */
+  private async compare(claim: Claim, view: OwnershipView): Promise<void> {
+    if (this.isShown(claim, view)) return;
+    // A view from before the claim proves nothing.
+    if (view.revision >= claim.token) return claim.lose('its key is gone');
+    // The claim may be of the history before, or newer than the view: asking tells which.
+    if (view.history !== this.provenIn && (await this.coordinationAnswers(claim))) this.provenIn = view.history;
+  }
+
+  private isShown({ token }: Claim, { owners }: OwnershipView): boolean {
+    const owner = owners.get(this.options.destination);
+    return owner?.token === token && owner.node === this.options.node;
   }
 
   /** Nobody could take over while the coordination etcd is away: an owner keeps what it has as long as its lease. */
@@ -133,13 +152,25 @@ export class Seat implements Elector {
     }
   }
 
+  /** Whether the view names us for what we gave up. Once it does not, being named is news. */
+  private showsReleased({ owners, history, revision }: OwnershipView): boolean {
+    const { released } = this;
+    const { destination, node } = this.options;
+    if (released === null || history !== released.history) return false;
+    const owner = owners.get(destination);
+    if (owner?.node === node && owner.token === released.token) return true;
+    // A view from before that claim does not show its end.
+    if (revision >= released.token) this.released = null;
+    return false;
+  }
+
   private step(): Step {
     const { destination, node, placement, patience, clock } = this.options;
     const { view } = placement;
     if (view === null) return { kind: 'wait', ms: null };
     const now = clock.monotonic();
     const owner = view.owners.get(destination);
-    if (owner?.node === node && owner.token === this.releasedToken) return { kind: 'wait', ms: null };
+    if (this.showsReleased(view)) return { kind: 'wait', ms: null };
     this.ownerlessSince = owner === undefined ? (this.ownerlessSince ?? now) : null;
     // Somebody else took it: those before us do work.
     if (owner !== undefined && owner.node !== node) this.leftToUs = 0;

@@ -73,8 +73,8 @@ export class Placement {
   }
 
   private see(view: OwnershipView): void {
-    // A read may be stale (etcd #20418): what was seen later stays.
-    if (this.view_ !== null && view.revision < this.view_.revision) return;
+    // A read may be stale (etcd #20418): what was seen later stays, as long as it is the same history.
+    if (this.view_?.history === view.history && view.revision < this.view_.revision) return;
     const now = this.clock.monotonic();
     this.seenSince = new Map(view.nodes.map((node) => [lifeOf(node), this.seenSince.get(lifeOf(node)) ?? now]));
     this.view_ = view;

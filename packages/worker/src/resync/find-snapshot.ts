@@ -39,8 +39,7 @@ export async function findSnapshot(
   const { name, journal, hints, requests } = search;
   let requested = false;
   while (!signal.aborted) {
-    const info = await journal.info(signal);
-    const current = await isCurrent(hints, info, signal);
+    const { info, current } = await look(journal, hints, signal);
     const snapshot = current ? await newestUsable(search, { info, known }, signal) : null;
     if (snapshot !== null) {
       if (requested) await requests.withdraw(name, signal);
@@ -62,14 +61,23 @@ export async function snapshotNow(
   found: Checkpoint | null,
   signal: AbortSignal,
 ): Promise<SnapshotRef | null> {
-  const info = await search.journal.info(signal);
-  if (!(await isCurrent(search.hints, info, signal))) return null;
+  const { info, current } = await look(search.journal, search.hints, signal);
+  if (!current) return null;
   return await newestUsable(search, { info, known: placeIn(info, found) }, signal);
 }
 
-async function isCurrent(hints: JournalHints, { id }: JournalInfo, signal: AbortSignal): Promise<boolean> {
+/**
+ * The journal, and whether its leader has taken it over. The hint is read first: it is written after the reset by which a
+ * leader takes over an older journal, so a journal that is looked at later has that reset.
+ */
+async function look(
+  journal: JournalReader,
+  hints: JournalHints,
+  signal: AbortSignal,
+): Promise<{ readonly info: JournalInfo; readonly current: boolean }> {
   const hint = await hints.read(signal);
-  return hint === null || hint.journal === id;
+  const info = await journal.info(signal);
+  return { info, current: hint === null || hint.journal === info.id };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { entryDigest, FULL_KEYSPACE, type JournalWriter, type ResetReason } from '@tidemark/core';
+import { entryDigest, FULL_KEYSPACE, type JournalWriter, type ResetReason, type Rewind } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
 import { MemorySource } from '@tidemark/testing';
 
@@ -19,13 +19,18 @@ export class Chronicle {
     this.journal = new MemoryJournal(stream);
   }
 
+  /** The source was rewound: history begins anew, and destinations from before it are held. */
+  async rewind(): Promise<void> {
+    await this.reset('rewound', { generation: this.generation + 1, reason: 'rewound', evidence: 'a test' });
+  }
+
   /** History begins anew, with a snapshot of the source as it is. */
-  async reset(reason: ResetReason = 'first_start'): Promise<void> {
+  async reset(reason: ResetReason = 'first_start', rewind: Rewind | null = null): Promise<void> {
     const writer = this.writer ?? (await this.takeOver());
     const revision = this.source.revision;
     const position = { generation: ++this.generation, revision };
     const { pages } = await this.source.read(FULL_KEYSPACE, revision, never);
-    const snapshot = await this.journal.snapshots.put({ position, rewind: null }, pages, never);
+    const snapshot = await this.journal.snapshots.put({ position, rewind }, pages, never);
     const anchor = { clusterId: '1', raftTerm: 2, revision, digest: null };
     await writer.append({ kind: 'reset', ...position, reason, evidence: 'a test', anchor, snapshot });
     this.journaled = revision;

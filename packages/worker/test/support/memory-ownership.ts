@@ -1,5 +1,11 @@
 import { type Claim, LeadershipLostError, type Ownership, type OwnershipView, UnavailableError } from '@tidemark/core';
 
+interface KnownOwner {
+  readonly node: string;
+  readonly token: number;
+  readonly lost: AbortController;
+}
+
 /** A coordination etcd in memory: nodes come and go, owners are keys that go with them. */
 export class MemoryCoordination {
   /** Nobody is answered while true. */
@@ -7,14 +13,16 @@ export class MemoryCoordination {
   /** Owners as they changed, `destination:node` or `destination:-`. */
   readonly history: string[] = [];
   private revision = 1;
+  private setBacks = 0;
+  private changes = 0;
   private registrations = 0;
-  private readonly nodes = new Map<string, string>();
-  private readonly owners = new Map<string, { node: string; token: number; lost: AbortController }>();
+  private nodes = new Map<string, string>();
+  private owners = new Map<string, KnownOwner>();
   private readonly wakers = new Set<() => void>();
 
   get view(): OwnershipView {
     return {
-      revision: this.revision,
+      ...{ revision: this.revision, history: this.setBacks },
       nodes: [...this.nodes].map(([id, registration]) => ({ id, roles: ['worker'], registration })),
       owners: new Map([...this.owners].map(([name, { node, token }]) => [name, { node, token }])),
     };
@@ -46,6 +54,18 @@ export class MemoryCoordination {
     this.changed();
   }
 
+  /** A backup of now; the returned function sets everything back to it. Leases, as in etcd, go on. */
+  backup(): () => void {
+    const { revision, nodes, owners } = this;
+    const saved = { nodes: new Map(nodes), owners: new Map(owners) };
+    return () => {
+      [this.nodes, this.owners] = [saved.nodes, saved.owners];
+      this.revision = revision - 1;
+      this.setBacks++;
+      this.changed();
+    };
+  }
+
   as(node: string): Ownership {
     return { follow: (signal) => this.follow(signal), claim: async (name) => this.claim(name, node) };
   }
@@ -54,10 +74,9 @@ export class MemoryCoordination {
     let seen = 0;
     signal.addEventListener('abort', () => this.wake(), { once: true });
     while (!signal.aborted) {
-      if (this.revision > seen && !this.away) {
-        const { view } = this;
-        seen = view.revision;
-        yield view;
+      if (this.changes >= seen && !this.away) {
+        seen = this.changes + 1;
+        yield this.view;
         continue;
       }
       await new Promise<void>((resolve) => this.wakers.add(resolve));
@@ -66,9 +85,11 @@ export class MemoryCoordination {
 
   private claim(destination: string, node: string): Claim | null {
     if (this.away) throw new UnavailableError({ message: 'away', remedy: 'wait' });
-    if (this.owners.has(destination)) return null;
+    const found = this.owners.get(destination);
+    // One of the same node, under the lease that it still has, is its own.
+    if (found !== undefined && found.node !== node) return null;
     this.changed();
-    const owner = { node, token: this.revision, lost: new AbortController() };
+    const owner = { node, token: found?.token ?? this.revision, lost: new AbortController() };
     this.owners.set(destination, owner);
     this.history.push(`${destination}:${node}`);
     const isOurs = () => this.owners.get(destination) === owner;
@@ -78,6 +99,8 @@ export class MemoryCoordination {
       assertHeld: () => owner.lost.signal.throwIfAborted(),
       prove: async () => {
         if (this.away) throw new UnavailableError({ message: 'away', remedy: 'wait' });
+        if (!isOurs()) lose();
+        owner.lost.signal.throwIfAborted();
       },
       release: async () => {
         if (this.away) return false;
@@ -97,6 +120,7 @@ export class MemoryCoordination {
 
   private changed(): void {
     this.revision++;
+    this.changes++;
     this.wake();
   }
 

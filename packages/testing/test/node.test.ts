@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TidemarkNode } from '../src/index.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'tidemark-node-'));
+let answer: object;
+let node: TidemarkNode;
+const server = createServer((_, response) => response.end(JSON.stringify(answer)));
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  node = new TidemarkNode('node1', `127.0.0.1:${port}`, { directory, config: {} });
+});
+
+afterAll(() => {
+  server.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** A destination at revision 10 of a generation, and the journal's generation. */
+function shows(generation: number, journal: number | null, state = 'streaming'): void {
+  const destinations = [{ name: 'replica', state, generation, revision: 10 }];
+  answer = { journal: journal === null ? null : { generation: journal, revision: 1 }, destinations };
+}
+
+const reached = (wanted: Parameters<TidemarkNode['reached']>[1]) => node.reached('replica', wanted, 50);
+
+it('a revision is reached in the generation that the journal is in now', async () => {
+  shows(2, 2);
+  expect(await reached(10)).toMatchObject({ generation: 2, revision: 10 });
+  expect(await reached({ generation: 1, revision: 10 })).toMatchObject({ revision: 10 });
+  expect(await reached({ generation: 2, revision: 10 })).toMatchObject({ revision: 10 });
+});
+
+it.each([
+  ['in a generation before the journal is', 1, 2, 'streaming', 10],
+  ['while the journal is not seen', 2, null, 'streaming', 10],
+  ['while it is held', 2, 2, 'held', 10],
+  ['before that revision', 2, 2, 'streaming', 11],
+  ['in a generation before the wanted one', 2, 2, 'streaming', { generation: 3, revision: 10 }],
+])('a revision is not reached %s', async (_, generation, journal, state, wanted) => {
+  shows(generation, journal, state);
+  await expect(reached(wanted)).rejects.toThrow('in vain for: replica at revision');
+});
+
+it('what it told last is kept for those who wait in vain', async () => {
+  shows(7, 7);
+  await node.status();
+  expect(node.seenStatus).toEqual(answer);
+});
