@@ -1,3 +1,4 @@
+import type { PlacedDestination } from '@tidemark/api';
 import {
   EtcdGateway,
   type EtcdServer,
@@ -6,7 +7,6 @@ import {
   type NatsServer,
   Pipeline,
   readKeys,
-  type SeenDestination,
   type Servers,
   type TidemarkNode,
   until,
@@ -57,8 +57,8 @@ async function start({ name, from, to, route: [prefix, rewrite] }: Copy): Promis
   });
 }
 
-async function becomes(node: TidemarkNode, state: string): Promise<SeenDestination> {
-  let seen: SeenDestination | undefined;
+async function becomes(node: TidemarkNode, state: string): Promise<PlacedDestination> {
+  let seen: PlacedDestination | undefined;
   return await until(
     async () => {
       [seen] = (await node.status()).destinations;

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PlacedDestination } from '@tidemark/api';
 import {
   audit,
   EtcdGateway,
@@ -9,7 +10,6 @@ import {
   type NatsServer,
   Pipeline,
   readKeys,
-  type SeenDestination,
   type Servers,
   type TidemarkNode,
   until,
@@ -39,7 +39,7 @@ async function write(gateway: EtcdGateway, what: string, count: number): Promise
   }
 }
 
-async function held(node: TidemarkNode): Promise<SeenDestination> {
+async function held(node: TidemarkNode): Promise<PlacedDestination> {
   return await until(
     async () => {
       const [destination] = (await node.status()).destinations;

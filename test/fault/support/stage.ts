@@ -1,3 +1,4 @@
+import type { PipelineStatus } from '@tidemark/api';
 import {
   audit,
   type ChainVerdict,
@@ -9,7 +10,6 @@ import {
   type PipelineOptions,
   RawNats,
   readRawJournal,
-  type SeenStatus,
   type TidemarkNode,
   until,
 } from '@tidemark/testing';
@@ -74,7 +74,7 @@ export class Stage implements AsyncDisposable {
   /** Waits until history has begun anew behind `generation`, and the destination has everything. */
   async begunAnew(generation: number) {
     const node = this.pipeline.anyNode;
-    let seen: SeenStatus | undefined;
+    let seen: PipelineStatus | undefined;
     await until(
       async () => {
         seen = await node.status();

@@ -1,30 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  ApiClient,
+  type Output,
+  type OutputName,
+  type PipelineStatus,
+  type PlacedDestination,
+  parseOutput,
+  type Readiness,
+} from '@tidemark/api';
 import { ServerProcess } from '../servers/local/server-process.js';
 import { until } from '../wait.js';
 import { type CommandResult, TIDEMARK, tidemark } from './command.js';
 
 const STATUS_TIMEOUT_MS = 2_000;
-
-/** The part of `tidemark status -o json` that tests look at. */
-export interface SeenStatus {
-  readonly leader: { readonly node: string; readonly term: number } | null;
-  readonly source: { readonly revision: number | null };
-  readonly journal: { readonly generation: number | null; readonly revision: number | null } | null;
-  readonly destinations: readonly SeenDestination[];
-}
-
-export interface SeenDestination {
-  readonly name: string;
-  readonly state: string;
-  readonly owner: string | null;
-  readonly preferredOwner: string | null;
-  readonly generation: number;
-  readonly revision: number;
-  readonly lagRevisions: number;
-  readonly lagSeconds: number;
-  readonly reason: string | null;
-}
 
 /** What a node is started with. */
 export interface NodeFiles {
@@ -38,6 +27,7 @@ export interface NodeFiles {
 export class TidemarkNode {
   readonly configFile: string;
   private readonly process: ServerProcess;
+  private readonly client: ApiClient;
   private peakRss = 0;
 
   constructor(
@@ -47,6 +37,7 @@ export class TidemarkNode {
   ) {
     this.configFile = join(directory, `${id}.yaml`);
     this.configure(config);
+    this.client = new ApiClient({ listen, timeoutMs: STATUS_TIMEOUT_MS });
     this.process = new ServerProcess({
       name: `tidemark ${id}`,
       command: process.execPath,
@@ -104,26 +95,29 @@ export class TidemarkNode {
     return fetch(`http://${this.listen}${path}`, { method, signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
   }
 
-  async status(): Promise<SeenStatus> {
-    return (await (await this.fetch('/v1/status')).json()) as SeenStatus;
+  async status(): Promise<PipelineStatus> {
+    return await this.client.call('status');
+  }
+
+  async readiness(): Promise<Readiness> {
+    return await this.client.call('readyz');
   }
 
   /** The term under which this node believes to lead, by its own word; null when it does not. */
   async leadingTerm(): Promise<number | null> {
-    const own = (await (await this.fetch('/v1/status?scope=node')).json()) as { leader: { term: number } | null };
-    return own.leader?.term ?? null;
+    return (await this.client.call('nodeStatus')).leader?.term ?? null;
   }
 
   /** Sum of the samples of a metric whose labels include the given one, e.g. `role="leader"`; 0 when there are none. */
   async metric(name: string, label = ''): Promise<number> {
-    const lines = (await (await this.fetch('/metrics')).text()).split('\n');
+    const lines = (await this.client.text('metrics')).split('\n');
     const samples = lines.filter((line) => /^\w+/.exec(line)?.[0] === name && line.includes(label));
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   /** Waits until `name` is streaming and has reached `revision` of the source. */
-  async reached(name: string, revision: number, timeoutMs = 60_000): Promise<SeenDestination> {
-    let seen: SeenDestination | undefined;
+  async reached(name: string, revision: number, timeoutMs = 60_000): Promise<PlacedDestination> {
+    let seen: PlacedDestination | undefined;
     return await until(
       async () => {
         seen = (await this.status()).destinations.find((destination) => destination.name === name);
@@ -140,6 +134,11 @@ export class TidemarkNode {
   /** Runs a command with this node's configuration. */
   command(...args: readonly string[]): Promise<CommandResult> {
     return tidemark(['-c', this.configFile, ...args]);
+  }
+
+  /** What a command prints with `-o json`, with this node's configuration; `args` follow its words. */
+  async output<C extends OutputName>(command: C, ...args: readonly string[]): Promise<Output<C>> {
+    return parseOutput(command, (await this.command('-o', 'json', ...command.split(' '), ...args)).stdout);
   }
 
   /** Most resident memory it ever had, over all its lives, in MiB: the kernel's own high-water mark. */

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PipelineStatus } from '@tidemark/api';
 import { guardDirectory, releaseDirectory } from '../servers/local/lifeline.js';
 import { freePort } from '../servers/ports.js';
 import { until } from '../wait.js';
-import { type SeenStatus, TidemarkNode } from './node.js';
+import { TidemarkNode } from './node.js';
 
 export interface PipelineOptions {
   /** Name of the pipeline; `test` unless told. */
@@ -77,7 +78,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Waits until some running node leads, and returns it. */
   async leader(timeoutMs = 30_000): Promise<TidemarkNode> {
-    let seen: SeenStatus | undefined;
+    let seen: PipelineStatus | undefined;
     return await until(
       async () => {
         seen = await this.anyNode.status();
@@ -90,7 +91,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Waits until every destination is owned by the node that is preferred for it. */
   async placed(timeoutMs = 60_000): Promise<void> {
-    let seen: SeenStatus | undefined;
+    let seen: PipelineStatus | undefined;
     await until(
       async () => {
         seen = await this.anyNode.status();
