@@ -21,7 +21,7 @@ export interface Endpoint<S extends Shape> {
   readonly access: 'open' | 'token';
   readonly params: Schema<S['params']>;
   readonly query: Schema<S['query']>;
-  /** A query that tells this endpoint from others with its path. */
+  /** A query that only this endpoint of its path has. */
   readonly when?: Readonly<Record<string, string>>;
   readonly body: Schema<S['body']>;
   /** A body that is right, for whoever sent another one. Absent where none is expected. */

@@ -207,6 +207,7 @@ const streams = {
       prefix: z.string().optional().describe('Only changes of keys with this prefix.'),
     }),
     line: recordSchema,
+    problems: ['BAD_REQUEST'],
   },
 } as const;
 

@@ -40,7 +40,7 @@ it('sends method, path, body and token, and reads the answer', async () => {
   expect(await asked(app, (client) => client.call('pause', { params: { name: 'a/b c' }, body }))).toEqual(PAUSED);
 });
 
-it('sends what tells an operation from others with its path', async () => {
+it('sends the query by which an operation differs from others with its path', async () => {
   const queries: string[] = [];
   const app = new Hono().get('/v1/status', (c) => {
     queries.push(new URL(c.req.url).search);
