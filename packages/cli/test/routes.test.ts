@@ -11,7 +11,11 @@ const TERM: RecordLine = {
   ...{ kind: 'term', generation: 1, term: 2, previous: 3, revision: 3 },
   ...{ time: '2026-02-28T10:00:00.000Z', node: 'conf1' },
 };
-const gone = () => new UnavailableError({ message: 'The journal is gone.', remedy: 'Start NATS.' });
+
+async function* failingAfter(records: number): AsyncGenerator<RecordLine> {
+  for (let n = 0; n < records; n++) yield TERM;
+  throw new UnavailableError({ message: 'The journal is gone.', remedy: 'Start NATS.' });
+}
 
 const nobody = (): never => {
   throw new TypeError('nothing of this is meant for anybody outside');
@@ -66,20 +70,14 @@ it('a stream hands out what there is', async () => {
 });
 
 it('a stream that fails before its first line is a problem, not an answer without lines', async () => {
-  // biome-ignore lint/correctness/useYield: it fails first.
-  const { lines, error } = await asked(async function* () {
-    throw gone();
-  }, linesOf);
+  const { lines, error } = await asked(() => failingAfter(0), linesOf);
   expect(lines).toEqual([]);
   expect(error).toBeInstanceOf(RequestFailedError);
   expect(error).toMatchObject({ code: 'UNAVAILABLE', remedy: 'Start NATS.', status: 503 });
 });
 
 it('a stream that fails later breaks off, so that nobody takes it for all', async () => {
-  const { error } = await asked(async function* () {
-    yield TERM;
-    throw gone();
-  }, linesOf);
+  const { error } = await asked(() => failingAfter(1), linesOf);
   expect(error).toBeInstanceOf(NodeUnreachableError);
 });
 

@@ -43,7 +43,7 @@ export class CommandContext {
     return new ApiClient({ listen: node.listen, timeoutMs: this.timeoutMs, token });
   }
 
-  /** The result of a command: text for people, or one JSON document. */
+  /** A result: text for people, or one JSON document, whose form the words of the command decide. */
   print<C extends OutputName>(_command: C, value: Output<C>, table: () => string): void {
     process.stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : `${table()}\n`);
   }
