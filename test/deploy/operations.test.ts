@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { endpoints } from '@tidemark/api';
 import { DESTINATION_STATES } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
 import { fromRoot } from './support/files.js';
 
 const read = (path: string) => readFileSync(fromRoot(path), 'utf8');
 const runbook = read('docs/operations.md');
-const sources = ['core', 'etcd', 'journal', 'leader', 'worker', 'cli'].flatMap((name) =>
+const sources = ['core', 'api', 'etcd', 'journal', 'leader', 'worker', 'cli'].flatMap((name) =>
   readdirSync(fromRoot(`packages/${name}/src`), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `packages/${name}/src/${file}`),
@@ -39,11 +40,7 @@ describe('docs/operations.md explains', () => {
   });
 
   it('every path of the admin HTTP', () => {
-    const text = ['server.ts', 'destination-routes.ts']
-      .map((file) => read(`packages/cli/src/admin/${file}`))
-      .join('\n');
-    const paths = found(text, /app\.(?:get|post)\('([^']+)'/g);
-    expect(unexplained(paths.map((path) => path.replace(':name', 'NAME')))).toEqual([]);
+    expect(unexplained(endpoints().map(({ path }) => path.replace('{name}', 'NAME')))).toEqual([]);
   });
 
   it('no command that is not there', () => {

@@ -1,3 +1,4 @@
+import type { PlacedDestination } from '@tidemark/api';
 import {
   EtcdGateway,
   type EtcdServer,
@@ -6,7 +7,6 @@ import {
   type NatsServer,
   Pipeline,
   readKeys,
-  type SeenDestination,
   type Servers,
   type TidemarkNode,
   until,
@@ -57,7 +57,7 @@ async function start({ name, from, to, route: [prefix, rewrite] }: Copy): Promis
   });
 }
 
-async function becomes(node: TidemarkNode, state: string): Promise<SeenDestination> {
+async function becomes(node: TidemarkNode, state: string): Promise<PlacedDestination> {
   return await node.showsState('copy', state, 30_000);
 }
 

@@ -1,3 +1,4 @@
+import type { PlacedDestination } from '@tidemark/api';
 import {
   EtcdGateway,
   type EtcdServer,
@@ -7,7 +8,6 @@ import {
   Pipeline,
   RedisMonitor,
   type RedisServer,
-  type SeenDestination,
   type Servers,
   type TidemarkNode,
   until,
@@ -33,14 +33,14 @@ beforeEach(() => {
   name = `pause${++cases}`;
 });
 
-async function seen(node: TidemarkNode): Promise<SeenDestination> {
+async function seen(node: TidemarkNode): Promise<PlacedDestination> {
   const [destination] = (await node.status()).destinations;
   if (destination === undefined) throw new Error('there is no destination');
   return destination;
 }
 
-function becomes(node: TidemarkNode, state: string): Promise<SeenDestination> {
-  let last: SeenDestination | undefined;
+function becomes(node: TidemarkNode, state: string): Promise<PlacedDestination> {
+  let last: PlacedDestination | undefined;
   return until(
     async () => {
       last = await seen(node);

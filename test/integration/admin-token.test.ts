@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endpoints } from '@tidemark/api';
 import {
   EtcdGateway,
   type EtcdServer,
@@ -62,6 +63,12 @@ function secret(content: string): string {
   writeFileSync(file, content);
   return file;
 }
+
+it('these are the ones that the API says', () => {
+  const said = endpoints().filter(({ access }) => access === 'token');
+  const wanted = NEEDS_TOKEN.map(([method, path]) => `${method} /v1/${path.replace('/copy/', '/{name}/')}`);
+  expect(said.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(wanted.sort());
+});
 
 it.each(NEEDS_TOKEN)('%s %s is refused without the token, and with another one', async (method, path) => {
   for (const authorization of [undefined, '', 'Bearer', 'Bearer b1a5ee', `Bearer ${TOKEN}0`, `Basic ${TOKEN}`]) {

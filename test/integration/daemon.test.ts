@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readinessSchema } from '@tidemark/api';
 import {
   EtcdGateway,
   type EtcdServer,
@@ -97,7 +98,7 @@ describe('the command line', () => {
 /** Reads /readyz of a node: which of its peers do not answer. */
 async function unreachable(pipeline: Pipeline): Promise<string[]> {
   const response = await pipeline.anyNode.fetch('/readyz');
-  const { ready, hops } = (await response.json()) as { ready: boolean; hops: { hop: string; reachable: boolean }[] };
+  const { ready, hops } = readinessSchema.parse(await response.json());
   expect(response.status).toBe(ready ? 200 : 503);
   return hops.filter(({ reachable }) => !reachable).map(({ hop }) => hop);
 }
@@ -174,8 +175,7 @@ it('step-down hands leadership to another node, and SIGTERM ends a node with not
   expect(third).not.toBe(second);
   const keys = (await source.etcdctl(['get', '/__tidemark/test/', '--prefix', '--print-value-only'])).toString();
   expect(keys).not.toContain(second.id);
-  const { stdout } = await third.command('status', '-o', 'json');
-  expect(JSON.parse(stdout)).toMatchObject({
+  expect(await third.output('status')).toMatchObject({
     pipeline: 'test',
     leader: { node: third.id },
     destinations: [{ name: 'second' }],

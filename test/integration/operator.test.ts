@@ -1,3 +1,4 @@
+import type { PlacedDestination } from '@tidemark/api';
 import {
   audit,
   EtcdGateway,
@@ -6,7 +7,6 @@ import {
   type NatsServer,
   nodeConfig,
   Pipeline,
-  type SeenDestination,
   type Servers,
   type TidemarkNode,
   until,
@@ -64,13 +64,13 @@ async function equal(): Promise<void> {
   await until(async () => (await compare()).differences.length === 0, { timeoutMs: 60_000, describe: 'equal' });
 }
 
-async function seen(): Promise<SeenDestination> {
+async function seen(): Promise<PlacedDestination> {
   const found = (await pipeline.anyNode.status()).destinations[0];
   if (found === undefined) throw new Error('status shows no destination');
   return found;
 }
 
-async function becomes(state: string): Promise<SeenDestination> {
+async function becomes(state: string): Promise<PlacedDestination> {
   const { name } = await seen();
   return await pipeline.anyNode.showsState(name, state, 30_000);
 }

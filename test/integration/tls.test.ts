@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readiness } from '@tidemark/api';
 import {
   audit,
   type EncryptedEtcd,
@@ -91,18 +92,14 @@ const TROUBLES: readonly (readonly [trouble: string, files: Partial<TlsFiles>, r
   ['names a file that is not there', { ca, cert, key: `${key}.gone` }, /tls\.key: .*tls-key\.pem\.gone cannot be read/],
 ];
 
-interface Hops {
-  readonly hops: readonly { readonly hop: string; readonly reason: string | null; readonly remedy: string | null }[];
-}
-
 describe.each<Hop>(['source', 'journal', 'destination'])('a node that at the %s', (hop) => {
   it.each(TROUBLES)('%s goes on, and says where to look', async (_, files, reason) => {
     await using troubled = await pipeline({ [hop]: files });
     const node = troubled.anyNode;
-    let seen: Hops['hops'] = [];
+    let seen: Readiness['hops'] = [];
     const told = await until(
       async () => {
-        seen = ((await (await node.fetch('/readyz')).json()) as Hops).hops;
+        seen = (await node.readiness()).hops;
         return seen.find((each) => each.hop.startsWith(hop) && reason.test(each.reason ?? ''));
       },
       { timeoutMs: 30_000, describe: () => `the reason at ${hop}: ${JSON.stringify(seen)}` },
@@ -127,7 +124,7 @@ it('files that were replaced count as soon as the old ones are refused, without 
     await using renewed = await pipeline({ source: files, journal: files, destination: files });
     const node = renewed.anyNode;
     const refused = async () => {
-      const { hops } = (await (await node.fetch('/readyz')).json()) as Hops;
+      const { hops } = await node.readiness();
       return ['source', 'journal'].every((name) => REFUSED.test(hops.find(({ hop }) => hop === name)?.reason ?? ''));
     };
     await until(refused, { timeoutMs: 30_000, describe: 'the certificate of a stranger is refused' });

@@ -1,23 +1,4 @@
-import type { DestinationState } from '@tidemark/core';
-import type { PipelineStatus } from './admin/status.js';
-
-type Destination = PipelineStatus['destinations'][number];
-
-/** Everything somebody needs to know who was woken for it. */
-export interface Explanation {
-  readonly destination: string;
-  readonly state: DestinationState;
-  /** RFC 3339: since when it is in this state. */
-  readonly since: string;
-  /** What is so. */
-  readonly what: string;
-  /** Why, as far as it is known: the fault, the evidence of a hold, who paused it. */
-  readonly why: string | null;
-  /** What is safe, and what is at stake. */
-  readonly safe: string;
-  /** What to do next, most often a command; null when there is nothing to do. */
-  readonly next: string | null;
-}
+import type { PlacedDestination as Destination, Explanation, PipelineStatus } from '@tidemark/api';
 
 /** Says in sentences what `status` says in words. Pure. */
 export function explain(status: PipelineStatus, destination: Destination): Explanation {

@@ -1,6 +1,6 @@
+import { NodeUnreachableError, RequestFailedError } from '@tidemark/api';
 import { ConfigError, configJsonSchema, TidemarkError } from '@tidemark/core';
 import { Command, CommanderError, Option } from 'commander';
-import { RequestFailedError } from './admin/client.js';
 import { approveCommand } from './commands/approve.js';
 import { CommandContext, type GlobalOptions } from './commands/context.js';
 import { explainCommand } from './commands/explain.js';
@@ -12,11 +12,14 @@ import { snapshotCreateCommand, snapshotListCommand } from './commands/snapshot.
 import { statusCommand } from './commands/status.js';
 import { stepDownCommand } from './commands/step-down.js';
 import { type VerifyOptions, verifyCommand } from './commands/verify.js';
-import { NodeUnreachableError, UsageError } from './errors.js';
+import { UsageError } from './errors.js';
 import { VERSION } from './version.js';
 
 /** 0 ok; 1 failed, or differences found; 2 usage, or could not compare or reach; 78 bad configuration (sysexits.h EX_CONFIG). */
 const EXIT = { failed: 1, usage: 2, config: 78 } as const;
+
+/** Of a node's answer: what the command asked for was not there, or could not be compared. */
+const USAGE_PROBLEMS: readonly string[] = ['CANNOT_COMPARE', 'UNKNOWN_DESTINATION'];
 
 function buildProgram(finish: (code: number) => void): Command {
   const program = new Command('tidemark')
@@ -109,6 +112,7 @@ function buildProgram(finish: (code: number) => void): Command {
 async function checkConfig(context: CommandContext): Promise<number> {
   const { config, configFile } = context;
   context.print(
+    'check-config',
     { file: configFile, ok: true, pipeline: config.name },
     () => `${configFile}: ok, pipeline ${config.name}, ${config.destinations.length} destination(s)`,
   );
@@ -128,18 +132,17 @@ function report(error: unknown): number {
     say(error.message);
     return EXIT.config;
   }
-  if (error instanceof RequestFailedError) {
-    say(`${error.problem.message}\n${error.problem.remedy}`);
-    return error.problem.code === 'CANNOT_COMPARE' || error.problem.code === 'UNKNOWN_DESTINATION'
-      ? EXIT.usage
-      : EXIT.failed;
-  }
   if (error instanceof TidemarkError) {
     say(`${error.message}\n${error.remedy}`);
-    return error instanceof UsageError || error instanceof NodeUnreachableError ? EXIT.usage : EXIT.failed;
+    return isUsage(error) ? EXIT.usage : EXIT.failed;
   }
   say(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT.failed;
+}
+
+function isUsage(error: TidemarkError): boolean {
+  if (error instanceof RequestFailedError) return USAGE_PROBLEMS.includes(error.code);
+  return error instanceof UsageError || error instanceof NodeUnreachableError;
 }
 
 /** Runs the command that `argv` names, and resolves with the exit code. What went wrong is told on stderr. */

@@ -1,6 +1,6 @@
+import type { PipelineStatus, PlacedDestination } from '@tidemark/api';
 import { expect, it } from 'vitest';
 import { renderPage } from '../src/admin/page.js';
-import type { PipelineStatus, PlacedDestination } from '../src/admin/status.js';
 
 const NOW = new Date().toISOString();
 

@@ -69,7 +69,7 @@ export { shortWaits } from './short-waits.js';
 export { someAnchor } from './some-anchor.js';
 export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
 export { leaderCandidates, revokeLease, type SeenCandidate } from './tidemark/election.js';
-export { type SeenDestination, type SeenStatus, TidemarkNode } from './tidemark/node.js';
+export { TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
 export { type EncryptedEtcd, encryptedEtcd, STRANGERS_TLS_FILES, TLS_FILES, type TlsFiles } from './tls-files.js';
 export { type UntilOptions, until, WaitedInVainError } from './wait.js';

@@ -37,6 +37,12 @@ const FORBIDDEN: readonly Import[] = [
   ['packages/worker/test/z.ts', '../../leader/src/pump.js'],
   ['test/fault/aa.ts', '../../packages/leader/src/pump.js'],
   ['test/fault/bb.ts', 'nats'],
+  ['packages/api/src/cc.ts', '@tidemark/worker'],
+  ['packages/api/src/dd.ts', 'hono'],
+  ['packages/core/src/ee.ts', '@tidemark/api'],
+  ['packages/worker/src/ff.ts', '@tidemark/api'],
+  ['packages/leader/src/gg.ts', '@tidemark/api'],
+  ['packages/cli/src/hh.ts', '../../api/src/paths.js'],
 ];
 
 const ALLOWED: readonly Import[] = [
@@ -49,6 +55,8 @@ const ALLOWED: readonly Import[] = [
   ['packages/cli/src/ok-g.ts', '@tidemark/worker'],
   ['packages/worker/src/ok-h.ts', './destinations/etcd/index.js'],
   ['packages/core/test/ok-i.ts', '../src/errors.js'],
+  ['packages/api/src/ok-j.ts', '@tidemark/core'],
+  ['packages/testing/src/ok-k.ts', '@tidemark/api'],
 ];
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));

@@ -1,3 +1,4 @@
+import { parseRecordLine } from '@tidemark/api';
 import {
   audit,
   CONFTOOL_PREFIX,
@@ -99,9 +100,6 @@ it('a quiet prefix, 1,500 unrelated changes, all nodes down, compaction to the h
 /** Why history began anew, in order, from the journal. */
 async function resets(running: Pipeline): Promise<string[]> {
   const { stdout } = await running.anyNode.command('journal', 'cat', '-o', 'json');
-  const records = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { kind: string; reason?: string });
-  return records.flatMap(({ kind, reason }) => (kind === 'reset' && reason !== undefined ? [reason] : []));
+  const records = stdout.trim().split('\n').map(parseRecordLine);
+  return records.flatMap((record) => (record.kind === 'reset' ? [record.reason] : []));
 }

@@ -1,5 +1,5 @@
+import { ApiClient, type Output, type OutputName } from '@tidemark/api';
 import { type Config, loadConfig, parseDuration, readToken } from '@tidemark/core';
-import { type RequestOptions, requestNode } from '../admin/client.js';
 import { UsageError } from '../errors.js';
 
 /** The options every command understands. */
@@ -36,15 +36,15 @@ export class CommandContext {
     });
   }
 
-  /** One request to the node that the configuration names. */
-  async request(path: string, options: Pick<RequestOptions, 'method' | 'body'> = {}): Promise<Response> {
+  /** Of the node that the configuration names. */
+  get client(): ApiClient {
     const { node } = this.config;
     const token = node.tokenFile === undefined ? undefined : readToken(node.tokenFile, 'node.tokenFile');
-    return await requestNode(node.listen, path, { ...options, timeoutMs: this.timeoutMs, token });
+    return new ApiClient({ listen: node.listen, timeoutMs: this.timeoutMs, token });
   }
 
-  /** A result: text for people, or one JSON document. */
-  print(value: object, table: () => string): void {
+  /** A result: text for people, or one JSON document, whose form the words of the command decide. */
+  print<C extends OutputName>(_command: C, value: Output<C>, table: () => string): void {
     process.stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : `${table()}\n`);
   }
 }

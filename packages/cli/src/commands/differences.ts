@@ -1,16 +1,10 @@
-/** A key as the admin address tells it. */
-type JsonKey = string | { readonly base64: string };
+import { formatJsonBytes, type KeyDifference } from '@tidemark/api';
 
-export interface KeyDifference {
-  readonly kind: string;
-  readonly key: JsonKey;
-}
+type Kind = KeyDifference['kind'];
 
 /** One line a key, and how many there are besides. */
-export function listKeys(keys: readonly KeyDifference[], total: number, verb: (kind: string) => string): string[] {
+export function listKeys(keys: readonly KeyDifference[], total: number, verb: (kind: Kind) => string): string[] {
   const width = Math.max(0, ...keys.map(({ kind }) => verb(kind).length));
-  const listed = keys.map(
-    ({ kind, key }) => `  ${verb(kind).padEnd(width)}  ${typeof key === 'string' ? key : `base64:${key.base64}`}`,
-  );
+  const listed = keys.map(({ kind, key }) => `  ${verb(kind).padEnd(width)}  ${formatJsonBytes(key)}`);
   return total > listed.length ? [...listed, `  and ${total - listed.length} more`] : listed;
 }

@@ -1,11 +1,11 @@
-import type { PipelineStatus } from '../admin/status.js';
+import type { Explanation } from '@tidemark/api';
 import { UsageError } from '../errors.js';
-import { type Explanation, explain } from '../explain.js';
+import { explain } from '../explain.js';
 import type { CommandContext } from './context.js';
 
 /** All destinations, or the one that is named. */
 export async function explainCommand(context: CommandContext, destination: string | undefined): Promise<number> {
-  const status = (await (await context.request('/v1/status')).json()) as PipelineStatus;
+  const status = await context.client.call('status');
   const chosen = status.destinations.filter(({ name }) => destination === undefined || name === destination);
   if (chosen.length === 0) {
     throw new UsageError({
@@ -14,9 +14,8 @@ export async function explainCommand(context: CommandContext, destination: strin
     });
   }
   const explanations = chosen.map((each) => explain(status, each));
-  context.print(destination === undefined ? explanations : (explanations[0] ?? {}), () =>
-    explanations.map(tell).join('\n\n'),
-  );
+  const [only = explanations] = destination === undefined ? [] : explanations;
+  context.print('explain', only, () => explanations.map(tell).join('\n\n'));
   return 0;
 }
 

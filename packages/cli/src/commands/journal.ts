@@ -1,29 +1,24 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-import type { JournalInfo } from '@tidemark/core';
+import { formatJsonBytes, type Output, parseRecordLine, type RecordLine } from '@tidemark/api';
+import { UsageError } from '../errors.js';
 import type { CommandContext } from './context.js';
 import { formatBytes } from './table.js';
 
+type Info = Output<'journal info'>;
+
 export async function journalInfoCommand(context: CommandContext): Promise<number> {
-  const info = (await (await context.request('/v1/journal')).json()) as JournalInfo;
-  context.print(infoToJson(info), () => describe(info));
+  const { first, last, ...info } = await context.client.call('journalInfo');
+  const output = { ...info, first: first && withTime(first), last: last && withTime(last) };
+  context.print('journal info', output, () => describe(output));
   return 0;
 }
 
-function infoToJson(info: JournalInfo): object {
-  const time = (ms: number) => new Date(ms).toISOString();
-  return {
-    ...info,
-    first: info.first && { ...info.first, time: time(info.first.time) },
-    last: info.last && { ...info.last, time: time(info.last.time) },
-  };
+function withTime<E extends { readonly time: number }>(end: E): Omit<E, 'time'> & { time: string } {
+  return { ...end, time: new Date(end.time).toISOString() };
 }
 
-function describe(info: JournalInfo): string {
-  const at = (end: { position: { generation: number; revision: number }; time: number } | null) =>
-    end === null
-      ? 'none'
-      : `revision ${end.position.revision}, generation ${end.position.generation}, ${new Date(end.time).toISOString()}`;
+function describe(info: Info): string {
+  const at = (end: Pick<NonNullable<Info['first']>, 'position' | 'time'> | null) =>
+    end === null ? 'none' : `revision ${end.position.revision}, generation ${end.position.generation}, ${end.time}`;
   return [
     `id        ${info.id}`,
     `messages  ${info.firstSequence} to ${info.lastSequence}, ${formatBytes(info.bytes)}`,
@@ -39,38 +34,26 @@ export interface CatOptions {
   readonly prefix?: string;
 }
 
-export async function journalCatCommand(context: CommandContext, options: CatOptions): Promise<number> {
-  const query = new URLSearchParams(
-    Object.entries(options).filter(([name]) => ['from', 'to', 'prefix'].includes(name)) as [string, string][],
-  );
-  const response = await context.request(`/v1/journal/records?${query.toString()}`);
-  if (response.body === null) return 0;
-  for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
-    process.stdout.write(`${context.json ? line : describeRecord(JSON.parse(line) as RecordLine)}\n`);
+export async function journalCatCommand(context: CommandContext, { from, to, prefix }: CatOptions): Promise<number> {
+  const query = { from: revisionOf('--from', from), to: revisionOf('--to', to), prefix };
+  for await (const line of context.client.lines('records', { query })) {
+    process.stdout.write(`${context.json ? line : describeRecord(parseRecordLine(line))}\n`);
   }
   return 0;
 }
 
-interface RecordLine {
-  readonly kind: string;
-  readonly generation: number;
-  readonly term: number;
-  readonly previous: number;
-  readonly revision: number;
-  readonly time: string;
-  readonly reason?: string;
-  readonly entries?: readonly {
-    readonly revision: number;
-    readonly changes: readonly { readonly kind: string; readonly key: string | { readonly base64: string } }[];
-  }[];
+/** @throws UsageError */
+function revisionOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new UsageError({ message: `${option} ${text} is not a revision.`, remedy: 'Use a number such as 4711.' });
 }
 
 function describeRecord(record: RecordLine): string {
-  const head = `${record.time} ${record.kind.padEnd(8)} ${record.generation}/${record.previous} -> ${record.revision} term ${record.term}${record.reason === undefined ? '' : ` ${record.reason}`}`;
-  const changes = (record.entries ?? []).flatMap(({ revision, changes: each }) =>
-    each.map(
-      ({ kind, key }) => `  ${revision} ${kind.padEnd(6)} ${typeof key === 'string' ? key : `base64:${key.base64}`}`,
-    ),
+  const reason = record.kind === 'reset' ? ` ${record.reason}` : '';
+  const head = `${record.time} ${record.kind.padEnd(8)} ${record.generation}/${record.previous} -> ${record.revision} term ${record.term}${reason}`;
+  const changes = (record.kind === 'batch' ? record.entries : []).flatMap(({ revision, changes: each }) =>
+    each.map(({ kind, key }) => `  ${revision} ${kind.padEnd(6)} ${formatJsonBytes(key)}`),
   );
   return [head, ...changes].join('\n');
 }

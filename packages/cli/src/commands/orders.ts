@@ -1,5 +1,4 @@
 import { hostname, userInfo } from 'node:os';
-import type { Pause } from '@tidemark/core';
 import type { CommandContext } from './context.js';
 
 /** Who gives an order, as it is kept with it. */
@@ -7,15 +6,10 @@ export function whoAsks(): string {
   return `${userInfo().username}@${hostname()}`;
 }
 
-export function destinationPath(destination: string): string {
-  return `/v1/destinations/${encodeURIComponent(destination)}`;
-}
-
 export async function pauseCommand(context: CommandContext, destination: string): Promise<number> {
-  const options = { method: 'POST', body: { by: whoAsks() } } as const;
-  const response = await context.request(`${destinationPath(destination)}/pause`, options);
-  const { paused } = (await response.json()) as { paused: Pause };
+  const { paused } = await context.client.call('pause', { params: { name: destination }, body: { by: whoAsks() } });
   context.print(
+    'pause',
     { destination, paused },
     () =>
       `${destination} stops within a second, and stays stopped over restarts until \`tidemark resume ${destination}\`.\n\`tidemark status\` shows it as paused once nothing is under way to it any more. Its changes wait in the journal, for as long as the headroom there.`,
@@ -24,7 +18,7 @@ export async function pauseCommand(context: CommandContext, destination: string)
 }
 
 export async function resumeCommand(context: CommandContext, destination: string): Promise<number> {
-  await context.request(`${destinationPath(destination)}/resume`, { method: 'POST', body: { by: whoAsks() } });
-  context.print({ destination, resumed: true }, () => `${destination} goes on within a second.`);
+  const { resumed } = await context.client.call('resume', { params: { name: destination }, body: { by: whoAsks() } });
+  context.print('resume', { destination, resumed }, () => `${destination} goes on within a second.`);
   return 0;
 }

@@ -1,20 +1,17 @@
+import type { KeyDifference } from '@tidemark/api';
 import type { CommandContext } from './context.js';
-import { type KeyDifference, listKeys } from './differences.js';
-import { destinationPath, whoAsks } from './orders.js';
+import { listKeys } from './differences.js';
+import { whoAsks } from './orders.js';
 
 export interface ResyncOptions {
   readonly plan?: boolean;
 }
 
-interface PlanAnswer {
-  readonly compared: number;
-  readonly missing: number;
-  readonly different: number;
-  readonly extra: number;
-  readonly keys: readonly KeyDifference[];
-}
-
-const VERBS: Readonly<Record<string, string>> = { missing: 'appears', different: 'changes', extra: 'disappears' };
+const VERBS: Readonly<Record<KeyDifference['kind'], string>> = {
+  missing: 'appears',
+  different: 'changes',
+  extra: 'disappears',
+};
 
 /** With --plan shows what would change, under the routes of the given file, and changes nothing. */
 export async function resyncCommand(
@@ -29,16 +26,14 @@ async function showPlan(context: CommandContext, destination: string): Promise<n
   // The file may hold routes that no node has loaded yet: to see what they would do is what this is for.
   const configured = context.config.destinations.find(({ name }) => name === destination);
   const body = configured === undefined ? {} : { routes: configured.routes };
-  const answer = (await (
-    await context.request(`${destinationPath(destination)}/plan`, { method: 'POST', body })
-  ).json()) as PlanAnswer;
+  const answer = await context.client.call('plan', { params: { name: destination }, body });
   const total = answer.missing + answer.different + answer.extra;
-  context.print({ destination, ...answer }, () =>
+  context.print('resync --plan', { destination, ...answer }, () =>
     total === 0
       ? `Nothing would change at ${destination}: ${answer.compared} keys compared.`
       : [
           `At ${destination} ${answer.missing} keys would appear, ${answer.different} would change, ${answer.extra} would disappear (${answer.compared} compared).`,
-          ...listKeys(answer.keys, total, (kind) => VERBS[kind] ?? kind),
+          ...listKeys(answer.keys, total, (kind) => VERBS[kind]),
         ].join('\n'),
   );
   return 0;
@@ -46,9 +41,9 @@ async function showPlan(context: CommandContext, destination: string): Promise<n
 
 async function orderResync(context: CommandContext, destination: string): Promise<number> {
   const body = { by: whoAsks() };
-  const response = await context.request(`${destinationPath(destination)}/resync`, { method: 'POST', body });
-  const answer = (await response.json()) as { ordered: { id: string } };
+  const answer = await context.client.call('resync', { params: { name: destination }, body });
   context.print(
+    'resync',
     { destination, ...answer },
     () =>
       `Ordered: ${destination} is compared with a new snapshot, and what differs is written. \`tidemark status\` shows when it is streaming again, or what holds it.`,

@@ -1,24 +1,24 @@
-import type { SnapshotRef } from '@tidemark/core';
+import type { Output, Snapshot } from '@tidemark/api';
 import type { CommandContext } from './context.js';
 import { formatBytes, formatTable } from './table.js';
 
 export async function snapshotListCommand(context: CommandContext): Promise<number> {
-  const snapshots = (await (await context.request('/v1/snapshots')).json()) as SnapshotRef[];
-  context.print(snapshots.map(toJson), () => describe(snapshots));
+  const snapshots = (await context.client.call('snapshots')).map(toOutput);
+  context.print('snapshot list', snapshots, () => describe(snapshots));
   return 0;
 }
 
 export async function snapshotCreateCommand(context: CommandContext): Promise<number> {
-  const snapshot = (await (await context.request('/v1/snapshots', { method: 'POST' })).json()) as SnapshotRef;
-  context.print(toJson(snapshot), () => describe([snapshot]));
+  const snapshot = toOutput(await context.client.call('createSnapshot'));
+  context.print('snapshot create', snapshot, () => describe([snapshot]));
   return 0;
 }
 
-function toJson(snapshot: SnapshotRef): object {
+function toOutput(snapshot: Snapshot): Output<'snapshot create'> {
   return { ...snapshot, createdAt: new Date(snapshot.createdAt).toISOString() };
 }
 
-function describe(snapshots: readonly SnapshotRef[]): string {
+function describe(snapshots: Output<'snapshot list'>): string {
   if (snapshots.length === 0) return 'No snapshot is stored.';
   const rows = snapshots.map(({ id, position, keys, bytes, createdAt }) => [
     id,
@@ -26,7 +26,7 @@ function describe(snapshots: readonly SnapshotRef[]): string {
     String(position.revision),
     String(keys),
     formatBytes(bytes),
-    new Date(createdAt).toISOString(),
+    createdAt,
   ]);
   return formatTable([['SNAPSHOT', 'GENERATION', 'REVISION', 'KEYS', 'SIZE', 'CREATED'], ...rows]);
 }

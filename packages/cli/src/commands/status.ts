@@ -1,11 +1,11 @@
+import type { PipelineStatus, PlacedDestination } from '@tidemark/api';
 import colors from 'picocolors';
-import type { PipelineStatus, PlacedDestination } from '../admin/status.js';
 import type { CommandContext } from './context.js';
 import { formatAge, formatBytes, formatTable, secondsSince } from './table.js';
 
 export async function statusCommand(context: CommandContext): Promise<number> {
-  const status = (await (await context.request('/v1/status')).json()) as PipelineStatus;
-  context.print(status, () => describe(status));
+  const status = await context.client.call('status');
+  context.print('status', status, () => describe(status));
   return 0;
 }
 

@@ -1,7 +1,7 @@
 import type { CommandContext } from './context.js';
 
 export async function stepDownCommand(context: CommandContext): Promise<number> {
-  await context.request('/v1/step-down', { method: 'POST' });
-  context.print({ steppedDown: true }, () => 'The leader is handing over; `tidemark status` shows who leads next.');
+  const answer = await context.client.call('stepDown');
+  context.print('step-down', answer, () => 'The leader is handing over; `tidemark status` shows who leads next.');
   return 0;
 }

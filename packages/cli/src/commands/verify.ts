@@ -1,23 +1,6 @@
-import type { Position } from '@tidemark/core';
-import type { RepairReport } from '@tidemark/worker';
+import type { VerifyAnswer } from '@tidemark/api';
 import type { CommandContext } from './context.js';
-import { type KeyDifference, listKeys } from './differences.js';
-import { destinationPath } from './orders.js';
-
-interface VerifyAnswer {
-  readonly position: Position;
-  readonly compared: number;
-  readonly missing: number;
-  readonly different: number;
-  readonly extra: number;
-  readonly keys: readonly KeyDifference[];
-}
-
-interface RepairAnswer {
-  readonly found: VerifyAnswer;
-  readonly repaired: RepairReport;
-  readonly left: VerifyAnswer;
-}
+import { listKeys } from './differences.js';
 
 export interface VerifyOptions {
   readonly repair?: boolean;
@@ -33,18 +16,16 @@ export async function verifyCommand(
 }
 
 async function compare(context: CommandContext, destination: string): Promise<number> {
-  const response = await context.request(`${destinationPath(destination)}/verify`, { method: 'POST' });
-  const answer = (await response.json()) as VerifyAnswer;
+  const answer = await context.client.call('verify', { params: { name: destination } });
   const equal = drift(answer) === 0;
-  context.print({ destination, equal, ...answer }, () => describe(destination, answer));
+  context.print('verify', { destination, equal, ...answer }, () => describe(destination, answer));
   return equal ? 0 : 1;
 }
 
 async function repairDestination(context: CommandContext, destination: string): Promise<number> {
-  const response = await context.request(`${destinationPath(destination)}/repair`, { method: 'POST' });
-  const { found, repaired, left } = (await response.json()) as RepairAnswer;
+  const { found, repaired, left } = await context.client.call('repair', { params: { name: destination } });
   const equal = drift(left) === 0;
-  context.print({ destination, equal, found, repaired, left }, () =>
+  context.print('verify --repair', { destination, equal, found, repaired, left }, () =>
     drift(found) === 0
       ? describe(destination, found)
       : [

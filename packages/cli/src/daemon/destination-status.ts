@@ -1,58 +1,8 @@
-import {
-  DESTINATION_STATES,
-  type DestinationState,
-  type ForeignWrite,
-  type Hold,
-  type Metrics,
-  type Position,
-  printableKey,
-} from '@tidemark/core';
+import type { DestinationReport, ForeignWrites, Verified } from '@tidemark/api';
+import { DESTINATION_STATES, type ForeignWrite, type Metrics, type Position, printableKey } from '@tidemark/core';
 import { type Condition, driftOf, type VerifyReport, type WorkerObserver } from '@tidemark/worker';
 import { journalHeadroomSeconds, type Retention } from './headroom.js';
 import { type JournalEnd, Progress } from './progress.js';
-
-/** One destination as its owner sees it; the JSON of `tidemark status`. */
-export interface DestinationReport {
-  readonly name: string;
-  readonly kind: string;
-  readonly state: DestinationState;
-  readonly owner: string | null;
-  readonly generation: number;
-  readonly revision: number;
-  readonly lagRevisions: number;
-  readonly lagSeconds: number;
-  /** Seconds until retention of the journal would remove what it needs next; null before the journal was seen. */
-  readonly headroomSeconds: number | null;
-  /** RFC 3339: since when it is in this state. */
-  readonly since: string;
-  readonly reason: string | null;
-  /** What it waits for approval of; null unless held. */
-  readonly hold: Hold | null;
-  /** What is set at the destination otherwise than it should be. */
-  readonly deviations: readonly string[];
-  readonly appliedTransactions: number;
-  readonly appliedChanges: number;
-  readonly foreignWrites: ForeignWrites;
-  /** The last comparison under this owner; null when there was none. */
-  readonly verified: Verified | null;
-}
-
-/** Writes by others where only this pipeline should write, since this owner took the destination over. */
-export interface ForeignWrites {
-  readonly count: number;
-  /** RFC 3339; null when there was none. */
-  readonly last: string | null;
-  /** Keys of the last ones. */
-  readonly keys: readonly string[];
-}
-
-export interface Verified {
-  /** RFC 3339. */
-  readonly at: string;
-  readonly revision: number;
-  /** Keys that differed. */
-  readonly drift: number;
-}
 
 /** Enough to find out who it is. */
 const LISTED_FOREIGN_KEYS = 5;

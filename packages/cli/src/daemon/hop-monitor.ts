@@ -1,19 +1,9 @@
+import type { HopHealth } from '@tidemark/api';
 import { describeError, type Logger, Scope, sleep, TidemarkError, UnavailableError } from '@tidemark/core';
 
 /** Milliseconds between two probes of a peer, and after which one counts as failed. */
 const PROBE_EVERY_MS = 2_000;
 const PROBE_TIMEOUT_MS = 4_000;
-
-/** How a peer was last seen. */
-export interface HopHealth {
-  readonly hop: string;
-  readonly reachable: boolean;
-  /** Null when reachable. */
-  readonly reason: string | null;
-  readonly remedy: string | null;
-  /** Milliseconds since the epoch of the last change between reachable and not. */
-  readonly since: number;
-}
 
 /** Asks a peer regularly whether it answers; logs once per change. Only reports: nothing waits for it. */
 export class HopMonitor {

@@ -1,15 +1,6 @@
+import type { LeaderReport } from '@tidemark/api';
 import type { Metrics, Position, ResetReason } from '@tidemark/core';
 import type { LeaderObserver } from '@tidemark/leader';
-
-export interface LeaderReport {
-  readonly term: number;
-  /** RFC 3339. */
-  readonly since: string;
-  readonly sourceRevision: number;
-  readonly journal: Position | null;
-  /** Revisions between the newest journaled one and the newest compacted one at the source. */
-  readonly headroomRevisions: number;
-}
 
 /** Keeps what the leader tells, for status and metrics. */
 export class LeaderStatus implements LeaderObserver {

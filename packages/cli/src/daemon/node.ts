@@ -1,4 +1,12 @@
 import {
+  ApiClient,
+  type HopHealth,
+  type NodeStatus,
+  type NodeSummary,
+  NodeUnreachableError,
+  type PipelineStatus,
+} from '@tidemark/api';
+import {
   type Config,
   describeError,
   type Hold,
@@ -15,13 +23,12 @@ import {
 import type { NodeRegistry } from '@tidemark/etcd';
 import type { SnapshotQueue } from '@tidemark/leader';
 import type { ControlBoard } from '@tidemark/worker';
-import { fetchNodeStatus } from '../admin/client.js';
-import { mergeStatus, type NodeStatus, type NodeSummary, type PipelineStatus } from '../admin/status.js';
+import { mergeStatus } from '../admin/status.js';
 import { VERSION } from '../version.js';
 import { tellCertificates } from './certificates.js';
 import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';
-import type { HopHealth, HopMonitor } from './hop-monitor.js';
+import type { HopMonitor } from './hop-monitor.js';
 import type { JournalWatch } from './journal-watch.js';
 import type { LeaderStatus } from './leader-status.js';
 import type { StepDownElector } from './step-down.js';
@@ -187,23 +194,36 @@ export class Node {
     problem: string | null,
     signal: AbortSignal,
   ): Promise<{ summary: NodeSummary; status: NodeStatus | null }> {
-    const { node } = this.parts.config;
-    const status = peer.id === node.id ? this.status() : await fetchNodeStatus(peer.listen, PEER_TIMEOUT_MS, signal);
-    const problems =
-      status === null
-        ? [`${peer.listen} does not answer.`]
-        : status.hops.flatMap(({ hop, reason, remedy }) =>
-            reason === null ? [] : [`${hop}: ${reason}${remedy === null ? '' : ` ${remedy}`}`],
-          );
+    const { id, listen, roles } = peer;
+    const isOurs = id === this.parts.config.node.id;
+    const { status, problems } = isOurs ? { status: this.status(), problems: [] } : await askPeer(listen, signal);
+    const troubles = (status?.hops ?? []).flatMap(({ hop, reason, remedy }) =>
+      reason === null ? [] : [`${hop}: ${reason}${remedy === null ? '' : ` ${remedy}`}`],
+    );
     return {
       status,
       summary: {
-        ...peer,
+        ...{ id, listen, roles },
         version: status?.version ?? null,
         reachable: status !== null,
         ready: status?.ready ?? false,
-        problems: problem === null ? problems : [...problems, problem],
+        problems: [...problems, ...troubles, ...(problem === null ? [] : [problem])],
       },
     };
+  }
+}
+
+/** What another node says of itself, or why that is not known. */
+async function askPeer(
+  listen: string,
+  signal: AbortSignal,
+): Promise<{ status: NodeStatus | null; problems: readonly string[] }> {
+  const client = new ApiClient({ listen, timeoutMs: PEER_TIMEOUT_MS, signal });
+  try {
+    return { status: await client.call('nodeStatus'), problems: [] };
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    const isSilent = error instanceof NodeUnreachableError;
+    return { status: null, problems: [isSilent ? `${listen} does not answer.` : `${error.message} ${error.remedy}`] };
   }
 }

@@ -1,3 +1,4 @@
+import type { DestinationReport, HopHealth } from '@tidemark/api';
 import {
   type Checkpoint,
   type Config,
@@ -15,8 +16,8 @@ import {
 } from '@tidemark/core';
 import { type ControlBoard, DestinationWorker, Filter, JournaledSource, type RepairReport } from '@tidemark/worker';
 import { openDestination, openWriter, reservedKeys } from './backends.js';
-import { type DestinationReport, DestinationStatus, type JournalView } from './destination-status.js';
-import { type HopHealth, HopMonitor } from './hop-monitor.js';
+import { DestinationStatus, type JournalView } from './destination-status.js';
+import { HopMonitor } from './hop-monitor.js';
 import { openLoopGuard } from './loop-guard.js';
 
 export interface DestinationContext {

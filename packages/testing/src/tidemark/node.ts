@@ -1,31 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  ApiClient,
+  type Output,
+  type OutputName,
+  type PipelineStatus,
+  type PlacedDestination,
+  parseOutput,
+  type Readiness,
+} from '@tidemark/api';
 import { ServerProcess } from '../servers/local/server-process.js';
 import { type Falsy, until } from '../wait.js';
 import { type CommandResult, TIDEMARK, tidemark } from './command.js';
 
 const STATUS_TIMEOUT_MS = 2_000;
-
-/** The part of `tidemark status -o json` that tests look at. */
-export interface SeenStatus {
-  readonly leader: { readonly node: string; readonly term: number } | null;
-  readonly source: { readonly revision: number | null };
-  readonly journal: { readonly generation: number | null; readonly revision: number | null } | null;
-  readonly destinations: readonly SeenDestination[];
-}
-
-export interface SeenDestination {
-  readonly name: string;
-  readonly state: string;
-  readonly owner: string | null;
-  readonly preferredOwner: string | null;
-  readonly generation: number;
-  readonly revision: number;
-  readonly lagRevisions: number;
-  readonly lagSeconds: number;
-  readonly reason: string | null;
-  readonly hold: { readonly id: string } | null;
-}
 
 /** Where a destination has to stand: a revision of the present generation, or of this generation or a later one. */
 export type Wanted = number | { readonly generation: number; readonly revision: number };
@@ -42,8 +30,9 @@ export interface NodeFiles {
 export class TidemarkNode {
   readonly configFile: string;
   private readonly process: ServerProcess;
+  private readonly client: ApiClient;
   private peakRss = 0;
-  private seen: SeenStatus | null = null;
+  private seen: PipelineStatus | null = null;
 
   constructor(
     readonly id: string,
@@ -52,6 +41,7 @@ export class TidemarkNode {
   ) {
     this.configFile = join(directory, `${id}.yaml`);
     this.configure(config);
+    this.client = new ApiClient({ listen, timeoutMs: STATUS_TIMEOUT_MS });
     this.process = new ServerProcess({
       name: `tidemark ${id}`,
       command: process.execPath,
@@ -109,37 +99,40 @@ export class TidemarkNode {
     return fetch(`http://${this.listen}${path}`, { method, signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
   }
 
-  async status(): Promise<SeenStatus> {
-    this.seen = (await (await this.fetch('/v1/status')).json()) as SeenStatus;
+  async status(): Promise<PipelineStatus> {
+    this.seen = await this.client.call('status');
     return this.seen;
   }
 
   /** What it answered last when it was asked for the status; null when it never was. */
-  get seenStatus(): SeenStatus | null {
+  get seenStatus(): PipelineStatus | null {
     return this.seen;
+  }
+
+  async readiness(): Promise<Readiness> {
+    return await this.client.call('readyz');
   }
 
   /** The term under which this node believes to lead, by its own word; null when it does not. */
   async leadingTerm(): Promise<number | null> {
-    const own = (await (await this.fetch('/v1/status?scope=node')).json()) as { leader: { term: number } | null };
-    return own.leader?.term ?? null;
+    return (await this.client.call('nodeStatus')).leader?.term ?? null;
   }
 
   /** Sum of the samples of a metric whose labels include the given one, e.g. `role="leader"`; 0 when there are none. */
   async metric(name: string, label = ''): Promise<number> {
-    const lines = (await (await this.fetch('/metrics')).text()).split('\n');
+    const lines = (await this.client.text('metrics')).split('\n');
     const samples = lines.filter((line) => /^\w+/.exec(line)?.[0] === name && line.includes(label));
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   /** Waits for a status of which `condition` makes something, and returns that. */
-  async shows<T>(what: string, condition: (status: SeenStatus) => T | Falsy, timeoutMs = 60_000): Promise<T> {
+  async shows<T>(what: string, condition: (status: PipelineStatus) => T | Falsy, timeoutMs = 60_000): Promise<T> {
     return await until(async () => condition(await this.status()), { timeoutMs, describe: what });
   }
 
   /** Waits until `name` is in `state`. */
-  async showsState(name: string, state: string, timeoutMs?: number): Promise<SeenDestination> {
-    const isSo = (each: SeenDestination) => each.name === name && each.state === state;
+  async showsState(name: string, state: string, timeoutMs?: number): Promise<PlacedDestination> {
+    const isSo = (each: PlacedDestination) => each.name === name && each.state === state;
     return await this.shows(`${name} to be ${state}`, ({ destinations }) => destinations.find(isSo), timeoutMs);
   }
 
@@ -147,7 +140,7 @@ export class TidemarkNode {
    * Waits until `name` is streaming, in the journal's present generation, and has reached a revision of the source. After
    * a rewind, a number may still be one of the generation before: then wait for a position.
    */
-  async reached(name: string, wanted: Wanted, timeoutMs?: number): Promise<SeenDestination> {
+  async reached(name: string, wanted: Wanted, timeoutMs?: number): Promise<PlacedDestination> {
     const { generation, revision } = typeof wanted === 'number' ? { generation: 0, revision: wanted } : wanted;
     return await this.shows(
       `${name} at revision ${revision}, of generation ${generation} or later`,
@@ -164,6 +157,11 @@ export class TidemarkNode {
   /** Runs a command with this node's configuration. */
   command(...args: readonly string[]): Promise<CommandResult> {
     return tidemark(['-c', this.configFile, ...args]);
+  }
+
+  /** What a command prints with `-o json`, with this node's configuration; `args` follow its words. */
+  async output<C extends OutputName>(command: C, ...args: readonly string[]): Promise<Output<C>> {
+    return parseOutput(command, (await this.command('-o', 'json', ...command.split(' '), ...args)).stdout);
   }
 
   /** Most resident memory it ever had, over all its lives, in MiB: the kernel's own high-water mark. */

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PipelineStatus } from '@tidemark/api';
 import { guardDirectory, releaseDirectory } from '../servers/local/lifeline.js';
 import { freePort } from '../servers/ports.js';
 import { bearWitness, type Falsy, until } from '../wait.js';
 import { evidence } from './evidence.js';
-import { type SeenStatus, TidemarkNode } from './node.js';
+import { TidemarkNode } from './node.js';
 
 export interface PipelineOptions {
   /** Name of the pipeline; `test` unless told. */
@@ -103,7 +104,11 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Waits for a status of which `condition` makes something; whichever node runs is asked. */
-  private async shows<T>(what: string, condition: (status: SeenStatus) => T | Falsy, timeoutMs: number): Promise<T> {
+  private async shows<T>(
+    what: string,
+    condition: (status: PipelineStatus) => T | Falsy,
+    timeoutMs: number,
+  ): Promise<T> {
     return await until(async () => condition(await this.anyNode.status()), { timeoutMs, describe: what });
   }
 

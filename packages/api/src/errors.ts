@@ -1,0 +1,26 @@
+import { TidemarkError } from '@tidemark/core';
+import { type Problem, type ProblemStatus, statusOf } from './problem.js';
+
+/** No node answered, or it did not answer to the end. */
+export class NodeUnreachableError extends TidemarkError {
+  readonly code = 'NODE_UNREACHABLE';
+}
+
+/** What answered does not speak as this version of Tidemark does. */
+export class UnexpectedAnswerError extends TidemarkError {
+  readonly code = 'UNEXPECTED_ANSWER';
+}
+
+/** A request that a node refused or could not fulfil. Its code, message and remedy are those of the node. */
+export class RequestFailedError extends TidemarkError {
+  readonly code: string;
+
+  constructor({ code, ...details }: Problem) {
+    super(details);
+    this.code = code;
+  }
+
+  get status(): ProblemStatus {
+    return statusOf(this.code);
+  }
+}

@@ -1,0 +1,78 @@
+import { parseRoutes } from '@tidemark/core';
+import * as z from 'zod';
+import { holdSchema, pauseSchema, resyncOrderSchema } from './status.js';
+import { bytesToJson, countSchema, jsonBytesSchema, list, positionSchema } from './values.js';
+
+const keyDifferenceSchema = z.object({ kind: z.enum(['missing', 'different', 'extra']), key: jsonBytesSchema });
+/** A key, and how it differs. */
+export type KeyDifference = z.output<typeof keyDifferenceSchema>;
+
+const counted = {
+  compared: countSchema.describe('Keys that should be at the destination.'),
+  missing: countSchema,
+  different: countSchema,
+  extra: countSchema,
+  keys: list(keyDifferenceSchema).describe('The first differences; more are only counted.'),
+};
+
+export const verifyReportSchema = z
+  .object({ position: positionSchema, ...counted })
+  .describe('A comparison of a destination with the source at one position.');
+export type VerifyAnswer = z.output<typeof verifyReportSchema>;
+
+export const planSchema = z
+  .object(counted)
+  .describe('What a resync would change: `missing` and `different` are put, `extra` is deleted.');
+export type PlanAnswer = z.output<typeof planSchema>;
+
+export const repairAnswerSchema = z
+  .object({
+    found: verifyReportSchema,
+    repaired: z.object({ puts: countSchema, deletes: countSchema }),
+    left: verifyReportSchema.describe('The comparison afterwards.'),
+  })
+  .describe('What differed, what was written, and what differs now.');
+
+/** What a comparison found, with its keys as JSON. */
+export function differencesToJson<R extends { readonly keys: readonly { kind: KeyDifference['kind']; key: Buffer }[] }>(
+  report: R,
+): Omit<R, 'keys'> & { keys: KeyDifference[] } {
+  return { ...report, keys: report.keys.map(({ kind, key }) => ({ kind, key: bytesToJson(key) })) };
+}
+
+export const orderSchema = z.object({ by: z.string() }).describe('Who gives the order: `user@host`.');
+export const resumeOrderSchema = z.object({ by: z.string().optional() }).describe('Who gives the order: `user@host`.');
+export const approvalSchema = z
+  .object({ id: z.string(), by: z.string() })
+  .describe('The hold that was shown, and who approves it.');
+
+const routesSchema = z
+  .array(
+    z.strictObject({
+      prefix: z.string(),
+      rewrite: z.string().optional(),
+      exclude: z.array(z.string()).optional(),
+      leased: z.enum(['keep', 'skip']).optional(),
+    }),
+  )
+  .min(1)
+  .transform((routes, context) => {
+    // What is more to a route than its form, the configuration knows.
+    const parsed = parseRoutes(JSON.stringify(routes));
+    if (parsed !== null) return parsed;
+    context.addIssue({ code: 'custom', message: 'these are no routes' });
+    return z.NEVER;
+  });
+
+export const planOrderSchema = z
+  .object({ routes: routesSchema.optional() })
+  .describe('Routes to plan for, as in the configuration; the configured ones when absent.');
+
+export const holdAnswerSchema = z
+  .object({ hold: holdSchema.nullable() })
+  .describe('What a destination waits for approval of; null when it is not held.');
+export const approvedSchema = z.object({ approved: holdSchema }).describe('What was let go.');
+export const pausedSchema = z.object({ paused: pauseSchema });
+export const resumedSchema = z.object({ resumed: z.literal(true) });
+export const orderedSchema = z.object({ ordered: resyncOrderSchema });
+export const steppedDownSchema = z.object({ steppedDown: z.literal(true) });
