@@ -25,7 +25,7 @@ export interface Situation {
 }
 
 /** Why the journal alone does not bring the destination on. */
-export type ResyncReason =
+type ResyncReason =
   | 'ordered'
   | 'writes_lost'
   | CutOff
