@@ -21,7 +21,6 @@ export { type RecordLine, recordToJson } from './records.js';
 export type {
   DestinationReport,
   ForeignWrites,
-  Hold,
   HopHealth,
   JournalStatus,
   LeaderReport,

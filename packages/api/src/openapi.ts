@@ -1,17 +1,11 @@
-import { InvariantError } from '@tidemark/core';
+import { holdSchema, InvariantError } from '@tidemark/core';
 import * as z from 'zod';
 import { type Endpoint, LINES_TYPE, type Shape } from './endpoint.js';
 import { journalInfoSchema, snapshotSchema } from './journal.js';
 import { documentSchema, OPERATIONS, STREAMS, snapshotsSchema, TEXTS } from './paths.js';
 import { PROBLEM_TYPE, type ProblemCode, problemSchema, statusOf } from './problem.js';
 import { recordSchema } from './records.js';
-import {
-  holdSchema,
-  nodeStatusSchema,
-  pipelineStatusSchema,
-  placedDestinationSchema,
-  readinessSchema,
-} from './status.js';
+import { nodeStatusSchema, pipelineStatusSchema, placedDestinationSchema, readinessSchema } from './status.js';
 import {
   approvalSchema,
   approvedSchema,

@@ -1,8 +1,9 @@
+import { holdSchema } from '@tidemark/core';
 import * as z from 'zod';
 import { explanationSchema } from './explanation.js';
 import { journalInfoSchemaWith, snapshotSchemaWith } from './journal.js';
 import { type RecordLine, recordSchema } from './records.js';
-import { holdSchema, pauseSchema, pipelineStatusSchema, resyncOrderSchema } from './status.js';
+import { pauseSchema, pipelineStatusSchema, resyncOrderSchema } from './status.js';
 import { list, timeSchema } from './values.js';
 import { planSchema, repairAnswerSchema, verifyReportSchema } from './verbs.js';
 

@@ -1,4 +1,4 @@
-import { DESTINATION_STATES } from '@tidemark/core';
+import { DESTINATION_STATES, holdSchema } from '@tidemark/core';
 import * as z from 'zod';
 import { countSchema, list, positionSchema, revisionSchema, timeSchema } from './values.js';
 
@@ -12,20 +12,6 @@ export const pauseSchema = z.object(orderedBy);
 export type Pause = z.output<typeof pauseSchema>;
 
 export const resyncOrderSchema = z.object({ id: z.string(), ...orderedBy });
-
-export const holdSchema = z
-  .object({
-    id: z.string().describe('Names exactly what would happen: an approval is for one id and for nothing newer.'),
-    brake: z.enum(['deletes', 'delete_percent', 'backlog_age', 'backlog_changes', 'rewound', 'filter']),
-    evidence: z.string().describe("What was seen; no keys' values."),
-    upTo: positionSchema
-      .nullable()
-      .describe('Up to here an approval lets changes of the journal go; null when it is for a base.'),
-    deletes: countSchema.nullable().describe('For a base: the most keys that an approval lets it delete.'),
-    since: timeSchema,
-  })
-  .describe('What a destination waits for approval of.');
-export type Hold = z.output<typeof holdSchema>;
 
 const foreignWritesSchema = z
   .object({

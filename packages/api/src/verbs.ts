@@ -1,6 +1,6 @@
-import { parseRoutes } from '@tidemark/core';
+import { holdSchema, parseRoutes } from '@tidemark/core';
 import * as z from 'zod';
-import { holdSchema, pauseSchema, resyncOrderSchema } from './status.js';
+import { pauseSchema, resyncOrderSchema } from './status.js';
 import { bytesToJson, countSchema, jsonBytesSchema, list, positionSchema } from './values.js';
 
 const keyDifferenceSchema = z.object({ kind: z.enum(['missing', 'different', 'extra']), key: jsonBytesSchema });

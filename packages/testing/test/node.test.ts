@@ -41,12 +41,12 @@ it('a revision is reached in the generation that the journal is in now', async (
 });
 
 it.each([
-  ['in a generation before the journal is', 1, 2, 'streaming', 10],
-  ['while the journal is not seen', 2, null, 'streaming', 10],
-  ['while it is held', 2, 2, 'held', 10],
-  ['before that revision', 2, 2, 'streaming', 11],
-  ['in a generation before the wanted one', 2, 2, 'streaming', { generation: 3, revision: 10 }],
-])('a revision is not reached %s', async (_, generation, journal, state, wanted) => {
+  ['in a generation before the journal is', [1, 2, 'streaming'], 10],
+  ['while the journal is not seen', [2, null, 'streaming'], 10],
+  ['while it is held', [2, 2, 'held'], 10],
+  ['before that revision', [2, 2, 'streaming'], 11],
+  ['in a generation before the wanted one', [2, 2, 'streaming'], { generation: 3, revision: 10 }],
+] as const)('a revision is not reached %s', async (_, [generation, journal, state], wanted) => {
   shows(generation, journal, state);
   await expect(reached(wanted, 300)).rejects.toThrow('in vain for: replica at revision');
 });

@@ -1,7 +1,14 @@
-import { type KeyRange, LoopError, type Origin, type OriginKeeper, rangeContains, silentLogger } from '@tidemark/core';
+import {
+  encodeOrigin,
+  type KeyRange,
+  LoopError,
+  type Origin,
+  type OriginKeeper,
+  rangeContains,
+  silentLogger,
+} from '@tidemark/core';
 import { MemorySource } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
-import { encodeOrigin } from '../../core/src/model/origin.js';
 import { LoopGuard, OriginSource } from '../src/index.js';
 
 const never = new AbortController().signal;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Position, positionSchema } from './position.js';
+import { positionSchema } from './position.js';
 
 /** What can hold a destination; the same words stand in `tidemark_brake_holds_total{brake}`, status and documents. */
 export const BRAKE_NAMES = [
@@ -12,27 +12,21 @@ export const BRAKE_NAMES = [
 ] as const;
 export type BrakeName = (typeof BRAKE_NAMES)[number];
 
-/** Why a destination waits until somebody approves. */
-export interface Hold {
-  /** Names exactly what would happen: an approval is for one id and for nothing newer. */
-  readonly id: string;
-  readonly brake: BrakeName;
-  /** What was seen; no keys' values. */
-  readonly evidence: string;
-  /** An approval lets go the journal's changes up to here; null when the hold is for a resync, which is no changes. */
-  readonly upTo: Position | null;
-  /** For a resync: an approval lets it delete this many keys at most. Null when the hold is for changes. */
-  readonly deletes: number | null;
-  /** RFC 3339. */
-  readonly since: string;
-}
-
-/** As it stands in the coordination etcd and in the API. */
-export const holdSchema: z.ZodType<Hold> = z.object({
-  id: z.string(),
-  brake: z.enum(BRAKE_NAMES),
-  evidence: z.string(),
-  upTo: positionSchema.nullable(),
-  deletes: z.number().nullable(),
-  since: z.string(),
-});
+/** Why a destination waits until somebody approves. As it stands in the coordination etcd and in the API. */
+export const holdSchema = z
+  .object({
+    id: z.string().describe('Names exactly what would happen: an approval is for one id and for nothing newer.'),
+    brake: z.enum(BRAKE_NAMES),
+    evidence: z.string().describe("What was seen; no keys' values."),
+    upTo: positionSchema
+      .nullable()
+      .describe("An approval lets go the journal's changes up to here; null when the hold is for a resync."),
+    deletes: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe('For a resync: the most keys that an approval lets it delete; null when the hold is for changes.'),
+    since: z.string().describe('RFC 3339.'),
+  })
+  .describe('What a destination waits for approval of.');
+export type Hold = Readonly<z.output<typeof holdSchema>>;

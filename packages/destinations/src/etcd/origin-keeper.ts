@@ -1,6 +1,5 @@
-import type { Origin, OriginKeeper } from '@tidemark/core';
+import { decodeOrigin, encodeOrigin, type Origin, type OriginKeeper } from '@tidemark/core';
 import type { EtcdKv } from '@tidemark/etcd';
-import { decodeOrigin, encodeOrigin } from '../../../core/src/model/origin.js';
 
 /** The origin of an etcd destination: a key of its own, beside the checkpoint. */
 export class EtcdOriginKeeper implements OriginKeeper {

@@ -1,5 +1,4 @@
-import { type KeyRange, Scope, type Source, TidemarkError } from '@tidemark/core';
-import { decodeOrigin, ORIGIN_KEY_SUFFIX } from '../../../core/src/model/origin.js';
+import { decodeOrigin, type KeyRange, ORIGIN_KEY_SUFFIX, Scope, type Source, TidemarkError } from '@tidemark/core';
 import type { Link } from './find-loop.js';
 
 /** The source gets this long for one look, milliseconds: what is journaled can be applied without it. */
