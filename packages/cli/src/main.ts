@@ -1,6 +1,8 @@
 import { NodeUnreachableError, RequestFailedError } from '@tidemark/api';
 import { ConfigError, configJsonSchema, TidemarkError } from '@tidemark/core';
 import { Command, CommanderError, Option } from 'commander';
+import { UsageError } from './base/errors.js';
+import { VERSION } from './base/version.js';
 import { approveCommand } from './commands/approve.js';
 import { CommandContext, type GlobalOptions } from './commands/context.js';
 import { explainCommand } from './commands/explain.js';
@@ -12,8 +14,6 @@ import { snapshotCreateCommand, snapshotListCommand } from './commands/snapshot.
 import { statusCommand } from './commands/status.js';
 import { stepDownCommand } from './commands/step-down.js';
 import { type VerifyOptions, verifyCommand } from './commands/verify.js';
-import { UsageError } from './errors.js';
-import { VERSION } from './version.js';
 
 /** 0 ok; 1 failed, or differences found; 2 usage, or could not compare or reach; 78 bad configuration (sysexits.h EX_CONFIG). */
 const EXIT = { failed: 1, usage: 2, config: 78 } as const;

@@ -2,7 +2,7 @@ import type { Hold } from '@tidemark/core';
 import { MemoryFacts } from '@tidemark/testing';
 import { Holds } from '@tidemark/worker';
 import { beforeEach, expect, it } from 'vitest';
-import { DestinationVerbs, NothingHeldError } from '../src/daemon/destination-verbs.js';
+import { DestinationVerbs, NothingHeldError } from '../src/node/destination-verbs.js';
 
 const never = new AbortController().signal;
 const by = 'sre@host';

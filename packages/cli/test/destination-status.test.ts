@@ -1,6 +1,6 @@
 import { createMetrics, type Hold } from '@tidemark/core';
 import { expect, it } from 'vitest';
-import { DestinationStatus } from '../src/daemon/destination-status.js';
+import { DestinationStatus } from '../src/node/destination-status.js';
 
 const SECOND = 1_000;
 const NO_JOURNAL = { end: null, retention: null };

@@ -1,7 +1,7 @@
 import type { PlacedDestination } from '@tidemark/api';
 import { expect, it } from 'vitest';
-import { mergeStatus, type OrderedDestination } from '../src/admin/status.js';
-import { explain } from '../src/explain.js';
+import { explain } from '../src/status/explain.js';
+import { mergeStatus, type OrderedDestination } from '../src/status/merge.js';
 
 const pause = { by: 'sre@host', at: '2026-02-28T10:00:00.000Z' };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { journalHeadroomSeconds, type Retention } from '../src/daemon/headroom.js';
+import { journalHeadroomSeconds, type Retention } from '../src/node/headroom.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

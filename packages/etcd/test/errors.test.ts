@@ -17,7 +17,7 @@ import {
   LeaseNotFoundError,
   NoTokenError,
   TooManyOperationsError,
-} from '../src/errors.js';
+} from '../src/client/errors.js';
 
 const endpoint = 'http://etcd:2379';
 

@@ -12,8 +12,8 @@ import {
 } from '@tidemark/core';
 import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AnswerTooLargeError } from '../src/client/errors.js';
 import { RANGE_PAGE } from '../src/client/methods.js';
-import { AnswerTooLargeError } from '../src/errors.js';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
 

@@ -2,7 +2,7 @@ import { prefixRange } from '@tidemark/core';
 import type { IRangeRequest } from 'etcd3';
 import { expect, it } from 'vitest';
 import type { EtcdClient } from '../src/client/client.js';
-import { readPages } from '../src/pages.js';
+import { readPages } from '../src/store/pages.js';
 import type { RangePage } from '../src/wire/range-page.js';
 
 const EMPTY: RangePage = {

@@ -8,11 +8,11 @@ import {
 } from '@tidemark/core';
 import { someAnchor } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
-import { behind, chainFault, completeDraft } from '../src/chain.js';
-import { Cursor, type CursorStart } from '../src/cursor.js';
+import { behind, chainFault, completeDraft } from '../src/chain/chain.js';
+import { Cursor, type CursorStart } from '../src/chain/cursor.js';
+import { locate } from '../src/chain/locate.js';
 import { frameRecord } from '../src/format/frame.js';
 import { MemoryStream } from '../src/index.js';
-import { locate } from '../src/locate.js';
 import { abandonedFrame } from './abandoned.js';
 
 const by = { term: 3, time: 5, anchor: someAnchor } as const;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { MessageSource } from '../src/ends.js';
-import { locate } from '../src/locate.js';
+import type { MessageSource } from '../src/chain/ends.js';
+import { locate } from '../src/chain/locate.js';
 
 /** A journal of 1,000 messages, one for each revision, some of which are missing; counts how many were fetched. */
 function journal(missing: readonly number[] = []) {

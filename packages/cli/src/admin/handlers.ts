@@ -1,8 +1,8 @@
 import { differencesToJson, type Handlers, openapiDocument, type RecordLine, recordToJson } from '@tidemark/api';
 import { hasPrefix, type JournalRecord } from '@tidemark/core';
 import { NotLeadingError } from '@tidemark/leader';
-import type { Node } from '../daemon/node.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../base/version.js';
+import type { Node } from '../node/node.js';
 import { FORWARDED, type Forwarding } from './forwarding.js';
 import { renderPage } from './page.js';
 

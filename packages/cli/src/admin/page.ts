@@ -1,6 +1,6 @@
 import type { NodeSummary, PipelineStatus, PlacedDestination } from '@tidemark/api';
 import { html, raw } from 'hono/html';
-import { formatAge, formatBytes, secondsSince } from '../commands/table.js';
+import { formatAge, formatBytes, secondsSince } from '../status/format.js';
 
 /** Seconds between two loads of the page by itself. */
 const REFRESH_SECONDS = 2;

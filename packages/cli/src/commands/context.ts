@@ -1,6 +1,6 @@
 import { ApiClient, type Output, type OutputName } from '@tidemark/api';
 import { type Config, loadConfig, parseDuration, readToken } from '@tidemark/core';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../base/errors.js';
 
 /** The options every command understands. */
 export interface GlobalOptions {

@@ -1,6 +1,6 @@
 import type { Explanation } from '@tidemark/api';
-import { UsageError } from '../errors.js';
-import { explain } from '../explain.js';
+import { UsageError } from '../base/errors.js';
+import { explain } from '../status/explain.js';
 import type { CommandContext } from './context.js';
 
 /** All destinations, or the one that is named. */

@@ -1,7 +1,7 @@
 import { formatJsonBytes, type Output, parseRecordLine, type RecordLine } from '@tidemark/api';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../base/errors.js';
+import { formatBytes } from '../status/format.js';
 import type { CommandContext } from './context.js';
-import { formatBytes } from './table.js';
 
 type Info = Output<'journal info'>;
 

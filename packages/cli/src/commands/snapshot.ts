@@ -1,6 +1,6 @@
 import type { Output, Snapshot } from '@tidemark/api';
+import { formatBytes, formatTable } from '../status/format.js';
 import type { CommandContext } from './context.js';
-import { formatBytes, formatTable } from './table.js';
 
 export async function snapshotListCommand(context: CommandContext): Promise<number> {
   const snapshots = (await context.client.call('snapshots')).map(toOutput);

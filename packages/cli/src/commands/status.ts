@@ -1,7 +1,7 @@
 import type { PipelineStatus, PlacedDestination } from '@tidemark/api';
 import colors from 'picocolors';
+import { formatAge, formatBytes, formatTable, secondsSince } from '../status/format.js';
 import type { CommandContext } from './context.js';
-import { formatAge, formatBytes, formatTable, secondsSince } from './table.js';
 
 export async function statusCommand(context: CommandContext): Promise<number> {
   const status = await context.client.call('status');

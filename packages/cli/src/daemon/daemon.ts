@@ -17,16 +17,16 @@ import { CoordinationSession, EtcdElector, EtcdFacts, EtcdOwnership, NodeRegistr
 import { ReservedKeys, runLeader, SnapshotQueue } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
-import { VERSION } from '../version.js';
-import { openCoordination, openJournal, openSource, shareReading } from './backends.js';
-import { Destinations } from './destinations.js';
+import { VERSION } from '../base/version.js';
+import { openCoordination, openJournal, openSource, shareReading } from '../node/backends.js';
+import { Destinations } from '../node/destinations.js';
+import { HopMonitor } from '../node/hop-monitor.js';
+import { JournalWatch } from '../node/journal-watch.js';
+import { LeaderStatus } from '../node/leader-status.js';
+import { Node } from '../node/node.js';
+import { StepDownElector } from '../node/step-down.js';
 import { faultyElectors } from './fault.js';
-import { HopMonitor } from './hop-monitor.js';
-import { JournalWatch } from './journal-watch.js';
-import { LeaderStatus } from './leader-status.js';
-import { Node } from './node.js';
 import { notifySystemd } from './notify.js';
-import { StepDownElector } from './step-down.js';
 
 /** A quiet journal gets a record at least this often, and at least four times within its maximum age. */
 const PROGRESS_EVERY_MS = 3_600_000;

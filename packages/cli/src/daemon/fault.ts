@@ -1,5 +1,5 @@
 import type { Elector, Leadership, Logger } from '@tidemark/core';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../base/errors.js';
 
 /**
  * The fault switch, for tests only: what `TIDEMARK_FAULT` may be. `believe-in-leadership` makes every election of this

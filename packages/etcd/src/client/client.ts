@@ -9,8 +9,8 @@ import {
   type TidemarkError,
   UnavailableError,
 } from '@tidemark/core';
-import { CertificateError } from '../errors.js';
 import { type Credentials, readCredentials } from './credentials.js';
+import { CertificateError } from './errors.js';
 import { Member } from './member.js';
 import type { Method } from './methods.js';
 

@@ -9,8 +9,8 @@ import {
 } from '@grpc/grpc-js';
 import { InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { Etcd3, type IOptions } from 'etcd3';
-import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError, NoTokenError } from '../errors.js';
 import type { Login } from './credentials.js';
+import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError, NoTokenError } from './errors.js';
 import { AUTHENTICATE, LEASE_REVOKE, type Method, type ServiceName } from './methods.js';
 
 /** Larger than any single key, and a bound on what a page of keys can do to this process, see pages.ts. */

@@ -7,8 +7,8 @@ import {
 } from '@tidemark/core';
 import type { IWatchRequest } from 'etcd3';
 import type { EtcdClient } from '../client/client.js';
+import { InvalidTokenError } from '../client/errors.js';
 import { WATCH, WATCH_KEYS } from '../client/methods.js';
-import { InvalidTokenError } from '../errors.js';
 import type { WatchResponse } from '../wire/responses.js';
 import { DEFAULT_LIVENESS, type LivenessOptions, LivenessProbe } from './liveness.js';
 import { ResponseQueue } from './queue.js';

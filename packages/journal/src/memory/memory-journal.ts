@@ -12,11 +12,11 @@ import {
   type StoredRecord,
   systemClock,
 } from '@tidemark/core';
-import { behind, type ChainPoint, completeDraft } from '../chain.js';
-import { Cursor, positionLost } from '../cursor.js';
-import { assertNotOlder, readEnds, readHead } from '../ends.js';
+import { behind, type ChainPoint, completeDraft } from '../chain/chain.js';
+import { Cursor, positionLost } from '../chain/cursor.js';
+import { assertNotOlder, readEnds, readHead } from '../chain/ends.js';
+import { locate } from '../chain/locate.js';
 import { frameRecord } from '../format/frame.js';
-import { locate } from '../locate.js';
 import { BucketSnapshotStore } from '../snapshots/store.js';
 import { MemoryStream } from './memory-stream.js';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Bell, FencedError } from '@tidemark/core';
-import type { MessageSource, StreamBounds } from '../ends.js';
+import type { MessageSource, StreamBounds } from '../chain/ends.js';
 import type { JournalMessage } from '../format/assembler.js';
 import { type Frame, headerLines, MESSAGE_OVERHEAD_BYTES, parseHeaders } from '../format/frame.js';
 import { type Bucket, type BucketObject, type Content, hashed } from '../snapshots/bucket.js';

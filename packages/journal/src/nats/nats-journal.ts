@@ -15,7 +15,7 @@ import {
   UnavailableError,
   unlessAborted,
 } from '@tidemark/core';
-import { assertNotOlder, readEnds, readHead } from '../ends.js';
+import { assertNotOlder, readEnds, readHead } from '../chain/ends.js';
 import { BucketSnapshotStore } from '../snapshots/store.js';
 import { Link, REQUEST_TIMEOUT_MS } from './link.js';
 import { ObjectBucket } from './object-bucket.js';

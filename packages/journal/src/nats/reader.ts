@@ -8,9 +8,9 @@ import {
   UnavailableError,
   unlessAborted,
 } from '@tidemark/core';
-import { Cursor, chainBroken, positionLost } from '../cursor.js';
+import { Cursor, chainBroken, positionLost } from '../chain/cursor.js';
+import { locate } from '../chain/locate.js';
 import type { JournalMessage } from '../format/assembler.js';
-import { locate } from '../locate.js';
 import { Feed, FeedInterruptedError } from './feed.js';
 import type { Link } from './link.js';
 import { assertSameJournal, type JournalStream, type StreamState } from './stream.js';

@@ -8,7 +8,7 @@ import {
   type TidemarkError,
 } from '@tidemark/core';
 import { type ApiError, type Msg, type MsgHdrs, MsgHdrsImpl, NatsError, type PubAck } from 'nats';
-import { behind, type ChainPoint, completeDraft } from '../chain.js';
+import { behind, type ChainPoint, completeDraft } from '../chain/chain.js';
 import { type Frame, frameRecord, HEADER_ROOM_BYTES, headerLines } from '../format/frame.js';
 import { castAppendError } from './errors.js';
 import type { Link } from './link.js';

@@ -1,5 +1,5 @@
 import { Bell, comparePositions, type Position, type ReadFrom, Scope, type StoredRecord } from '@tidemark/core';
-import { positionOf } from '../chain.js';
+import { positionOf } from '../chain/chain.js';
 
 /** How far a reader has come. */
 export interface Place {

@@ -6,14 +6,14 @@ import {
   type Source,
   type SourceIdentity,
 } from '@tidemark/core';
-import type { EtcdClient } from './client/client.js';
-import { RANGE } from './client/methods.js';
+import type { EtcdClient } from '../client/client.js';
+import { RANGE } from '../client/methods.js';
+import { AfterSilence } from '../watch/after-silence.js';
+import { follow } from '../watch/follow.js';
+import { watch } from '../watch/watch.js';
+import type { WatchResponse } from '../wire/responses.js';
 import { compactedRevision } from './compacted.js';
 import { readPages } from './pages.js';
-import { AfterSilence } from './watch/after-silence.js';
-import { follow } from './watch/follow.js';
-import { watch } from './watch/watch.js';
-import type { WatchResponse } from './wire/responses.js';
 
 /** An etcd cluster as a source of history. Reads only; reconnecting a broken tail is the caller's job. */
 export class EtcdSource implements Source {

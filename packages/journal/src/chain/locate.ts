@@ -1,8 +1,8 @@
 import { comparePositions, type Position, type ReadFrom } from '@tidemark/core';
+import type { JournalMessage } from '../format/assembler.js';
 import { behind } from './chain.js';
 import type { CursorStart } from './cursor.js';
 import { lastRecord, type MessageSource, type StreamBounds } from './ends.js';
-import type { JournalMessage } from './format/assembler.js';
 
 /** More messages than these are not missing one after the other: retention has taken them. */
 const GAP_MESSAGES = 32;

@@ -1,6 +1,6 @@
 import { FencedError, formatPosition, type JournalHead, type JournalInfo, type StoredRecord } from '@tidemark/core';
+import { type JournalMessage, RecordAssembler } from '../format/assembler.js';
 import { positionOf } from './chain.js';
-import { type JournalMessage, RecordAssembler } from './format/assembler.js';
 
 /** A stream of journal messages, by sequence. Null: not there any more, or not yet. */
 export interface MessageSource {

@@ -23,8 +23,8 @@ import {
 import type { NodeRegistry } from '@tidemark/etcd';
 import type { SnapshotQueue } from '@tidemark/leader';
 import type { ControlBoard } from '@tidemark/worker';
-import { mergeStatus } from '../admin/status.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../base/version.js';
+import { mergeStatus } from '../status/merge.js';
 import { tellCertificates } from './certificates.js';
 import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';

@@ -7,8 +7,8 @@ import {
   type Position,
   type StoredRecord,
 } from '@tidemark/core';
+import { type JournalMessage, RecordAssembler } from '../format/assembler.js';
 import { behind, type ChainPoint, chainFault, positionOf } from './chain.js';
-import { type JournalMessage, RecordAssembler } from './format/assembler.js';
 
 export interface CursorStart {
   /** Sequence of the first message to read. */

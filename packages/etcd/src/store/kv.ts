@@ -1,10 +1,10 @@
 import { type ForeignWrite, FULL_KEYSPACE, type KeyRange, type KeyValue, type PagedRead } from '@tidemark/core';
-import type { EtcdClient } from './client/client.js';
-import { ENCODED_TXN, RANGE, TXN } from './client/methods.js';
+import type { EtcdClient } from '../client/client.js';
+import { ENCODED_TXN, RANGE, TXN } from '../client/methods.js';
+import { TO_THE_END } from '../watch/watch.js';
+import { type CheckpointedTxn, encodeCheckpointedTxn } from '../wire/transaction.js';
 import { type ForeignOptions, foreignChanges } from './foreign.js';
 import { readPages } from './pages.js';
-import { TO_THE_END } from './watch/watch.js';
-import { type CheckpointedTxn, encodeCheckpointedTxn } from './wire/transaction.js';
 
 export type CheckpointedOutcome =
   | { readonly succeeded: true; readonly revision: number }

@@ -1,9 +1,9 @@
 import { InvariantError, type KeyRange, type KeyValue, keyAfter, type PagedRead } from '@tidemark/core';
-import type { EtcdClient } from './client/client.js';
-import { RANGE_PAGE } from './client/methods.js';
-import { AnswerTooLargeError } from './errors.js';
-import { TO_THE_END } from './watch/watch.js';
-import type { RangePage } from './wire/range-page.js';
+import type { EtcdClient } from '../client/client.js';
+import { AnswerTooLargeError } from '../client/errors.js';
+import { RANGE_PAGE } from '../client/methods.js';
+import { TO_THE_END } from '../watch/watch.js';
+import type { RangePage } from '../wire/range-page.js';
 
 /**
  * etcd builds a page in memory, and so do we; this much is affordable on both sides. Not less, because etcd walks its

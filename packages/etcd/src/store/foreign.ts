@@ -6,11 +6,11 @@ import {
   SourceCompactedError,
   UnavailableError,
 } from '@tidemark/core';
-import type { EtcdClient } from './client/client.js';
-import { RANGE } from './client/methods.js';
+import type { EtcdClient } from '../client/client.js';
+import { RANGE } from '../client/methods.js';
+import { watch } from '../watch/watch.js';
+import type { RevisionRun } from '../wire/responses.js';
 import { merged } from './merged.js';
-import { watch } from './watch/watch.js';
-import type { RevisionRun } from './wire/responses.js';
 
 export interface ForeignOptions {
   readonly ranges: readonly KeyRange[];

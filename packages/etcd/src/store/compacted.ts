@@ -1,7 +1,7 @@
 import { aborted, Scope, UnavailableError } from '@tidemark/core';
-import type { EtcdClient } from './client/client.js';
-import { WATCH } from './client/methods.js';
-import { ResponseQueue } from './watch/queue.js';
+import type { EtcdClient } from '../client/client.js';
+import { WATCH } from '../client/methods.js';
+import { ResponseQueue } from '../watch/queue.js';
 
 /**
  * etcd looks at watchers that are behind every 100 ms, and only then cancels one that asks for compacted history. When
