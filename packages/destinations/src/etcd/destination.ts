@@ -13,7 +13,7 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 import { type CheckpointedOutcome, type EtcdKv, TooManyOperationsError } from '@tidemark/etcd';
-import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/codec.js';
 import { EtcdOriginKeeper } from './origin-keeper.js';
 import { OwnRevisions } from './own-revisions.js';
 import { batchTooLarge, requestBytes, writeTooLarge } from './request-size.js';

@@ -12,7 +12,7 @@ import {
   type RedisDestinationConfig,
   WrongTypeError,
 } from '@tidemark/core';
-import { encodeCheckpoint } from '../checkpoint.js';
+import { encodeCheckpoint } from '../checkpoint/codec.js';
 import { RedisClient } from './client.js';
 import type { RedisConnection } from './connection.js';
 import { KeyNames } from './key-names.js';

@@ -1,4 +1,4 @@
-import type { ApplyLimits, DestinationWriter, SharedBudget } from '@tidemark/core';
+import type { ApplyLimits, SharedBudget } from '@tidemark/core';
 
 /**
  * Journal bytes that may wait in memory for one destination, besides what the reader itself is ahead. Eight times as much
@@ -24,7 +24,7 @@ export function queueBytes(budget: SharedBudget): number {
  * equal share, not what is free at the moment: a destination that does not answer keeps nothing from the others. It
  * bounds what goes together, not what one source revision may hold.
  */
-export function collectLimits(writer: Pick<DestinationWriter, 'limits'>, budget: SharedBudget): ApplyLimits {
+export function collectLimits(writer: { readonly limits: ApplyLimits }, budget: SharedBudget): ApplyLimits {
   return {
     get maxWrites() {
       return writer.limits.maxWrites;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   Backoff,
-  type Destination,
+  type DestinationReader,
   describeError,
   type Logger,
   LoopError,
@@ -23,7 +23,7 @@ export interface LoopGuardOptions {
   /** What is said of this destination; cluster id and mark are added. */
   readonly about: Pick<Origin, 'pipeline' | 'destination' | 'routes' | 'campaign'>;
   readonly keeper: OriginKeeper;
-  readonly destination: Pick<Destination, 'count'>;
+  readonly destination: Pick<DestinationReader, 'count'>;
   readonly source: OriginSource;
   readonly logger: Logger;
 }
