@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { LONGEST_TIMER_MS } from './timer.js';
 
 /** Time, passed in so that pure parts can be tested without waiting. */
 export interface Clock {
@@ -13,10 +14,15 @@ export const systemClock: Clock = {
   wall: () => Date.now(),
 };
 
-/** Waits `ms` milliseconds, or until `signal` aborts; never rejects, so that a loop's condition decides what is next. */
+/**
+ * Waits `ms` milliseconds, however long that is, or until `signal` aborts; never rejects, so that a loop's condition decides
+ * what is next.
+ */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await delay(ms, undefined, { signal });
+    let left = ms;
+    for (; left > LONGEST_TIMER_MS; left -= LONGEST_TIMER_MS) await delay(LONGEST_TIMER_MS, undefined, { signal });
+    await delay(left, undefined, { signal });
   } catch (error) {
     if (!signal.aborted) throw error;
   }

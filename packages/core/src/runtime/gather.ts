@@ -1,4 +1,5 @@
 import { Bell } from './bell.js';
+import { callAfter } from './timer.js';
 
 export interface GatherOptions<Read, Item> {
   /** A group holds at most this many bytes, unless a single item is larger. */
@@ -64,7 +65,7 @@ class GatherQueue<Read, Item> {
   private end: { error?: unknown } | null = null;
   /** The time of `dueInMs` is over. */
   private due = false;
-  private timer: NodeJS.Timeout | undefined;
+  private stopTimer: (() => void) | undefined;
   private readonly arrived = new Bell();
   private readonly taken = new Bell();
 
@@ -108,22 +109,19 @@ class GatherQueue<Read, Item> {
 
   close(): void {
     this.closed = true;
-    clearTimeout(this.timer);
+    this.stopTimer?.();
     this.taken.ring();
   }
 
   /** Not stopped when something arrives: by then there is something better to do, and what wakes nobody does no harm. */
   private setTimer(): void {
-    clearTimeout(this.timer);
+    this.stopTimer?.();
     const dueInMs = this.options.dueInMs?.() ?? null;
     if (dueInMs === null) return;
-    this.timer = setTimeout(
-      () => {
-        this.due = true;
-        this.arrived.ring();
-      },
-      Math.max(0, dueInMs),
-    );
+    this.stopTimer = callAfter(Math.max(0, dueInMs), () => {
+      this.due = true;
+      this.arrived.ring();
+    });
   }
 
   private cut(): Group<Item> {

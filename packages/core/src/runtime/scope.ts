@@ -1,3 +1,5 @@
+import { callAfter } from './timer.js';
+
 /**
  * A signal of its own that also aborts with others, until it is ended. AbortSignal.any would leave something behind on the
  * others with every use, and some of those live as long as the process.
@@ -5,7 +7,7 @@
 export class Scope {
   private readonly controller = new AbortController();
   private readonly outer: readonly AbortSignal[];
-  private timer: NodeJS.Timeout | undefined;
+  private stopTimer: (() => void) | undefined;
   private readonly follow = (): void => {
     const over = this.outer.find(({ aborted }) => aborted);
     if (over !== undefined) this.controller.abort(over.reason);
@@ -20,7 +22,7 @@ export class Scope {
   /** One that ends by itself after `ms` milliseconds. */
   static within(ms: number, ...outer: readonly AbortSignal[]): Scope {
     const scope = new Scope(...outer);
-    scope.timer = setTimeout(() => scope.end(), ms);
+    scope.stopTimer = callAfter(ms, () => scope.end());
     return scope;
   }
 
@@ -30,7 +32,7 @@ export class Scope {
 
   /** Aborts the signal and lets go of the others: to be called in any case, until then they hold on to it. */
   end(): void {
-    clearTimeout(this.timer);
+    this.stopTimer?.();
     for (const signal of this.outer) signal.removeEventListener('abort', this.follow);
     this.controller.abort();
   }
