@@ -42,6 +42,7 @@ describe('with a clock that is moved', () => {
     const groups = gather<never, never>(
       async function* nothing(signal) {
         await end.wait(signal);
+        yield* [];
       },
       { maxGroupBytes: 1, maxQueuedBytes: 1, itemsOf: () => [], sizeOf: () => 1, dueInMs: () => LONG_MS },
     );

@@ -9,6 +9,9 @@ export interface GlobalOptions {
   readonly timeout: string;
 }
 
+/** A timer of Node.js that is longer than 24.8 days fires at once, and nobody waits for one day. */
+const LONGEST_TIMEOUT_MS = 86_400_000;
+
 /** What a command has to work with: options resolved against the environment. Results go to stdout, talk to stderr. */
 export class CommandContext {
   constructor(private readonly options: GlobalOptions) {}
@@ -29,9 +32,9 @@ export class CommandContext {
 
   get timeoutMs(): number {
     const ms = parseDuration(this.options.timeout);
-    if (ms !== null && ms > 0) return ms;
+    if (ms !== null && ms > 0 && ms <= LONGEST_TIMEOUT_MS) return ms;
     throw new UsageError({
-      message: `--timeout ${this.options.timeout} is not a duration.`,
+      message: `--timeout ${this.options.timeout} is no duration of up to one day.`,
       remedy: 'Use a value such as 500ms, 10s or 5m.',
     });
   }

@@ -4,6 +4,7 @@ import { routeClashes } from './loop-rules.js';
 import type { RuleViolation } from './problems.js';
 import { redisViolations } from './redis-rules.js';
 import type { ParsedConfig } from './schema.js';
+import { formatDuration } from './units.js';
 
 /** Checks what no single key can tell: unique names, and routes that would write each other's keys, or their own. */
 export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
@@ -12,6 +13,7 @@ export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
     ...overlappingRoutes(config),
     ...mixedSchemes(config),
     ...redisDestinations(config),
+    ...delaysBeyondTheJournal(config),
     ...routeClashes(config),
   ];
 }
@@ -70,5 +72,14 @@ function redisDestinations({ destinations }: ParsedConfig): RuleViolation[] {
   return destinations.flatMap((destination, index) => {
     if (destination.kind !== 'redis') return [];
     return redisViolations(destination).map(({ key, reason }) => ({ path: ['destinations', index, key], reason }));
+  });
+}
+
+/** What waits in the journal until it is due is gone by then. */
+function delaysBeyondTheJournal({ destinations, journal }: ParsedConfig): RuleViolation[] {
+  return destinations.flatMap(({ delay }, index) => {
+    if (delay < journal.maxAge) return [];
+    const reason = `is not below journal.maxAge, which is ${formatDuration(journal.maxAge)}: changes would be removed from the journal before they are due`;
+    return [{ path: ['destinations', index, 'delay'], reason }];
   });
 }

@@ -2,17 +2,31 @@ import * as z from 'zod';
 import { parseJson } from '../model/parse-json.js';
 import { parseDuration, parseSize } from './units.js';
 
-const duration = (example: string) =>
+/** What a value may be, as it is written in the file, and the reason. */
+interface Bounds {
+  readonly least: string;
+  readonly most: string;
+  readonly why: string;
+}
+
+const duration = (example: string, bounds: Bounds) =>
   z
     .string()
     .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, `expected a duration such as ${example} (units: ms, s, m, h, d)`)
-    .transform((text) => parseDuration(text) ?? 0);
+    .transform((text) => parseDuration(text) ?? 0)
+    .refine(...within(bounds, parseDuration));
 
-const size = (example: string) =>
+const size = (example: string, bounds: Bounds) =>
   z
     .string()
     .regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB|TiB)$/, `expected a size such as ${example} (units: B, KiB, MiB, GiB, TiB)`)
-    .transform((text) => parseSize(text) ?? 0);
+    .transform((text) => parseSize(text) ?? 0)
+    .refine(...within(bounds, parseSize));
+
+function within({ least, most, why }: Bounds, parse: (text: string) => number | null) {
+  const [from, to] = [parse(least) ?? 0, parse(most) ?? 0];
+  return [(value: number) => value >= from && value <= to, `expected ${least} to ${most}: ${why}`] as const;
+}
 
 const name = z
   .string()
@@ -32,7 +46,16 @@ const url = (schemes: readonly string[]) =>
       message: 'holds a user or a password: secrets stand in files, see passwordFile and credentialsFile',
     });
 
-const hostAndPort = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^:\s@/]+):\d{1,5}$/, 'expected HOST:PORT');
+const IMPOSSIBLE_PORT = 'expected a port of at most 65535';
+
+function hasPossiblePort(address: string): boolean {
+  return Number(address.slice(address.lastIndexOf(':') + 1)) <= 65_535;
+}
+
+const hostAndPort = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s@/]+):\d{1,5}$/, 'expected HOST:PORT')
+  .refine(hasPossiblePort, IMPOSSIBLE_PORT);
 
 const reservedPrefix = z.string().regex(/^.+\/$/s, 'expected a key prefix that ends with "/"');
 
@@ -71,9 +94,12 @@ const coordination = z
     tls: tls.optional(),
     auth: auth.optional(),
     prefix: reservedPrefix.default('/__tidemark/').describe('Where election and node keys live. Never replicated.'),
-    leaseTtl: duration('10s')
+    leaseTtl: duration('10s', {
+      least: '2s',
+      most: '10m',
+      why: 'etcd grants no lease under 2 s, and nobody works for a node that died until it has expired',
+    })
       .default(10_000)
-      .refine((ms) => ms >= 2000 && ms <= 600_000, { message: 'expected 2s to 10m: etcd grants no lease under 2 s' })
       .describe('A node that is silent for this long has lost its roles.'),
   })
   .describe('The etcd that holds elections.');
@@ -87,13 +113,25 @@ const journal = z
       .union([z.literal(1), z.literal(3), z.literal(5)])
       .default(1)
       .describe('Servers that store the journal; 3 survives the loss of one.'),
-    maxAge: duration('7d')
+    maxAge: duration('7d', {
+      least: '5s',
+      most: '3650d',
+      why: 'records have to be read before they are removed, and NATS counts an age in nanoseconds',
+    })
       .default(7 * 86_400_000)
       .describe('Records older than this are removed.'),
-    maxBytes: size('8GiB')
+    maxBytes: size('8GiB', {
+      least: '512KiB',
+      most: '1024TiB',
+      why: 'a smaller journal loses records before they are read, and no server stores a larger one',
+    })
       .default(8 * 1024 ** 3)
       .describe('The oldest records are removed beyond this size.'),
-    snapshotEvery: duration('6h')
+    snapshotEvery: duration('6h', {
+      least: '1m',
+      most: '365d',
+      why: 'each one reads the whole source, and an old one is a poor base',
+    })
       .default(6 * 3_600_000)
       .describe('How often a complete copy of the source is stored beside the journal.'),
   })
@@ -105,6 +143,7 @@ const node = z
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'expected HOST:PORT')
+      .refine(hasPossiblePort, IMPOSSIBLE_PORT)
       .default('127.0.0.1:8686')
       .describe('Address of the admin HTTP.'),
     tokenFile: z
@@ -151,14 +190,25 @@ const brakes = z
       .default(20)
       .describe('The same as a share of the keys, from 100 keys on.'),
     maxBacklogAge: z
-      .union([duration('15m'), off])
+      .union([
+        duration('15m', {
+          least: '1s',
+          most: '365d',
+          why: 'a change is always some moments old, and none waits longer',
+        }),
+        off,
+      ])
       .default(null)
       .describe('Age of the oldest change that waits, at start.'),
     maxBacklogChanges: z
       .union([z.int().min(1), off])
       .default(null)
       .describe('Number of changes that wait, at start.'),
-    window: duration('1m').default(60_000),
+    window: duration('1m', {
+      least: '1s',
+      most: '7d',
+      why: 'in no time nothing is deleted, and what is deleted within it is kept in memory',
+    }).default(60_000),
   })
   .describe('When to stop and wait for a person. `off` turns one off.');
 
@@ -166,9 +216,14 @@ const destinationBase = {
   name: name.describe('Unique in the pipeline.'),
   routes: z.array(routeSchema).min(1, 'expected at least one route'),
   brakes: brakes.prefault({}),
-  delay: duration('0s').default(0).describe('Changes wait this long before they are applied.'),
+  delay: duration('0s', { least: '0s', most: '365d', why: 'changes have to wait in the journal for so long' })
+    .default(0)
+    .describe('Changes wait this long before they are applied; less than `journal.maxAge`.'),
   verifyEvery: z
-    .union([duration('24h'), off])
+    .union([
+      duration('24h', { least: '1s', most: '365d', why: 'each comparison reads source and destination completely' }),
+      off,
+    ])
     .default(null)
     .describe('How often all keys are compared with the source. Reads both completely.'),
   repair: z

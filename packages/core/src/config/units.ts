@@ -19,3 +19,10 @@ function parseWithUnit(text: string, units: Record<string, number>): number | nu
   if (!match || factor === undefined) return null;
   return Math.round(Number(match[1]) * factor);
 }
+
+/** Milliseconds as `parseDuration` reads them, in the largest unit that fits. */
+export function formatDuration(ms: number): string {
+  const units = Object.entries(DURATION_UNITS).toReversed();
+  const [unit, factor] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ['ms', 1];
+  return `${ms / factor}${unit}`;
+}
