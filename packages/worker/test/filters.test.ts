@@ -1,4 +1,4 @@
-import { NO_LEASE, prefixRange, type RouteConfig, rangeContains } from '@tidemark/core';
+import { type Change, NO_LEASE, prefixRange, type RouteConfig, rangeContains } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
 import { Filter } from '../src/index.js';
 
@@ -30,6 +30,23 @@ describe('what is counted of a destination', () => {
     for (const key of ['/1', '/x/1', '/x/deep/1', '/__tidemark/1', '/__tidemark/eqiad/1']) {
       expect([key, timesCounted(filter, key)]).toEqual([key, filter.owns(Buffer.from(key)) ? 1 : 0]);
     }
+  });
+});
+
+describe('the writes of a revision', () => {
+  const leasedToo: RouteConfig = { prefix: '/a/', rewrite: '/c/', exclude: [], leased: 'keep' };
+  const changes = ['/a/1', '/a/2'].map(
+    (key): Change => ({
+      ...{ kind: 'put', key: Buffer.from(key), value: Buffer.from('v') },
+      ...{ createRevision: 1, version: 1, lease: NO_LEASE },
+    }),
+  );
+
+  it('come in one order, whatever the order of the routes is: a checkpoint may count them', () => {
+    const written = (...routes: readonly RouteConfig[]) =>
+      new Filter(routes, reserved).mapEntry({ changes }).map(({ key }) => key.toString());
+    expect(written(some, leasedToo)).toHaveLength(4);
+    expect(written(some, leasedToo)).toEqual(written(leasedToo, some));
   });
 });
 

@@ -1,7 +1,8 @@
-import { describeError } from '@tidemark/core';
+import { describeError, type RouteConfig } from '@tidemark/core';
 import { MemoryStream } from '@tidemark/journal';
 import { MemoryDestination, type SourceWrite, shortWaits, until } from '@tidemark/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Filter } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
 import { expectExactlyOnce } from './support/exactly-once.js';
 import { owned, replica, WorkerNode } from './support/worker-node.js';
@@ -234,6 +235,25 @@ describe('a revision that is larger than the destination takes at once', () => {
     expectEqual();
     const written = destination.log.flatMap(({ writes }) => writes.map(({ key }) => key.toString()));
     expect(written).toHaveLength(10 - LIMITS.maxWrites + 1);
+  });
+
+  it('is written completely by a worker that has the same routes in another order', async () => {
+    const routes: RouteConfig[] = ['/b/', '/c/', '/d/'].map((rewrite) => ({
+      ...{ prefix: '/a/', rewrite, exclude: [], leased: 'keep' as const },
+    }));
+    const large = chronicle.source.txn(many(3));
+    await chronicle.catchUp();
+    destination.faultAt = () => (partsOf(large) > 0 ? 'refuse' : null);
+    const first = new WorkerNode(chronicle, destination, { filter: new Filter(routes, []) });
+    await until(() => partsOf(large) > 0 && first.states.includes('backing_off'), { describe: 'the crash' });
+    await first.stop();
+    destination.faultAt = () => null;
+    const second = new WorkerNode(chronicle, destination, { filter: new Filter(routes.toReversed(), []) });
+    await second.reaches(large);
+    await second.stop();
+    const keys = [...destination.content().keys()];
+    expect(keys).toHaveLength(9);
+    expect(keys.filter((key) => destination.writesOf(key) !== 1)).toEqual([]);
   });
 
   function partsOf(revision: number): number {

@@ -9,8 +9,15 @@ function route(config: Partial<RouteConfig> & { prefix: string }): Route {
   return new Route({ exclude: [], leased: 'keep', ...config }, reserved);
 }
 
-function put(key: string, lease = 0n): Change {
-  return { kind: 'put', key: Buffer.from(key), value: Buffer.from('v'), createRevision: 1, version: 1, lease };
+function put(key: string, lease = 0n) {
+  return {
+    kind: 'put',
+    key: Buffer.from(key),
+    value: Buffer.from('v'),
+    createRevision: 1,
+    version: 1,
+    lease,
+  } satisfies Change;
 }
 
 describe('a route', () => {
@@ -23,6 +30,15 @@ describe('a route', () => {
 
   it('replaces the prefix', () => {
     expect(route({ prefix: '/a/', rewrite: '/b/c/' }).mapKey(Buffer.from('/a/x'))?.toString()).toBe('/b/c/x');
+  });
+
+  it('leaves out the key of which its rewrite leaves nothing: no etcd takes it', () => {
+    const bare = route({ prefix: '/a', rewrite: '' });
+    expect(bare.mapKey(Buffer.from('/a'))).toBeNull();
+    expect(bare.mapChange(put('/a'))).toBeNull();
+    expect(bare.mapKeyValue({ ...put('/a'), value: Buffer.from('v'), modRevision: 1 })).toBeNull();
+    expect(bare.owns(Buffer.alloc(0))).toBe(false);
+    expect(bare.mapKey(Buffer.from('/a/x'))?.toString()).toBe('/x');
   });
 
   it('never writes where checkpoints live', () => {

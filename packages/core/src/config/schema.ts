@@ -162,7 +162,12 @@ const node = z
 export const routeSchema = z
   .strictObject({
     prefix: z.string().describe('Keys that begin with this are replicated; "" is every key.'),
-    rewrite: z.string().optional().describe('What the prefix becomes at the destination; unchanged when absent.'),
+    rewrite: z
+      .string()
+      .optional()
+      .describe(
+        'What the prefix becomes at the destination; unchanged when absent. With "" the key that is equal to the prefix has no name left, and is left out.',
+      ),
     exclude: z.array(z.string().min(1)).default([]).describe('Prefixes inside `prefix` that are left out.'),
     leased: z.enum(['keep', 'skip']).default('keep').describe('Keys with a lease: written as plain keys, or left out.'),
   })

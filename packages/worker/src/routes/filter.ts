@@ -11,6 +11,10 @@ import { Route } from './route.js';
 
 /** All routes of a destination: which keys it has, and what they are called there. */
 export class Filter {
+  /**
+   * In an order that their content decides, as the fingerprint. A revision in parts is counted in writes: a restart with
+   * the same routes in another order goes on with what is really left.
+   */
   readonly routes: readonly Route[];
   /** Equal for equal routes, in whatever order. The checkpoint has it, so that a change is noticed however it came. */
   readonly fingerprint: string;
@@ -20,8 +24,9 @@ export class Filter {
     /** Ranges at the destination that are never touched: where checkpoints live. */
     private readonly reserved: readonly KeyRange[],
   ) {
-    this.routes = configs.map((config) => new Route(config, reserved));
-    this.fingerprint = fingerprint(configs);
+    const sorted = configs.map((config) => ({ config, name: canonical(config) })).toSorted(byName);
+    this.routes = sorted.map(({ config }) => new Route(config, reserved));
+    this.fingerprint = fingerprint(sorted.map(({ name }) => name));
   }
 
   /** Other routes of the same destination. */
@@ -39,7 +44,7 @@ export class Filter {
     return this.routes.map((route) => ({ plus: route.destinationRange, minus: disjoint(route.foreignRanges) }));
   }
 
-  /** The writes that an entry of the source means at the destination, in order. */
+  /** The writes that an entry of the source means at the destination, in an order that the fingerprint implies. */
   mapEntry({ changes }: Pick<Entry, 'changes'>): Write[] {
     const writes: Write[] = [];
     for (const change of changes) {
@@ -67,9 +72,15 @@ function sameStart(a: KeyRange, b: KeyRange): boolean {
   return a.start.equals(b.start);
 }
 
-function fingerprint(routes: readonly RouteConfig[]): string {
-  const canonical = routes.map(({ prefix, exclude, leased, ...route }) =>
-    JSON.stringify([prefix, destinationPrefix({ prefix, ...route }), exclude.toSorted(), leased]),
-  );
-  return createHash('sha256').update(JSON.stringify(canonical.toSorted())).digest('hex').slice(0, 12);
+/** Equal for routes that mean the same. */
+function canonical({ prefix, exclude, leased, ...route }: RouteConfig): string {
+  return JSON.stringify([prefix, destinationPrefix({ prefix, ...route }), exclude.toSorted(), leased]);
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : Number(a.name > b.name);
+}
+
+function fingerprint(sorted: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 12);
 }

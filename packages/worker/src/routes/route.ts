@@ -40,14 +40,17 @@ export class Route {
     this.destinationRange = prefixRange(this.target);
   }
 
-  /** The destination's name of a source key, or null when this route does not take it. */
+  /**
+   * The destination's name of a source key, or null when this route does not take it. A prefix that becomes nothing leaves
+   * nothing of the key that is equal to it: etcd has no such key, and refuses the whole transaction.
+   */
   mapKey(key: Buffer): Buffer | null {
     if (!hasPrefix(key, this.prefix)) return null;
     if (this.excluded.some((prefix) => hasPrefix(key, prefix))) return null;
     const mapped = this.prefix.equals(this.target)
       ? key
       : Buffer.concat([this.target, key.subarray(this.prefix.length)]);
-    return this.isReserved(mapped) ? null : mapped;
+    return mapped.length === 0 || this.isReserved(mapped) ? null : mapped;
   }
 
   /** The source's name of a key at the destination, or null when this route did not bring it there. */
@@ -75,7 +78,8 @@ export class Route {
 
   /** Whether a key found at the destination belongs to this route, so that a difference may delete it. */
   owns(destinationKey: Buffer): boolean {
-    if (!hasPrefix(destinationKey, this.target) || this.isReserved(destinationKey)) return false;
+    if (destinationKey.length === 0 || this.isReserved(destinationKey)) return false;
+    if (!hasPrefix(destinationKey, this.target)) return false;
     const sourceKey = Buffer.concat([this.prefix, destinationKey.subarray(this.target.length)]);
     return !this.excluded.some((prefix) => hasPrefix(sourceKey, prefix));
   }
