@@ -144,8 +144,13 @@ describe('while a difference against a snapshot is written', () => {
     await expect(destination.apply(arrive, unhurried)).rejects.toThrow(/failed over/);
     const again = { writes: [], expected: marked(1), next: marked(2) };
     await expect(destination.apply(again, unhurried)).rejects.toThrow(/failed over/);
-    expect((await destination.view(unhurried)).checkpoint).toEqual(marked(1));
-    expect(await destination.apply(again, unhurried)).toEqual({ outcome: 'applied' });
+    const { checkpoint, run } = await destination.view(unhurried);
+    expect(checkpoint).toEqual(marked(1));
+    // Somebody's view, a comparison's perhaps, is not what the resync was planned by.
+    await expect(destination.apply({ ...again, viewedRun: 'of the old master' }, unhurried)).rejects.toThrow(
+      /failed over/,
+    );
+    expect(await destination.apply({ ...again, viewedRun: run }, unhurried)).toEqual({ outcome: 'applied' });
     await destination.apply({ writes: lost, expected: marked(2), next: marked(2) }, unhurried);
     expect(await destination.apply({ ...arrive, expected: marked(2) }, unhurried)).toEqual({ outcome: 'applied' });
   });

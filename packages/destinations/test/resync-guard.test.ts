@@ -8,6 +8,7 @@ const mark: Checkpoint = { ...arrived, resync: { snapshot: 's', target: position
 const closed: Checkpoint = { ...mark, fence: { offJournal: 0, fencedOff: 1 } };
 const put = { kind: 'put', key: Buffer.from('a'), value: Buffer.from('1') } as const;
 
+const next: Checkpoint = { ...mark, resync: { snapshot: 's', target: position, attempt: 2 } };
 const setting: ApplyRequest = { writes: [], expected: null, next: mark };
 const writing: ApplyRequest = { writes: [put], expected: mark, next: mark };
 const closing: ApplyRequest = { writes: [], expected: mark, next: closed };
@@ -15,7 +16,6 @@ const closing: ApplyRequest = { writes: [], expected: mark, next: closed };
 /** A mark was set in the first run of the server. */
 function marked(): ResyncGuard {
   const guard = new ResyncGuard();
-  guard.viewed('first');
   guard.reached(setting, 'first');
   return guard;
 }
@@ -37,4 +37,13 @@ it('what is unanswered can be shut out in any run, which makes no other write po
 
 it('a checkpoint with writes is no shutting out, whatever its fence', () => {
   expect(marked().allows({ ...closing, writes: [put] }, 'second')).toBe(false);
+});
+
+it('a mark upon another counts for the run that its own resync has seen, whoever looked at which run since', () => {
+  const guard = marked();
+  const again: ApplyRequest = { writes: [], expected: mark, next, viewedRun: 'first' };
+  expect(guard.allows(again, 'first')).toBe(true);
+  expect(guard.allows(again, 'second')).toBe(false);
+  expect(guard.allows({ ...again, viewedRun: 'second' }, 'second')).toBe(true);
+  expect(guard.allows({ writes: [], expected: mark, next }, 'second')).toBe(false);
 });

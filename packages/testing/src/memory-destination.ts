@@ -103,6 +103,7 @@ export class MemoryDestination implements Destination {
     return {
       checkpoint: decode(this.stored),
       atOneState,
+      run: null,
       async *range(range, stop) {
         let rest: KeyRange | null = range;
         while (rest !== null) {

@@ -1,3 +1,4 @@
+import type { DestinationView } from '@tidemark/core';
 import { type ApplyFault, MemoryDestination, shortWaits, until } from '@tidemark/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Chronicle } from './support/chronicle.js';
@@ -170,5 +171,27 @@ describe('a bootstrap', () => {
     for (const worker of workers) await worker.stop();
     expect(owned(destination.content())).toEqual(replica(chronicle.source.content()));
     expect(destination.content().get('/c/0')).toBe('there before');
+  });
+});
+
+describe('the guard of a resync', () => {
+  /** Each look at it is of another run of the server. */
+  class RestartingDestination extends MemoryDestination {
+    readonly runs: string[] = [];
+
+    override async view(signal: AbortSignal): Promise<DestinationView> {
+      const run = `run ${this.runs.length + 1}`;
+      this.runs.push(run);
+      return { ...(await super.view(signal)), run };
+    }
+  }
+
+  it('names the run of the server that its plan saw, whatever is looked at meanwhile', async () => {
+    const destination = new RestartingDestination({ limits: LIMITS });
+    destination.write('/b/0', 'there before');
+    await bootstrapped(destination);
+    const guards = destination.log.filter(({ expected, next }) => expected?.resync == null && next.resync !== null);
+    expect(guards.map(({ viewedRun }) => viewedRun)).toEqual(['run 1']);
+    expect(destination.runs.length).toBeGreaterThan(1);
   });
 });

@@ -45,6 +45,8 @@ export interface ApplyRequest {
   readonly expected: Checkpoint | null;
   /** The checkpoint that becomes visible together with the writes. May equal `expected`. */
   readonly next: Checkpoint;
+  /** Of the view that a resync was planned by, where `next` begins one: see {@link DestinationView.run}. */
+  readonly viewedRun?: string | null;
 }
 
 export type ApplyResult =
@@ -82,6 +84,8 @@ export interface DestinationView {
    * difference is one only when `read` shows it.
    */
   readonly atOneState: boolean;
+  /** The run of the server that is shown, where a later run may lack what this one acknowledged; null where none does. */
+  readonly run: string | null;
   /** Live keys of a range in key order, as pages. */
   range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
 }

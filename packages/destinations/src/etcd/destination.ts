@@ -64,6 +64,7 @@ export class EtcdDestination implements Destination {
     return {
       checkpoint: kv === null ? null : decodeCheckpoint(kv.value),
       atOneState: true,
+      run: null,
       async *range(range, stop) {
         const { pages } = await store.readPages(range, revision, stop);
         yield* pages;

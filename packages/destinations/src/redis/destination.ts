@@ -79,10 +79,10 @@ export class RedisDestination implements Destination {
   view(signal: AbortSignal): Promise<DestinationView> {
     return this.client.use(async ({ connection, facts: { runId } }) => {
       const checkpoint = asCheckpoint(await this.stored(connection, signal));
-      this.resyncGuard.viewed(runId);
       return {
         checkpoint,
         atOneState: false,
+        run: runId,
         range: (range, stop) => readPages(this.reading(stop, runId), range),
       };
     }, signal);

@@ -6,15 +6,11 @@ import { type ApplyRequest, UnavailableError } from '@tidemark/core';
  * checkpoint goes back together with the data, and the compare shows the loss. During a resync the checkpoint does not
  * move: it holds the guard of that attempt, and after a loss it would still be there although writes are missing. So a
  * guard counts only for the run of the server in which it was set. A guard that follows upon another counts only for the
- * run in which the destination was looked at. Otherwise the resync begins again.
+ * run that its own resync was planned by: what others look at meanwhile, for a comparison, says nothing of it. Otherwise
+ * the resync begins again.
  */
 export class ResyncGuard {
-  private viewedRun: string | null = null;
   private guardedRun: string | null = null;
-
-  viewed(runId: string): void {
-    this.viewedRun = runId;
-  }
 
   /** The destination's checkpoint is now `next`. */
   reached(request: ApplyRequest, runId: string): void {
@@ -26,7 +22,7 @@ export class ResyncGuard {
     if (request.expected === null || request.expected.resync === null) return true;
     // Only the fence is another one: nothing is written under the guard, and what expects the old one is fenced off.
     if (request.writes.length === 0 && isDeepStrictEqual(request.expected.resync, request.next.resync)) return true;
-    return runId === (setsGuard(request) ? this.viewedRun : this.guardedRun);
+    return runId === (setsGuard(request) ? request.viewedRun : this.guardedRun);
   }
 }
 

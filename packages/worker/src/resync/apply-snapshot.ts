@@ -10,7 +10,7 @@ import {
   type Write,
 } from '@tidemark/core';
 import type { Difference } from '../compare/difference.js';
-import { differences, type SourceCopy, wantedItems } from '../compare/reconcile.js';
+import { type Comparison, differences, type SourceCopy, wantedItems } from '../compare/reconcile.js';
 import type { Filter } from '../routes/filter.js';
 import { commit } from '../write/commit.js';
 import type { TrackedWriter } from '../write/tracked-writer.js';
@@ -43,19 +43,27 @@ export interface ResyncTask {
   readonly snapshot: SnapshotRef;
 }
 
-/** What a resync will change; null when the destination is empty, and gets all of the snapshot. */
+/** What a resync will do, and what was looked at for it. */
+export interface PlannedResync {
+  /** Null when the destination is empty, and gets all of the snapshot. */
+  readonly plan: Plan | null;
+  /** See `DestinationView.run`. */
+  readonly viewedRun: string | null;
+}
+
 export async function planResync(
   options: SnapshotOptions,
   { snapshot, former }: ResyncTask,
   signal: AbortSignal,
-): Promise<Plan | null> {
+): Promise<PlannedResync> {
   const { destination, filter } = options;
-  const comparison = { copy: copyOf(options, snapshot), view: await destination.view(signal), filter, former };
-  const empty = former === null && (await isEmpty(options, signal));
+  const view = await destination.view(signal);
+  const comparison = { copy: copyOf(options, snapshot), view, filter, former };
+  const empty = former === null && (await isEmpty(comparison, signal));
   const plan = empty ? null : await makePlan(comparison, signal);
   // What was read ends quietly when aborted: half of a comparison is no plan.
   signal.throwIfAborted();
-  return plan;
+  return { plan, viewedRun: view.run };
 }
 
 /**
@@ -63,14 +71,14 @@ export async function planResync(
  * guard into the checkpoint, put, delete, move the checkpoint. Every write compares the guard, which is new for each attempt,
  * so a worker that was replaced can neither put nor delete. A restart begins again and finds less to do.
  *
- * @param plan from `planResync`: what there is to do, and whether there is anything to delete
+ * @param planned from `planResync`: what there is to do, and whether there is anything to delete
  * @returns the checkpoint the destination has now
  * @throws FencedError when another worker is at it
  */
 export async function applySnapshot(
   options: SnapshotOptions,
   task: ResyncTask & { readonly fence: Fence },
-  plan: Plan | null,
+  { plan, viewedRun }: PlannedResync,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
   const { writer, filter, observer, logger } = options;
@@ -88,7 +96,7 @@ export async function applySnapshot(
     partial: null,
     fence,
   };
-  await commit(writer, { writes: [], expected: from, next: guard }, observer, signal);
+  await commit(writer, { writes: [], expected: from, next: guard, viewedRun }, observer, signal);
   if (plan === null) await writeAll(options, { task, guard }, signal);
   else for (const kinds of passes(plan)) await writeDifferences(options, { task, guard, kinds, plan }, signal);
 
@@ -116,8 +124,7 @@ function copyOf({ snapshots }: SnapshotOptions, { id }: SnapshotRef): SourceCopy
   return { read: (range, stop) => snapshots.open(id, range, stop) };
 }
 
-async function isEmpty({ destination, filter }: SnapshotOptions, signal: AbortSignal): Promise<boolean> {
-  const view = await destination.view(signal);
+async function isEmpty({ view, filter }: Pick<Comparison, 'view' | 'filter'>, signal: AbortSignal): Promise<boolean> {
   for (const route of filter.routes) {
     for await (const page of view.range(route.destinationRange, signal)) {
       if (page.some((item) => route.owns(item.key))) return false;

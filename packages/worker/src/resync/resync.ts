@@ -65,14 +65,14 @@ export class Resync {
     if (snapshot === null) return null;
     onStep(`Comparing with snapshot ${snapshot.id}.`);
     const task = { from: found, former: await this.formerFilter(found, signal), journal: info.id, snapshot };
-    const plan = await planResync(this.parts, task, signal);
+    const planned = await planResync(this.parts, task, signal);
     const ageMs = await gate.backlogAge(found, info, signal);
-    const due = resyncHold(task, plan, { filter, brakes, ordered, ageMs });
+    const due = resyncHold(task, planned.plan, { filter, brakes, ordered, ageMs });
     if (due !== null && !(await gate.wait(due, signal, () => this.isNewest(task, signal)))) return null;
     onStep(`Writing what differs from snapshot ${snapshot.id}.`);
     await orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
     const fence = await offJournal.begin(found, signal);
-    const checkpoint = await applySnapshot(this.parts, { ...task, fence }, plan, signal);
+    const checkpoint = await applySnapshot(this.parts, { ...task, fence }, planned, signal);
     offJournal.done();
     await orders.forgetFormerRoutes(filter.fingerprint, signal);
     return checkpoint;
