@@ -127,6 +127,7 @@ export {
   regionsOverlap,
   routeRegions,
 } from './model/region.js';
+export { ReservedKeys } from './model/reserved-keys.js';
 export { type Write, writeBytes } from './model/write.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';
 export { BackwardWriter, MAX_FIELD_HEADER_BYTES, MAX_INTEGER_FIELD_BYTES } from './runtime/backward-writer.js';

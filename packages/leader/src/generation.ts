@@ -7,12 +7,12 @@ import {
   type JournalInfo,
   type JournalWriter,
   type Logger,
+  type ReservedKeys,
   type ResetReason,
   type Rewind,
   type SnapshotRef,
   type Source,
 } from '@tidemark/core';
-import type { ReservedKeys } from './reserved.js';
 
 export interface BaseOptions {
   readonly source: Source;

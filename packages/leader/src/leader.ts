@@ -15,6 +15,7 @@ import {
   LeadershipLostError,
   type Logger,
   type Position,
+  type ReservedKeys,
   Scope,
   type SharedFacts,
   SnapshotRequests,
@@ -27,7 +28,6 @@ import { keepJournal } from './keeper.js';
 import type { LeaderObserver } from './observer.js';
 import { tailBehind } from './overlap.js';
 import { pump } from './pump.js';
-import type { ReservedKeys } from './reserved.js';
 import { SharedWriter } from './shared-writer.js';
 import type { SnapshotQueue } from './snapshot-queue.js';
 import { termFor } from './term.js';

@@ -5,10 +5,10 @@ import {
   gather,
   type JournalWriter,
   type Leadership,
+  type ReservedKeys,
   type SourceIdentity,
 } from '@tidemark/core';
 import type { LeaderObserver } from './observer.js';
-import type { ReservedKeys } from './reserved.js';
 
 /**
  * Appends under way at once: one is on the wire (the journal's writer sends one at a time), the other is encoded and

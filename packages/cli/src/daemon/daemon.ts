@@ -8,17 +8,16 @@ import {
   type Logger,
   loadConfig,
   type Metrics,
-  prefixRange,
   SharedBudget,
   type SharedFacts,
   type Source,
 } from '@tidemark/core';
 import { CoordinationSession, EtcdElector, EtcdFacts, EtcdOwnership, NodeRegistry } from '@tidemark/etcd';
-import { ReservedKeys, runLeader, SnapshotQueue } from '@tidemark/leader';
+import { runLeader, SnapshotQueue } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../base/version.js';
-import { openCoordination, openJournal, openSource, shareReading } from '../node/backends.js';
+import { neverReplicated, openCoordination, openJournal, openSource, shareReading } from '../node/backends.js';
 import { Destinations } from '../node/destinations.js';
 import { HopMonitor } from '../node/hop-monitor.js';
 import { JournalWatch } from '../node/journal-watch.js';
@@ -180,7 +179,7 @@ class Daemon {
         elector: this.leaderElector,
         facts: this.facts,
         snapshotQueue: this.snapshotQueue,
-        reserved: new ReservedKeys([prefixRange(Buffer.from(config.coordination.prefix))]),
+        reserved: neverReplicated(config),
         snapshotEveryMs: config.journal.snapshotEvery,
         progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
         logger: logger.child({ role: 'leader' }),

@@ -4,15 +4,18 @@ import {
   type DestinationConfig,
   type Journal,
   type JournalReader,
+  type JournalStore,
   type KeyRange,
   type Logger,
   prefixRange,
+  ReservedKeys,
   type Source,
+  type SourceReader,
 } from '@tidemark/core';
 import { EtcdDestination, REDIS_CHECKPOINT_PREFIX, RedisDestination } from '@tidemark/destinations';
 import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
 import { NatsJournal, SharedTail } from '@tidemark/journal';
-import { TrackedWriter } from '@tidemark/worker';
+import { JournaledSource, TrackedWriter } from '@tidemark/worker';
 
 /** The concrete classes behind the contracts are chosen here and nowhere else. */
 
@@ -23,6 +26,19 @@ export function openSource(config: Config): Source {
 /** A client of its own: what happens to other hops must not cost the lease. */
 export function openCoordination(config: Config): EtcdClient {
   return new EtcdClient(config.coordination);
+}
+
+/** What of the source is ours, and nobody's content; in one place for those who journal and those who compare. */
+export function neverReplicated({ coordination }: Config): ReservedKeys {
+  return new ReservedKeys([prefixRange(Buffer.from(coordination.prefix))]);
+}
+
+/** The source as destinations are compared with it. */
+export function openComparedSource(
+  config: Config,
+  { source, journal }: { readonly source: Source; readonly journal: JournalStore },
+): SourceReader {
+  return new JournaledSource(source, journal, neverReplicated(config));
 }
 
 export function openJournal(config: Config, log: Logger): Journal {

@@ -1,18 +1,16 @@
 import {
   type Hold,
-  type JournalStore,
   type Pause,
   type ResyncOrder,
   type RouteConfig,
   type SharedFacts,
-  type Source,
+  type SourceReader,
   TidemarkError,
 } from '@tidemark/core';
 import {
   driftOf,
   type Filter,
   Holds,
-  JournaledSource,
   Orders,
   type Plan,
   planAgainstSource,
@@ -45,24 +43,20 @@ export interface RepairOutcome {
 
 /** What an operator can do about one destination. All but `repair` work on every node: orders are kept for the owner. */
 export class DestinationVerbs {
-  private readonly source: JournaledSource;
-
   constructor(
     private readonly parts: {
-      readonly source: Source;
-      readonly journal: JournalStore;
+      /** What destinations are compared with. */
+      readonly source: SourceReader;
       readonly facts: SharedFacts;
       readonly destinations: Destinations;
       /** The hold that status shows of a destination. */
       readonly shownHold: (name: string, signal: AbortSignal) => Promise<Hold | null>;
     },
-  ) {
-    this.source = new JournaledSource(parts.source, parts.journal);
-  }
+  ) {}
 
   async verify(name: string, signal: AbortSignal): Promise<VerifyReport> {
     const { destination, filter } = this.find(name);
-    return await verify(this.source, destination, filter, signal);
+    return await verify(this.parts.source, destination, filter, signal);
   }
 
   /** Compares, writes what differs, and compares again. Only on the node that owns the destination. @throws NotOwnedError */
@@ -86,7 +80,7 @@ export class DestinationVerbs {
     const { destination, filter } = this.find(name);
     const wanted = routes === null ? filter : filter.with(routes);
     const former = await this.formerFilter(name, wanted, signal);
-    return await planAgainstSource(this.source, { destination, filter: wanted, former }, signal);
+    return await planAgainstSource(this.parts.source, { destination, filter: wanted, former }, signal);
   }
 
   async pause(name: string, by: string, signal: AbortSignal): Promise<Pause> {

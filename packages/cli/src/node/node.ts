@@ -25,6 +25,7 @@ import type { SnapshotQueue } from '@tidemark/leader';
 import type { ControlBoard } from '@tidemark/worker';
 import { VERSION } from '../base/version.js';
 import { mergeStatus } from '../status/merge.js';
+import { openComparedSource } from './backends.js';
 import { tellCertificates } from './certificates.js';
 import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';
@@ -63,7 +64,8 @@ export class Node {
   readonly verbs: DestinationVerbs;
 
   constructor(private readonly parts: NodeParts) {
-    this.verbs = new DestinationVerbs({ ...parts, shownHold: (name, signal) => this.shownHold(name, signal) });
+    const source = openComparedSource(parts.config, parts);
+    this.verbs = new DestinationVerbs({ ...parts, source, shownHold: (name, signal) => this.shownHold(name, signal) });
   }
 
   /** What this node needs and how it was last seen. A standby needs no destination. */

@@ -14,8 +14,8 @@ import {
   type Source,
   TidemarkError,
 } from '@tidemark/core';
-import { type ControlBoard, DestinationWorker, Filter, JournaledSource, type RepairReport } from '@tidemark/worker';
-import { openDestination, openWriter, reservedKeys } from './backends.js';
+import { type ControlBoard, DestinationWorker, Filter, type RepairReport } from '@tidemark/worker';
+import { openComparedSource, openDestination, openWriter, reservedKeys } from './backends.js';
 import { DestinationStatus, type JournalView } from './destination-status.js';
 import { HopMonitor } from './hop-monitor.js';
 import { openLoopGuard } from './loop-guard.js';
@@ -120,7 +120,7 @@ export class OwnedDestination {
     this.worker = new DestinationWorker({
       ...{ name: config.name, journal, facts, destination, filter, observer: status, logger },
       writer: openWriter(destination, logger),
-      source: new JournaledSource(source, store),
+      source: openComparedSource(context.config, { source, journal: store }),
       brakes: config.brakes,
       delayMs: config.delay,
       budget: context.budget,

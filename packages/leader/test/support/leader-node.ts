@@ -8,7 +8,7 @@ import {
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
 import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
-import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotQueue } from '../../src/index.js';
+import { type LeaderObserver, type LeaderOptions, runLeader, SnapshotQueue } from '../../src/index.js';
 import { FaultyJournal } from './faulty-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
 

@@ -3,6 +3,7 @@ import {
   type JournalStore,
   type KeyRange,
   type PagedRead,
+  type ReservedKeys,
   type Source,
   type SourceReader,
 } from '@tidemark/core';
@@ -22,12 +23,15 @@ export class JournaledSource implements SourceReader {
   constructor(
     private readonly source: Pick<Source, 'read' | 'identity'>,
     private readonly journal: Pick<JournalStore, 'head'>,
+    /** What the leader leaves out of the journal: a destination has none of it. */
+    private readonly reserved: ReservedKeys,
   ) {}
 
   /** As Source.read. @throws CannotCompareError when the source has another history than the journal */
   async read(range: KeyRange, revision: number | undefined, signal: AbortSignal): Promise<PagedRead> {
     if (performance.now() - this.lookedAt > LOOK_VALID_MS) await this.look(signal);
-    return await this.source.read(range, revision, signal);
+    const { pages, ...read } = await this.source.read(range, revision, signal);
+    return { ...read, pages: this.reserved.stripPages(pages) };
   }
 
   private async look(signal: AbortSignal): Promise<void> {

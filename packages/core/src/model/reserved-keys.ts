@@ -1,8 +1,10 @@
-import { type Change, type Entry, type KeyRange, type KeyValue, rangeContains } from '@tidemark/core';
+import type { Change, Entry, KeyValue } from './change.js';
+import { type KeyRange, rangeContains } from './key-range.js';
 
 /**
- * Leaves out what nobody needs: our own coordination keys. Their revisions stay in the journal as entries without
- * changes, because the chain of revisions must not have holes.
+ * What of the source is never replicated: our own coordination keys. Neither the journal and its snapshots nor what
+ * destinations are compared with have them. Their revisions stay in the journal as entries without changes, because the
+ * chain of revisions must not have holes.
  */
 export class ReservedKeys {
   constructor(private readonly ranges: readonly KeyRange[]) {}
