@@ -62,7 +62,7 @@ export type {
   StoredRecord,
   TermRecord,
 } from './contracts/journal.js';
-export type { OriginKeeper } from './contracts/origin.js';
+export type { OriginKeeper, OriginReading } from './contracts/origin.js';
 export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
 export type { PagedRead, Source, SourceReader } from './contracts/source.js';
 export { Fact, type FactKind, factName } from './coordination/fact.js';

@@ -6,6 +6,7 @@ export { CannotCompareError, type VerifyReport, verify } from './compare/verify.
 export { driftOf } from './compare/watchers.js';
 export { ControlBoard } from './control/board.js';
 export { Orders } from './control/orders.js';
+export { type Elections, OverElectionsError } from './loops/elections.js';
 export { LoopGuard } from './loops/guard.js';
 export { OriginSource } from './loops/origin-source.js';
 export type { Condition } from './owner/memory.js';

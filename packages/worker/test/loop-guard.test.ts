@@ -1,5 +1,6 @@
 import {
   encodeOrigin,
+  FencedError,
   type KeyRange,
   LoopError,
   type Origin,
@@ -9,7 +10,7 @@ import {
 } from '@tidemark/core';
 import { MemorySource } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
-import { LoopGuard, OriginSource } from '../src/index.js';
+import { type Elections, LoopGuard, OriginSource, OverElectionsError } from '../src/index.js';
 
 const never = new AbortController().signal;
 const RESERVED: KeyRange = { start: Buffer.from('/__tidemark/'), end: Buffer.from('/__tidemark0') };
@@ -31,11 +32,14 @@ class Cluster {
 
   keeper(key: string): OriginKeeper {
     let stored: Origin | null = null;
+    let written = 0;
     return {
       clusterId: async () => this.id,
-      read: async () => stored,
-      write: async (origin) => {
+      read: async () => ({ origin: stored, checkpoint: null, written: { origin: written, checkpoint: 0 } }),
+      write: async (origin, after) => {
+        if (after.written.origin !== written) throw new FencedError({ message: 'Written since.', remedy: 'None.' });
         stored = origin;
+        written++;
         if (origin === null) this.source.delete(key);
         else this.source.put(key, encodeOrigin(origin).toString());
       },
@@ -44,7 +48,13 @@ class Cluster {
 }
 
 /** A destination of a pipeline of that name. */
-function guard(pipeline: string, from: Cluster, to: Cluster, route: [reads: string, writes: string]): LoopGuard {
+function guard(
+  pipeline: string,
+  from: Cluster,
+  to: Cluster,
+  route: [reads: string, writes: string],
+  elections: Elections | null = null,
+): LoopGuard {
   const [reads, writes] = route.map((prefix) => ({ prefix, except: [] }));
   if (reads === undefined || writes === undefined) throw new Error('a route has two ends');
   const campaign = `/__tidemark/${pipeline}/leader/`;
@@ -52,6 +62,8 @@ function guard(pipeline: string, from: Cluster, to: Cluster, route: [reads: stri
   return new LoopGuard({
     about: { pipeline, destination: 'd', routes: [{ reads, writes }], campaign },
     keeper: to.keeper(`/__tidemark/${pipeline}/d/origin`),
+    beside: (_checkpoint, write) => write(),
+    elections,
     destination: { count: (range) => to.keys(range) },
     source: new OriginSource(from.source, [RESERVED]),
     logger: silentLogger,
@@ -139,4 +151,32 @@ it('a source that is away is asked later', async () => {
   await watching;
   expect(stopping.signal.aborted).toBe(true);
   await expect(x.check(never)).rejects.toThrow(LoopError);
+});
+
+describe('a destination whose routes write over coordination.prefix', () => {
+  const prefix = '/elections/';
+  const over = (from: Cluster, to: Cluster, coordination: Cluster) =>
+    guard('x', from, to, ['/a/', prefix], {
+      prefix,
+      campaign: `${prefix}x/`,
+      clusterId: async () => coordination.id,
+    });
+
+  it('is refused when it is the cluster that coordinates, under whatever name, and nothing is written to it', async () => {
+    const [a, b] = [new Cluster('1'), new Cluster('2')];
+    b.source.put(`${prefix}x/leader/1`, 'a node');
+    const before = b.source.content();
+    await expect(over(a, b, b).check(never)).rejects.toThrow(OverElectionsError);
+    await expect(over(a, b, b).check(never)).rejects.toMatchObject({
+      permanent: true,
+      message: expect.stringContaining(`its routes write over coordination.prefix "${prefix}"`),
+    });
+    expect(b.source.content()).toEqual(before);
+  });
+
+  it('passes when it is another cluster, also one that was started with the same defaults', async () => {
+    const [a, b] = [new Cluster('1'), new Cluster('2')];
+    await over(a, b, new Cluster('3')).check(never);
+    await over(a, b, new Cluster('2')).check(never);
+  });
 });

@@ -59,3 +59,18 @@ it.each([new UnavailableError(details), new AccessDeniedError(details), new Dest
     expect(await writer.fenceOffOwn(never)).toEqual(at(1));
   },
 );
+
+it('a write beside the data that is not answered is fenced off with the rest', async () => {
+  const inner = new MemoryDestination();
+  const writer = new TrackedWriter(inner, silentLogger);
+  await writer.apply({ writes: [], expected: null, next: at(1) }, never);
+  await writer.beside(at(1), async () => undefined);
+  expect(writer.isInDoubt).toBe(false);
+  const silence = new AmbiguousWriteError(details);
+  const unanswered = () => Promise.reject(silence);
+  await expect(writer.beside(at(1), unanswered)).rejects.toBe(silence);
+  expect(writer.isInDoubt).toBe(true);
+  expect(await writer.fenceOffAll(never)).toBe(true);
+  expect(writer.isInDoubt).toBe(false);
+  expect(await inner.checkpoint(never)).toEqual({ ...at(1), fence: { offJournal: 0, fencedOff: 1 } });
+});

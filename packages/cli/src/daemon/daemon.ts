@@ -17,7 +17,14 @@ import { runLeader, SnapshotQueue } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../base/version.js';
-import { neverReplicated, openCoordination, openJournal, openSource, shareReading } from '../node/backends.js';
+import {
+  clusterIdOf,
+  neverReplicated,
+  openCoordination,
+  openJournal,
+  openSource,
+  shareReading,
+} from '../node/backends.js';
 import { Destinations } from '../node/destinations.js';
 import { HopMonitor } from '../node/hop-monitor.js';
 import { JournalWatch } from '../node/journal-watch.js';
@@ -104,6 +111,7 @@ class Daemon {
       store: this.journal,
       facts: this.facts,
       source: this.source,
+      coordinationId: (signal) => clusterIdOf(client, signal),
       board: this.board,
       elector: (destination) => faulty(this.placement.elector(destination)),
       journalView: this.journalWatch,

@@ -41,6 +41,10 @@ export function openComparedSource(
   return new JournaledSource(source, journal, neverReplicated(config));
 }
 
+export async function clusterIdOf(client: EtcdClient, signal: AbortSignal): Promise<string> {
+  return await new EtcdKv(client).clusterId(signal);
+}
+
 export function openJournal(config: Config, log: Logger): Journal {
   return new NatsJournal({ name: config.name, config: config.journal, node: config.node.id, log });
 }

@@ -5,11 +5,12 @@ import {
   type DestinationConfig,
   type Logger,
   prefixRange,
+  regionsOverlap,
   routeRegions,
   type Source,
   sharesEndpoint,
 } from '@tidemark/core';
-import { LoopGuard, OriginSource } from '@tidemark/worker';
+import { type Elections, LoopGuard, OriginSource, type TrackedWriter } from '@tidemark/worker';
 
 /** Where pipelines keep their checkpoints unless told otherwise. */
 const DEFAULT_PREFIX = '/__tidemark/';
@@ -19,26 +20,34 @@ interface LoopGuardParts {
   readonly destinationConfig: DestinationConfig;
   readonly destination: Destination;
   readonly source: Source;
+  readonly coordinationId: Elections['clusterId'];
+  readonly writer: TrackedWriter;
   readonly logger: Logger;
 }
 
 /** Null for a kind of destination that cannot be the source of a pipeline. */
 export function openLoopGuard(parts: LoopGuardParts): LoopGuard | null {
-  const { config, destinationConfig, destination, source, logger } = parts;
+  const { config, destinationConfig, destination, source, coordinationId, writer, logger } = parts;
   if (destinationConfig.kind !== 'etcd' || destination.origin === undefined) return null;
   const { name, coordination } = config;
   const { checkpointPrefix, routes } = destinationConfig;
   const prefixes = new Set([coordination.prefix, checkpointPrefix, DEFAULT_PREFIX]);
+  const regions = routes.map((route) => routeRegions(route, checkpointPrefix));
+  const ours = coordinationPrefixes(coordination.prefix, name);
+  const held = { prefix: coordination.prefix, except: [] };
+  const overElections = regions.some(({ writes }) => regionsOverlap(writes, held));
   return new LoopGuard({
     about: {
       pipeline: name,
       destination: destinationConfig.name,
-      routes: routes.map((route) => routeRegions(route, checkpointPrefix)),
-      campaign: sharesEndpoint(coordination, config.source)
-        ? coordinationPrefixes(coordination.prefix, name).leader
-        : null,
+      routes: regions,
+      campaign: sharesEndpoint(coordination, config.source) ? ours.leader : null,
     },
     keeper: destination.origin,
+    beside: (checkpoint, write) => writer.beside(checkpoint, write),
+    elections: overElections
+      ? { prefix: coordination.prefix, campaign: ours.pipeline, clusterId: coordinationId }
+      : null,
     destination,
     source: new OriginSource(
       source,

@@ -28,6 +28,8 @@ export interface DestinationContext {
   readonly store: JournalStore;
   readonly facts: SharedFacts;
   readonly source: Source;
+  /** Id of the cluster that holds elections. */
+  readonly coordinationId: (signal: AbortSignal) => Promise<string>;
   readonly board: ControlBoard;
   /** Leads while this node owns the destination of this name. */
   readonly elector: (destination: string) => Elector;
@@ -117,9 +119,12 @@ export class OwnedDestination {
     const identity = { name: config.name, kind: config.kind, owner: context.config.node.id };
     const status = new DestinationStatus(identity, context.metrics, context.journalView);
     this.status = status;
+    const writer = openWriter(destination, logger);
+    const { coordinationId } = context;
+    const guardParts = { config: context.config, destinationConfig: config, destination, source, coordinationId };
     this.worker = new DestinationWorker({
       ...{ name: config.name, journal, facts, destination, filter, observer: status, logger },
-      writer: openWriter(destination, logger),
+      writer,
       source: openComparedSource(context.config, { source, journal: store }),
       brakes: config.brakes,
       delayMs: config.delay,
@@ -127,7 +132,7 @@ export class OwnedDestination {
       verifyEveryMs: config.verifyEvery,
       repairAutomatically: config.repair === 'automatic',
       controls: board.of(config.name),
-      loopGuard: openLoopGuard({ config: context.config, destinationConfig: config, destination, source, logger }),
+      loopGuard: openLoopGuard({ ...guardParts, writer, logger }),
     });
     logger.info('owning this destination');
     try {

@@ -39,7 +39,7 @@ export class EtcdDestination implements Destination {
     private readonly kv: EtcdKv,
     private readonly options: { readonly checkpointKey: Buffer; readonly originKey: Buffer },
   ) {
-    this.origin = new EtcdOriginKeeper(kv, options.originKey);
+    this.origin = new EtcdOriginKeeper(kv, options);
   }
 
   get limits(): ApplyLimits {

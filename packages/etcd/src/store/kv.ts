@@ -11,6 +11,13 @@ export type CheckpointedOutcome =
   /** Nothing was written: the checkpoint key holds `found`, null when it is absent. */
   | { readonly succeeded: false; readonly found: Buffer | null };
 
+export interface ConditionalPut {
+  readonly key: Buffer;
+  /** Null deletes the key. */
+  readonly value: Buffer | null;
+  readonly unchanged: readonly { readonly key: Buffer; readonly modRevision: number }[];
+}
+
 /** A transaction of thousands of operations takes etcd a good part of a second, and waits its turn behind others. */
 const TXN_TIMEOUT_MS = 10_000;
 /** Operations of one transaction, below the default `--max-txn-ops` of 128. */
@@ -35,10 +42,17 @@ export class EtcdKv {
     return (await this.client.call(RANGE, request, { kind: 'read', signal })).header.clusterId;
   }
 
-  /** Puts one key, or deletes it when the value is null, whatever it held. */
-  async put(key: Buffer, value: Buffer | null, signal: AbortSignal): Promise<void> {
+  /**
+   * Puts one key, or deletes it when the value is null, provided that some keys were last written in the revisions that
+   * are named, 0 for absent ones. False when one was written since, also by an earlier attempt of this very call.
+   */
+  async putAfter({ key, value, unchanged }: ConditionalPut, signal: AbortSignal): Promise<boolean> {
     const operation = value === null ? { request_delete_range: { key } } : { request_put: { key, value } };
-    await this.client.call(TXN, { success: [operation] }, { kind: 'write', repeatable: true, signal });
+    const compare = unchanged.map((each) => {
+      return { result: 'Equal', target: 'Mod', key: each.key, mod_revision: each.modRevision } as const;
+    });
+    const options = { kind: 'write', repeatable: true, signal } as const;
+    return (await this.client.call(TXN, { compare, success: [operation] }, options)).succeeded;
   }
 
   /** The values of some keys and of `anchor`, null where absent, all at the revision at which the anchor was read. */

@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   Backoff,
+  type Checkpoint,
   type DestinationReader,
   describeError,
   type Logger,
   LoopError,
   type Origin,
   type OriginKeeper,
-  prefixRange,
-  TidemarkError,
+  type OriginReading,
 } from '@tidemark/core';
+import { type Elections, mayHold, refuseElections } from './elections.js';
 import { findLoop, type Link, type Loop } from './find-loop.js';
 import { type FoundOrigin, type OriginSource, SourceSilentError } from './origin-source.js';
 
@@ -24,6 +25,10 @@ export interface LoopGuardOptions {
   readonly about: Pick<Origin, 'pipeline' | 'destination' | 'routes' | 'campaign'>;
   readonly keeper: OriginKeeper;
   readonly destination: Pick<DestinationReader, 'count'>;
+  /** Writes beside the data: what is not answered is in doubt. */
+  readonly beside: (checkpoint: Checkpoint | null, write: () => Promise<void>) => Promise<void>;
+  /** Null where no route writes over the keys of an etcd that holds elections. */
+  readonly elections: Elections | null;
   readonly source: OriginSource;
   readonly logger: Logger;
 }
@@ -45,12 +50,13 @@ export class LoopGuard {
    * @throws TidemarkError of the destination
    */
   async check(signal: AbortSignal): Promise<void> {
-    const { keeper, logger } = this.options;
+    const { keeper, logger, elections, destination } = this.options;
+    if (elections !== null) await refuseElections(elections, { keeper, destination }, signal);
     try {
       await this.compare(signal);
       this.outcome = 'done';
     } catch (error) {
-      if (error instanceof LoopError) await keeper.write(null, signal);
+      if (error instanceof LoopError) await this.withdraw(signal);
       if (!(error instanceof SourceSilentError)) throw error;
       if (this.outcome === 'none') this.outcome = 'missed';
       logger.debug({ reason: describeError(error.cause) }, 'loops cannot be looked for now');
@@ -69,7 +75,8 @@ export class LoopGuard {
   private async compare(signal: AbortSignal): Promise<void> {
     const { about, keeper, source } = this.options;
     const cluster = await keeper.clusterId(signal);
-    const stored = await keeper.read(signal);
+    const reading = await keeper.read(signal);
+    const stored = reading.origin;
     const sourceCluster = await source.clusterId(signal);
     // Equal ids prove nothing: clusters that were all started with a package's defaults share one.
     const doubtful = cluster === sourceCluster;
@@ -78,11 +85,21 @@ export class LoopGuard {
     const apart = { origin, writesTo: doubtful ? AT_DESTINATION : cluster };
     await this.refuse(apart, await source.origins(signal), signal);
     if (isDeepStrictEqual(stored, origin)) return;
-    await keeper.write(origin, signal);
+    await this.write(origin, reading, signal);
     const found = await source.origins(signal);
     // What was just written there is read here: both addresses lead to one cluster.
     const same = found.some((other) => other.origin.mark === mark);
     await this.refuse(same ? { origin, writesTo: sourceCluster } : apart, found, signal);
+  }
+
+  private async withdraw(signal: AbortSignal): Promise<void> {
+    const reading = await this.options.keeper.read(signal);
+    if (reading.origin !== null) await this.write(null, reading, signal);
+  }
+
+  private async write(origin: Origin | null, reading: OriginReading, signal: AbortSignal): Promise<void> {
+    const { beside, keeper } = this.options;
+    await beside(reading.checkpoint, () => keeper.write(origin, reading, signal));
   }
 
   private async refuse(ours: Link, found: readonly FoundOrigin[], signal: AbortSignal): Promise<void> {
@@ -106,18 +123,8 @@ export class LoopGuard {
   private async resolveDoubt(other: FoundOrigin, signal: AbortSignal): Promise<FoundOrigin> {
     const { origin, writesTo } = other;
     if (origin.source !== writesTo) return other;
-    const reads = origin.campaign === null || (await this.mayRunAtDestination(origin.campaign, signal));
+    const reads = origin.campaign === null || (await mayHold(this.options.destination, origin.campaign, signal));
     return reads ? { ...other, origin: { ...origin, source: AT_DESTINATION } } : other;
-  }
-
-  private async mayRunAtDestination(campaign: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      return (await this.options.destination.count(prefixRange(Buffer.from(campaign)), signal)) > 0;
-    } catch (error) {
-      // Without the right to look, it may be running.
-      if (error instanceof TidemarkError && error.permanent) return true;
-      throw error;
-    }
   }
 }
 

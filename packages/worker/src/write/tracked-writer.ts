@@ -57,6 +57,19 @@ export class TrackedWriter implements DestinationWriter {
   }
 
   /**
+   * A write beside the data that compares the checkpoint, too. Without an answer it is in doubt as a transaction is, and can
+   * be fenced off; only a destination without a checkpoint has nothing to fence it off with.
+   */
+  async beside(checkpoint: Checkpoint | null, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (checkpoint !== null && mayHaveHappened(error)) this.remember({ expected: checkpoint, next: checkpoint });
+      throw error;
+    }
+  }
+
+  /**
    * Fences off what this owner has in doubt. Writes nothing when nothing is.
    * @returns the checkpoint, which no earlier transaction of this owner can move any more
    */
@@ -119,7 +132,7 @@ export class TrackedWriter implements DestinationWriter {
     else this.moved = true;
   }
 
-  private remember({ expected, next }: ApplyRequest): void {
+  private remember({ expected, next }: Pick<ApplyRequest, 'expected' | 'next'>): void {
     const known = this.inDoubt.some((doubt) => isDeepStrictEqual(doubt.expected, expected));
     if (!known) this.inDoubt = [...this.inDoubt, { expected, next }];
   }
