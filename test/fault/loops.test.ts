@@ -151,6 +151,28 @@ it('clusters that were started with the same names and URLs have one id, and are
   await becomes(z.anyNode, 'streaming');
 });
 
+it('a destination that is the coordination cluster behind another address is refused when it writes over elections', async () => {
+  const gateway = new EtcdGateway(a.url);
+  await using proxy = await FaultProxy.start(b.address);
+  const prefix = `/elections-${cases}/`;
+  await gateway.put(`${left}key`, 'x');
+  const routes = [{ prefix: left, rewrite: prefix }];
+  const copy = { name: 'copy', kind: 'etcd', endpoints: [`http://${proxy.address}`], routes };
+  await using x = await Pipeline.start({
+    name: `x-${cases}`,
+    source: a,
+    nats,
+    coordination: { endpoints: [b.url], prefix },
+    destinations: [copy],
+    nodes: 1,
+    journal: { maxBytes: '64MiB' },
+  });
+  expect((await becomes(x.anyNode, 'failed')).reason).toMatch(/^OVER_ELECTIONS: .*coordination\.prefix/);
+  expect((await readKeys({ server: b, prefix })).has(`${prefix}key`)).toBe(false);
+  // The elections are there, and held: the node answers for its destination.
+  expect((await readKeys({ server: b, prefix: `${prefix}x-${cases}/owners/` })).size).toBe(1);
+});
+
 async function clusterId(server: EtcdServer): Promise<string> {
   const text = (await server.etcdctl(['endpoint', 'status', '-w', 'fields'])).toString();
   return /^"ClusterID" : (\d+)$/m.exec(text)?.[1] ?? text;
