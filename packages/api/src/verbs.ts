@@ -28,7 +28,13 @@ export type PlanAnswer = z.output<typeof planSchema>;
 export const repairAnswerSchema = z
   .object({
     found: verifyReportSchema,
-    repaired: z.object({ puts: countSchema, deletes: countSchema }),
+    repaired: z.object({
+      puts: countSchema,
+      deletes: countSchema,
+      refused: list(z.object({ key: jsonBytesSchema, reason: z.string() })).describe(
+        'Keys that the destination does not take, and why; all others are repaired.',
+      ),
+    }),
     left: verifyReportSchema.describe('The comparison afterwards.'),
   })
   .describe('What differed, what was written, and what differs now.');

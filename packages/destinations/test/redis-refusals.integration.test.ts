@@ -63,7 +63,7 @@ describe("somebody else's data", () => {
     const attempt = destination.apply(move(1, 2, writes), unhurried);
     await expect(attempt).rejects.toThrow(WrongTypeError);
     await expect(attempt).rejects.toThrow(/"conf:theirs" holds a list/);
-    await expect(attempt).rejects.toMatchObject({ code: 'WRONG_TYPE', permanent: true });
+    await expect(attempt).rejects.toMatchObject({ code: 'WRONG_TYPE', permanent: true, key: Buffer.from('theirs') });
     expect(await keysNow()).toEqual([CHECKPOINT, `${PREFIX}theirs`]);
     expect(await destination.checkpoint(unhurried)).toEqual(at(1));
     await redis.redisCli(['DEL', `${PREFIX}theirs`]);
@@ -82,7 +82,10 @@ describe("somebody else's data", () => {
     const destination = open(redis);
     await redis.redisCli(['RPUSH', CHECKPOINT, 'x']);
     await expect(destination.checkpoint(unhurried)).rejects.toThrow(WrongTypeError);
-    await expect(destination.apply(move(null, 1, [put('a', '1')]), unhurried)).rejects.toThrow(WrongTypeError);
+    const attempt = destination.apply(move(null, 1, [put('a', '1')]), unhurried);
+    await expect(attempt).rejects.toThrow(WrongTypeError);
+    // No key of ours could be left out instead.
+    await expect(attempt).rejects.toMatchObject({ key: null });
     await redis.redisCli(['DEL', CHECKPOINT]);
     await redis.redisCli(['SET', CHECKPOINT, '']);
     await expect(destination.apply(move(null, 1), unhurried)).rejects.toMatchObject({ code: 'CHECKPOINT_UNREADABLE' });

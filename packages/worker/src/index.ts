@@ -1,7 +1,7 @@
 export { Holds } from './brakes/hold.js';
 export { JournaledSource } from './compare/journaled-source.js';
 export type { SourceCopy } from './compare/reconcile.js';
-export type { RepairReport } from './compare/repair.js';
+export type { RefusedKey, RepairReport } from './compare/repair.js';
 export { CannotCompareError, type VerifyReport, verify } from './compare/verify.js';
 export { driftOf } from './compare/watchers.js';
 export { ControlBoard } from './control/board.js';

@@ -41,7 +41,7 @@ const logger: Logger = {
 function options(more: Partial<WatcherOptions> = {}): WatcherOptions {
   const repair = async (keys: readonly Buffer[]) => {
     repaired.push(...keys.map((key) => key.toString()));
-    return { puts: 0, deletes: 0 };
+    return { puts: 0, deletes: 0, refused: [] };
   };
   const observer = { foreign: () => undefined, verified: (report: VerifyReport) => reports.push(report) };
   const sides = { source, destination, filter };

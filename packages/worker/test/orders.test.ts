@@ -249,7 +249,7 @@ describe('a repair', () => {
     stage.destination.write('/b/1', 'foreign');
     stage.destination.write('/b/extra', 'foreign');
     stage.destination.write('/c', 'not ours');
-    expect(await worker.repair(['/b/1', '/b/2', '/b/extra', '/c'])).toEqual({ puts: 1, deletes: 1 });
+    expect(await worker.repair(['/b/1', '/b/2', '/b/extra', '/c'])).toEqual({ puts: 1, deletes: 1, refused: [] });
     expect(stage.found).toEqual(stage.expected);
     expect(stage.destination.content().get('/c')).toBe('not ours');
   });
@@ -263,7 +263,7 @@ describe('a repair', () => {
     await stage.chronicle.catchUp();
     await worker.reaches(stage.chronicle.source.revision);
     stage.destination.write('/b/leased', 'foreign');
-    expect(await worker.repair(['/b/leased'])).toEqual({ puts: 0, deletes: 1 });
+    expect(await worker.repair(['/b/leased'])).toEqual({ puts: 0, deletes: 1, refused: [] });
     expect(stage.found.has('/b/leased')).toBe(false);
   });
 

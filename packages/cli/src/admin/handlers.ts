@@ -1,4 +1,11 @@
-import { differencesToJson, type Handlers, openapiDocument, type RecordLine, recordToJson } from '@tidemark/api';
+import {
+  bytesToJson,
+  differencesToJson,
+  type Handlers,
+  openapiDocument,
+  type RecordLine,
+  recordToJson,
+} from '@tidemark/api';
 import { hasPrefix, type JournalRecord } from '@tidemark/core';
 import { NotLeadingError } from '@tidemark/leader';
 import { VERSION } from '../base/version.js';
@@ -63,7 +70,9 @@ function destinationHandlers({ verbs }: Node, forwarding: Forwarding): OfDestina
         request,
         async () => {
           const { found, repaired, left } = await verbs.repair(request.params.name, request.signal);
-          return { found: differencesToJson(found), repaired, left: differencesToJson(left) };
+          const refused = repaired.refused.map(({ key, reason }) => ({ key: bytesToJson(key), reason }));
+          const written = { ...repaired, refused };
+          return { found: differencesToJson(found), repaired: written, left: differencesToJson(left) };
         },
         (owner) => owner.call('repair', { params: request.params, query: FORWARDED }),
       ),

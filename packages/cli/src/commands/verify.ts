@@ -1,4 +1,4 @@
-import type { VerifyAnswer } from '@tidemark/api';
+import { formatJsonBytes, type VerifyAnswer } from '@tidemark/api';
 import type { CommandContext } from './context.js';
 import { listKeys } from './differences.js';
 
@@ -31,6 +31,7 @@ async function repairDestination(context: CommandContext, destination: string): 
       : [
           describe(destination, found),
           `Put ${repaired.puts}, deleted ${repaired.deletes}.`,
+          ...repaired.refused.map(({ key, reason }) => `Not repaired: ${formatJsonBytes(key)}: ${reason}`),
           describe(destination, left),
         ].join('\n'),
   );

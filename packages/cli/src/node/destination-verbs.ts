@@ -8,12 +8,12 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import {
-  driftOf,
   type Filter,
   Holds,
   Orders,
   type Plan,
   planAgainstSource,
+  type RefusedKey,
   type RepairReport,
   type VerifyReport,
   verify,
@@ -65,14 +65,18 @@ export class DestinationVerbs {
     // Asked first, so that another node does not compare everything in vain.
     const repaired = { ...(await owned.repair([])) };
     const found = await this.verify(name, signal);
+    const refused = new Map<string, RefusedKey>();
     let left = found;
-    for (let round = 0; round < REPAIR_ROUNDS && driftOf(left) > 0; round++) {
-      const { puts, deletes } = await owned.repair(left.keys.map(({ key }) => key));
-      repaired.puts += puts;
-      repaired.deletes += deletes;
+    for (let round = 0; round < REPAIR_ROUNDS; round++) {
+      const keys = left.keys.map(({ key }) => key).filter((key) => !refused.has(key.toString('latin1')));
+      if (keys.length === 0) break;
+      const made = await owned.repair(keys);
+      repaired.puts += made.puts;
+      repaired.deletes += made.deletes;
+      for (const each of made.refused) refused.set(each.key.toString('latin1'), each);
       left = await this.verify(name, signal);
     }
-    return { found, repaired, left };
+    return { found, repaired: { ...repaired, refused: [...refused.values()] }, left };
   }
 
   /** What a resync would change now; under other routes than the configured ones when some are given. */

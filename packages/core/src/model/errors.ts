@@ -124,16 +124,26 @@ export class DestinationFullError extends TidemarkError {
   override readonly permanent = true;
 }
 
-/** A key of the destination holds something that is not a plain value: it is somebody else's, and is not overwritten. */
-export class WrongTypeError extends TidemarkError {
-  readonly code = 'WRONG_TYPE';
+/** A request was refused, perhaps for the sake of one key: everything else in it would be taken without that. */
+export abstract class RefusedError extends TidemarkError {
   override readonly permanent = true;
+  /** At the destination; null when it is for no single key. */
+  readonly key: Buffer | null;
+
+  constructor({ key = null, ...details }: ErrorDetails & { readonly key?: Buffer | null }) {
+    super(details);
+    this.key = key;
+  }
+}
+
+/** A key of the destination holds something that is not a plain value: it is somebody else's, and is not overwritten. */
+export class WrongTypeError extends RefusedError {
+  readonly code = 'WRONG_TYPE';
 }
 
 /** A request is larger than the server accepts. */
-export class RequestTooLargeError extends TidemarkError {
+export class RequestTooLargeError extends RefusedError {
   readonly code = 'REQUEST_TOO_LARGE';
-  override readonly permanent = true;
 }
 
 /** What is written to a destination would come back to its own source, and from there again, for ever. */

@@ -32,6 +32,7 @@ export function writeTooLarge(write: Write, cause: RequestTooLargeError): Reques
   const value = write.kind === 'put' ? write.value.length : 0;
   const needed = roundUp(write.key.length + value + REQUEST_OVERHEAD_BYTES);
   return new RequestTooLargeError({
+    key: write.key,
     message: `The destination refused ${shown(write.key)}: its value has ${value} bytes, its key ${write.key.length}, and the limit of that cluster, --max-request-bytes, has no space for them beside the checkpoint (${cause.message}).`,
     remedy: `Set --max-request-bytes of that cluster to ${needed} or more, one member at a time; or make the value smaller at the source. Nothing later is written until then.`,
     cause,

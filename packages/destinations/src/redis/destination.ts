@@ -121,11 +121,19 @@ export class RedisDestination implements Destination {
       }
       const reply = asArray(await connection.run({ kind: 'write', script: APPLY, keys, args }, signal));
       const [outcome, detail, type] = [String(reply[0]), reply[1], reply[2]];
-      if (outcome === 'wrong type') throw wrongType(keys[Number(detail) - 1], String(type), connection.address);
+      if (outcome === 'wrong type') throw this.wrongType(keys[Number(detail) - 1], String(type), connection.address);
       const result: ApplyResult = outcome === 'applied' ? { outcome } : elsewhere(detail, next);
       if (result.outcome !== 'superseded') this.resyncGuard.reached(request, runId);
       return result;
     }, signal);
+  }
+
+  private wrongType(name: Buffer | undefined, type: string, address: string): WrongTypeError {
+    return new WrongTypeError({
+      key: name === undefined ? null : this.names.keyOf(name),
+      message: `Redis at ${address}: the key "${name?.toString()}" holds a ${type}, which is not overwritten. Nothing was written.`,
+      remedy: 'Rename or delete that key, or set keyPrefix to a prefix that nobody else uses.',
+    });
   }
 
   /** The checkpoint as Redis has it, null when there is none. */
@@ -165,11 +173,4 @@ const NOTHING = Buffer.alloc(0);
 function elsewhere(found: unknown, next: Buffer): ApplyResult {
   if (asValue(found)?.equals(next) === true) return { outcome: 'already' };
   return { outcome: 'superseded', found: asCheckpoint(found) };
-}
-
-function wrongType(name: Buffer | undefined, type: string, address: string): WrongTypeError {
-  return new WrongTypeError({
-    message: `Redis at ${address}: the key "${name?.toString()}" holds a ${type}, which is not overwritten. Nothing was written.`,
-    remedy: 'Rename or delete that key, or set keyPrefix to a prefix that nobody else uses.',
-  });
 }

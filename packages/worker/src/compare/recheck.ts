@@ -8,10 +8,9 @@ import {
 } from '@tidemark/core';
 import type { Route } from '../routes/route.js';
 import type { Difference } from './difference.js';
+import { KeysAtOnce } from './keys-at-once.js';
 import { wantedValue } from './wanted-value.js';
 
-/** Keys that are asked for together: at the destination in one read, at the source at the same time. */
-const GROUP_KEYS = 32;
 /** A revision larger than one transaction is written in parts; it takes seconds at most. */
 const BETWEEN_PARTS = { attempts: 50, pauseMs: 100 };
 
@@ -45,8 +44,10 @@ export async function recheck(
   signal: AbortSignal,
 ): Promise<DifferentKey[]> {
   const found: DifferentKey[] = [];
-  for (let from = 0; from < suspects.length; from += GROUP_KEYS) {
-    const some = suspects.slice(from, from + GROUP_KEYS);
+  const atOnce = new KeysAtOnce();
+  for (let from = 0; from < suspects.length; ) {
+    // At the destination in one read, at the source at the same time.
+    const some = atOnce.group(suspects, from);
     const keys = some.map(({ key }) => key);
     const { position, values } = await readBetweenRevisions(options, keys, signal);
     // A destination that has not moved is compared with what was read already: a new route may be millions of suspects.
@@ -56,6 +57,8 @@ export async function recheck(
       const kind = kindOf(wanted[index] ?? null, values[index] ?? null);
       if (kind !== null) found.push({ kind, key });
     }
+    atOnce.saw(values);
+    from += some.length;
   }
   return found;
 }

@@ -1,10 +1,19 @@
-import type { Checkpoint, DestinationReader, SourceReader, Write } from '@tidemark/core';
+import {
+  type Checkpoint,
+  type DestinationReader,
+  describeError,
+  RefusedError,
+  type SourceReader,
+  type Write,
+  writeBytes,
+} from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
 import { commit } from '../write/commit.js';
 import type { WriteObserver } from '../write/observer.js';
 import type { OffJournalWrites } from '../write/off-journal.js';
 import { splitWrites } from '../write/split.js';
 import type { TrackedWriter } from '../write/tracked-writer.js';
+import { KeysAtOnce } from './keys-at-once.js';
 import { wantedValue } from './wanted-value.js';
 
 export interface RepairOptions {
@@ -16,15 +25,23 @@ export interface RepairOptions {
   readonly offJournal: OffJournalWrites;
 }
 
+/** A key that the destination does not take, and why. */
+export interface RefusedKey {
+  readonly key: Buffer;
+  readonly reason: string;
+}
+
 export interface RepairReport {
   readonly puts: number;
   readonly deletes: number;
+  /** Left as they are; everything else is repaired. */
+  readonly refused: readonly RefusedKey[];
 }
 
 /**
  * Makes some keys of a destination equal to the source at its checkpoint. Each is looked at again, and only what differs
  * is written. The position stays where it is; the checkpoint gets another fence, so that a destination that loses the repair
- * is seen to have gone back.
+ * is seen to have gone back. Values are read, and written, in portions of bytes: a thousand of them may have a gigabyte.
  *
  * @returns what was written, and the checkpoint the destination has now
  * @throws FencedError when the checkpoint is another one than believed
@@ -35,29 +52,101 @@ export async function repair(
   { checkpoint, keys }: { checkpoint: Checkpoint; keys: readonly Buffer[] },
   signal: AbortSignal,
 ): Promise<{ report: RepairReport; checkpoint: Checkpoint }> {
-  const { source, destination, writer, filter, observer, offJournal } = options;
-  const { routes } = filter;
+  const { source, destination, filter } = options;
+  const { revision } = checkpoint.position;
   const owned = keys.filter((key) => filter.owns(key));
-  const report = { puts: 0, deletes: 0 };
-  let expected = checkpoint;
-  for (let from = 0; from < owned.length; from += writer.limits.maxWrites) {
-    const some = owned.slice(from, from + writer.limits.maxWrites);
+  const atOnce = new KeysAtOnce();
+  const repairing = new Repairing(options, checkpoint, signal);
+  for (let from = 0; from < owned.length; ) {
+    const some = atOnce.group(owned, from);
     const { values } = await destination.read(some, signal);
-    const writes: Write[] = [];
     for (const [index, key] of some.entries()) {
-      const wanted = await wantedValue({ source, routes }, { key, revision: checkpoint.position.revision }, signal);
+      const wanted = await wantedValue({ source, routes: filter.routes }, { key, revision }, signal);
       const found = values[index] ?? null;
-      if (wanted === null && found !== null) writes.push({ kind: 'delete', key });
-      if (wanted !== null && !(found?.equals(wanted) ?? false)) writes.push({ kind: 'put', key, value: wanted });
+      if (wanted === null && found !== null) await repairing.write({ kind: 'delete', key });
+      if (wanted !== null && !(found?.equals(wanted) ?? false)) {
+        await repairing.write({ kind: 'put', key, value: wanted });
+      }
     }
-    for (const run of writes.length === 0 ? [] : splitWrites(writes, writer.limits)) {
-      const next = { ...expected, fence: await offJournal.begin(expected, signal) };
-      await commit(writer, { writes: run, expected, next }, observer, signal);
-      offJournal.done();
-      expected = next;
-      report.puts += run.filter(({ kind }) => kind === 'put').length;
-      report.deletes += run.filter(({ kind }) => kind === 'delete').length;
+    atOnce.saw(values);
+    from += some.length;
+  }
+  return await repairing.end();
+}
+
+/** Writes what differs, a transaction at a time. */
+class Repairing {
+  private writes: Write[] = [];
+  private bytes = 0;
+  private puts = 0;
+  private deletes = 0;
+  private readonly refused: RefusedKey[] = [];
+
+  constructor(
+    private readonly options: RepairOptions,
+    private checkpoint: Checkpoint,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async write(write: Write): Promise<void> {
+    const { maxWrites, maxBytes } = this.options.writer.limits;
+    const size = writeBytes(write);
+    if (this.writes.length >= maxWrites || this.bytes + size > maxBytes) await this.flush();
+    this.writes.push(write);
+    this.bytes += size;
+  }
+
+  async end(): Promise<{ report: RepairReport; checkpoint: Checkpoint }> {
+    await this.flush();
+    const { puts, deletes, refused, checkpoint } = this;
+    return { report: { puts, deletes, refused }, checkpoint };
+  }
+
+  private async flush(): Promise<void> {
+    const runs: (readonly Write[])[] = this.writes.length === 0 ? [] : [this.writes];
+    this.writes = [];
+    this.bytes = 0;
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
+      const { writer } = this.options;
+      const { maxBytes } = writer.limits;
+      try {
+        await this.commit(run);
+      } catch (error) {
+        // Refused for the size of all of them, after which the destination is sent less.
+        if (run.length === 1 || writer.limits.maxBytes >= maxBytes) throw error;
+        runs.unshift(...splitWrites(run, writer.limits));
+      }
     }
   }
-  return { report, checkpoint: expected };
+
+  /** One transaction, without the keys for which it is refused. */
+  private async commit(run: readonly Write[]): Promise<void> {
+    const { writer, observer, offJournal } = this.options;
+    const expected = this.checkpoint;
+    const next = { ...expected, fence: await offJournal.begin(expected, this.signal) };
+    let writes = run;
+    // Also with nothing left: what was noted would otherwise look lost.
+    while (!(await this.taken(() => commit(writer, { writes, expected, next }, observer, this.signal)))) {
+      writes = writes.filter(({ key }) => !this.refused.some((refused) => refused.key.equals(key)));
+    }
+    offJournal.done();
+    this.checkpoint = next;
+    const puts = writes.filter(({ kind }) => kind === 'put').length;
+    this.puts += puts;
+    this.deletes += writes.length - puts;
+  }
+
+  /** False when one more key has to be left out. */
+  private async taken(committed: () => Promise<void>): Promise<boolean> {
+    try {
+      await committed();
+      return true;
+    } catch (error) {
+      const key = error instanceof RefusedError ? error.key : null;
+      // Refused for a key that is left out already, it would be refused for ever.
+      if (key === null || this.refused.some((refused) => refused.key.equals(key))) throw error;
+      this.refused.push({ key, reason: describeError(error) });
+      return false;
+    }
+  }
 }

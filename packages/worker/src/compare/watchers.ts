@@ -152,7 +152,9 @@ async function repairAll(
     return;
   }
   try {
-    logger.info({ ...(await repair(keys)) }, 'repaired');
+    const { refused, ...report } = await repair(keys);
+    logger.info({ ...report }, 'repaired');
+    for (const { key, reason } of refused) logger.warn({ key: printableKey(key), reason }, 'one key is not repaired');
   } catch (error) {
     logger.warn({ reason: describeError(error) }, 'not repaired');
   }
