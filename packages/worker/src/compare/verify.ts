@@ -9,6 +9,7 @@ import {
   TidemarkError,
 } from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
+import { ListedKeys } from './listed-keys.js';
 import { type DifferentKey, type RecheckOptions, recheck } from './recheck.js';
 import { routeDifference, type SourceCopy } from './reconcile.js';
 
@@ -95,7 +96,7 @@ async function compareOnce(
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   const { view, position } = comparable;
-  const keys: DifferentKey[] = [];
+  const listed = new ListedKeys(LISTED_DIFFERENCES);
   const count = { compared: 0, missing: 0, different: 0, extra: 0 };
   const onCompared = (compared: number) => {
     count.compared += compared;
@@ -105,13 +106,13 @@ async function compareOnce(
       const differences = view.atOneState
         ? suspects
         : await recheck(rechecking, { suspects, comparedAt: position }, signal);
-      for (const { kind, key } of differences) {
-        count[kind]++;
-        if (keys.length < LISTED_DIFFERENCES) keys.push({ kind, key });
+      for (const each of differences) {
+        count[each.kind]++;
+        listed.add(each);
       }
     }
   }
-  return { position, ...count, keys };
+  return { position, ...count, keys: listed.keys };
 }
 
 async function* sourcePages(source: SourceReader, range: KeyRange, revision: number, signal: AbortSignal) {

@@ -73,7 +73,7 @@ async function seeForeignWrites(
           logged = performance.now();
           logger.warn({ writes: foreign.length, keys: named(foreign) }, 'somebody else writes to this destination');
         }
-        remember(written, foreign);
+        remember(options, written, foreign);
       }
     } catch (error) {
       // Broken off by the scope it was no failure: to rest often must not lead to long pauses.
@@ -92,10 +92,14 @@ async function restWhenBusy({ busy }: WatcherOptions, scope: Scope): Promise<voi
   scope.end();
 }
 
-/** One key more than is repaired without being asked is enough: then somebody has to look. */
-function remember(written: Map<string, Buffer>, foreign: readonly ForeignWrite[]): void {
+/**
+ * One key more than is repaired without being asked is enough: then somebody has to look. As copies: what the watch shows
+ * are views of answers of up to some MiB.
+ */
+function remember({ repair }: WatcherOptions, written: Map<string, Buffer>, foreign: readonly ForeignWrite[]): void {
+  if (repair === null) return;
   for (const { key } of foreign) {
-    if (written.size <= MAX_AUTOMATIC_REPAIRS) written.set(key.toString('latin1'), key);
+    if (written.size <= MAX_AUTOMATIC_REPAIRS) written.set(key.toString('latin1'), Buffer.from(key));
   }
 }
 

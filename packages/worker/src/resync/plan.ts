@@ -1,5 +1,6 @@
 import { type DestinationReader, printableKey, type SourceReader } from '@tidemark/core';
 import type { Difference } from '../compare/difference.js';
+import { ListedKeys } from '../compare/listed-keys.js';
 import { type DifferentKey, recheck } from '../compare/recheck.js';
 import { type Comparison, differences } from '../compare/reconcile.js';
 import { atCheckpoint, comparableCheckpoint } from '../compare/verify.js';
@@ -34,16 +35,21 @@ export async function makePlan(
   really: Recheck = async (suspects) => suspects,
 ): Promise<Plan> {
   const count = { compared: 0, missing: 0, different: 0, extra: 0 };
-  const keys: Plan['keys'][number][] = [];
+  const listed = {
+    missing: new ListedKeys(LISTED_KEYS),
+    different: new ListedKeys(LISTED_KEYS),
+    extra: new ListedKeys(LISTED_KEYS),
+  };
   const onCompared = (compared: number) => {
     count.compared += compared;
   };
   for await (const suspects of differences(comparison, signal, onCompared)) {
-    for (const { kind, key } of await really(suspects, signal)) {
-      if (++count[kind] <= LISTED_KEYS) keys.push({ kind, key });
+    for (const each of await really(suspects, signal)) {
+      count[each.kind]++;
+      listed[each.kind].add(each);
     }
   }
-  return { ...count, keys };
+  return { ...count, keys: [listed.missing, listed.different, listed.extra].flatMap(({ keys }) => keys) };
 }
 
 /** Keys at the destination that are under the routes, before the plan is carried out. */
