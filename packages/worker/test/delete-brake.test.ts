@@ -1,9 +1,10 @@
-import type { Write } from '@tidemark/core';
+import { SharedBudget, type Write } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DeleteBrake } from '../src/brakes/delete-brake.js';
 import { DeleteWindow } from '../src/brakes/delete-window.js';
 import { deletesExceed } from '../src/brakes/limits.js';
+import { NamedKeys } from '../src/brakes/named-keys.js';
 
 const WINDOW_MS = 60_000;
 
@@ -36,15 +37,61 @@ describe('the deletes within a time', () => {
 });
 
 describe('the limits of deletes', () => {
+  const all = (deletes: number) => ({ deletes, all: true });
   const limits = { maxDeletes: 1000, maxDeletePercent: 20, window: WINDOW_MS };
 
   it('are a number, and a share from 100 keys on', () => {
-    expect(deletesExceed(1000, 1_000_000, limits)).toBeNull();
-    expect(deletesExceed(1001, 1_000_000, limits)?.brake).toBe('deletes');
-    expect(deletesExceed(20, 100, limits)).toBeNull();
-    expect(deletesExceed(21, 100, limits)?.brake).toBe('delete_percent');
-    expect(deletesExceed(99, 99, limits)).toBeNull();
-    expect(deletesExceed(1_000_000, 1_000_000, { ...limits, maxDeletes: null, maxDeletePercent: null })).toBeNull();
+    expect(deletesExceed(all(1000), 1_000_000, limits)).toBeNull();
+    expect(deletesExceed(all(1001), 1_000_000, limits)?.brake).toBe('deletes');
+    expect(deletesExceed(all(20), 100, limits)).toBeNull();
+    expect(deletesExceed(all(21), 100, limits)?.brake).toBe('delete_percent');
+    expect(deletesExceed(all(99), 99, limits)).toBeNull();
+    expect(
+      deletesExceed(all(1_000_000), 1_000_000, { ...limits, maxDeletes: null, maxDeletePercent: null }),
+    ).toBeNull();
+  });
+});
+
+describe('names that many destinations remember', () => {
+  const KIB = 1024;
+  const deletes = (count: number) => Array.from({ length: count }, (_, index) => write('delete', `key ${index}`));
+
+  it('have one bound of bytes together, and each its share', () => {
+    const budget = new SharedBudget(2_048 * KIB);
+    const fill = () => {
+      const window = new DeleteWindow(WINDOW_MS, new NamedKeys(budget));
+      window.add(deletes(50_000), 5);
+      return window;
+    };
+    const alone = fill();
+    expect(alone.count).toMatchObject({ all: false });
+    const [first, second, third] = [fill(), fill(), fill()];
+    // A quarter of it, at some hundred bytes each.
+    expect(third.size).toBeGreaterThan(4_000);
+    expect(third.size).toBeLessThan(alone.size / 3);
+    for (const window of [first, second, third]) window.clear();
+    alone.clear();
+    expect(fill().size).toBeGreaterThan(3 * third.size + 10_000);
+  });
+
+  it('count bytes, not only names: long ones are fewer', () => {
+    const budget = new SharedBudget(1_024 * KIB);
+    const names = new NamedKeys(budget);
+    for (let index = 0; index < 100; index++) names.set(`${index}`.padEnd(100 * KIB, 'x'), 0);
+    expect(names.size).toBe(10);
+  });
+
+  it('hold when there are more of them than are remembered, also where nothing else would', async () => {
+    const limits = { maxDeletes: null, maxDeletePercent: 20, window: WINDOW_MS };
+    const names = new NamedKeys(new SharedBudget(512 * KIB));
+    const brake = new DeleteBrake({ limits, allowed: 0, countKeys: async () => 10_000_000, names });
+    expect(await brake.admit(deletes(100), 1, 5)).toBeNull();
+    const exceeded = await brake.admit(deletes(20_000), 2, 5);
+    expect(exceeded).toMatchObject({ brake: 'delete_percent', finding: expect.stringContaining('or more') });
+    // Nor does the next one pass because nothing more is remembered of it.
+    expect(await brake.admit([write('delete', 'one more')], 3, 5)).not.toBeNull();
+    // What is too old counts no more.
+    expect(await brake.admit(deletes(1), 4, 5 + 2 * WINDOW_MS)).toBeNull();
   });
 });
 

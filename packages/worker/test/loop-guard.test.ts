@@ -10,7 +10,8 @@ import {
 } from '@tidemark/core';
 import { MemorySource } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
-import { type Elections, LoopGuard, OriginSource, OverElectionsError } from '../src/index.js';
+import { LoopGuard, OriginSource, OverElectionsError } from '../src/index.js';
+import type { LoopGuardOptions } from '../src/loops/guard.js';
 
 const never = new AbortController().signal;
 const RESERVED: KeyRange = { start: Buffer.from('/__tidemark/'), end: Buffer.from('/__tidemark0') };
@@ -48,26 +49,29 @@ class Cluster {
 }
 
 /** A destination of a pipeline of that name. */
-function guard(
+function guard(pipeline: string, from: Cluster, to: Cluster, route: [reads: string, writes: string]): LoopGuard {
+  return new LoopGuard(optionsOf(pipeline, from, to, route));
+}
+
+function optionsOf(
   pipeline: string,
   from: Cluster,
   to: Cluster,
   route: [reads: string, writes: string],
-  elections: Elections | null = null,
-): LoopGuard {
+): LoopGuardOptions {
   const [reads, writes] = route.map((prefix) => ({ prefix, except: [] }));
   if (reads === undefined || writes === undefined) throw new Error('a route has two ends');
   const campaign = `/__tidemark/${pipeline}/leader/`;
   from.source.put(`${campaign}1`, 'a node');
-  return new LoopGuard({
+  return {
     about: { pipeline, destination: 'd', routes: [{ reads, writes }], campaign },
     keeper: to.keeper(`/__tidemark/${pipeline}/d/origin`),
     beside: (_checkpoint, write) => write(),
-    elections,
+    elections: null,
     destination: { count: (range) => to.keys(range) },
     source: new OriginSource(from.source, [RESERVED]),
     logger: silentLogger,
-  });
+  };
 }
 
 /** Clusters with an id each, and clusters that were started with a package's defaults. */
@@ -156,10 +160,9 @@ it('a source that is away is asked later', async () => {
 describe('a destination whose routes write over coordination.prefix', () => {
   const prefix = '/elections/';
   const over = (from: Cluster, to: Cluster, coordination: Cluster) =>
-    guard('x', from, to, ['/a/', prefix], {
-      prefix,
-      campaign: `${prefix}x/`,
-      clusterId: async () => coordination.id,
+    new LoopGuard({
+      ...optionsOf('x', from, to, ['/a/', prefix]),
+      elections: { prefix, campaign: `${prefix}x/`, clusterId: async () => coordination.id },
     });
 
   it('is refused when it is the cluster that coordinates, under whatever name, and nothing is written to it', async () => {

@@ -3,6 +3,7 @@ import {
   type JournalRecord,
   type KeyRange,
   type Position,
+  ReservedKeys,
   type SnapshotRef,
   silentLogger,
 } from '@tidemark/core';

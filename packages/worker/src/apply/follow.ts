@@ -116,6 +116,7 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     return { kind: 'stopped' };
   } finally {
     leaveBudget();
+    following.close();
     await following.drained();
   }
 }
@@ -181,6 +182,10 @@ class Following {
     await this.applyOrRemember(this.coalescer.take());
     if (!more) await this.applying;
     return null;
+  }
+
+  close(): void {
+    this.brake.close();
   }
 
   /** Resolves when no transaction is in flight. @throws what the last one failed with */

@@ -1,6 +1,7 @@
 import { type Clock, systemClock, type Write } from '@tidemark/core';
 import { DeleteWindow } from './delete-window.js';
 import { type DeleteLimits, deletesExceed, type Exceeded, harmlessDeletes } from './limits.js';
+import type { NamedKeys } from './named-keys.js';
 
 /** Milliseconds for which a count of the destination's keys is good enough. */
 const COUNT_VALID_MS = 10_000;
@@ -12,6 +13,7 @@ export interface DeleteBrakeOptions {
   /** The keys at the destination now, under its routes, with everything applied that was admitted. */
   readonly countKeys: () => Promise<number>;
   readonly clock?: Clock;
+  readonly names?: NamedKeys;
 }
 
 /** Decides on each revision before it is applied. */
@@ -22,7 +24,7 @@ export class DeleteBrake {
   private readonly clock: Clock;
 
   constructor(private readonly options: DeleteBrakeOptions) {
-    this.window = new DeleteWindow(options.limits.window);
+    this.window = new DeleteWindow(options.limits.window, options.names);
     this.harmless = harmlessDeletes(options.limits);
     this.clock = options.clock ?? systemClock;
   }
@@ -41,16 +43,22 @@ export class DeleteBrake {
     if (this.harmless === Number.POSITIVE_INFINITY || revision <= this.options.allowed) return null;
     const before = this.window.size;
     this.window.add(writes, time);
-    if (this.window.size <= this.harmless || this.window.size <= before) return null;
+    const { deletes, all } = this.window.count;
+    if (all && (deletes <= this.harmless || deletes <= before)) return null;
     return this.decide(before);
+  }
+
+  /** Nothing is remembered any more. */
+  close(): void {
+    this.window.clear();
   }
 
   private async decide(before: number): Promise<Exceeded | null> {
     const { limits, countKeys } = this.options;
     const remembered = this.clock.monotonic() - this.counted.at < COUNT_VALID_MS;
-    if (remembered && deletesExceed(this.window.size, this.counted.keys, limits) === null) return null;
+    if (remembered && deletesExceed(this.window.count, this.counted.keys, limits) === null) return null;
     // What the window holds is gone from the destination, except for the revision in question.
     this.counted = { keys: (await countKeys()) + before, at: this.clock.monotonic() };
-    return deletesExceed(this.window.size, this.counted.keys, limits);
+    return deletesExceed(this.window.count, this.counted.keys, limits);
   }
 }

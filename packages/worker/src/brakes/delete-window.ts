@@ -1,21 +1,30 @@
 import type { Write } from '@tidemark/core';
-
-/** Keys remembered at most, some 100 bytes each. So many deletes within a window hold whatever their share is. */
-export const MAX_TRACKED_DELETES = 200_000;
+import type { DeleteCount } from './limits.js';
+import { NamedKeys } from './named-keys.js';
 
 /**
  * The distinct keys that were deleted and not put again within a time. Time is the journal's: what happened at once at
  * the source counts as at once, however late it is applied. Pure.
  */
 export class DeleteWindow {
-  /** Key, a character for each byte, and when it was deleted; in the order of time. */
-  private readonly deleted = new Map<string, number>();
+  /** When a key was deleted last that is not remembered; null when all are. */
+  private missedAt: number | null = null;
 
-  /** @param windowMs milliseconds */
-  constructor(private readonly windowMs: number) {}
+  /**
+   * @param windowMs milliseconds
+   * @param deleted each key, and when it was deleted; in the order of time
+   */
+  constructor(
+    private readonly windowMs: number,
+    private readonly deleted = new NamedKeys(),
+  ) {}
 
   get size(): number {
     return this.deleted.size;
+  }
+
+  get count(): DeleteCount {
+    return { deletes: this.deleted.size, all: this.missedAt === null };
   }
 
   /** @param time when the writes were journaled, milliseconds since the epoch */
@@ -26,16 +35,18 @@ export class DeleteWindow {
       if (write.kind === 'put' && this.deleted.size === 0) continue;
       const key = write.key.toString('latin1');
       this.deleted.delete(key);
-      if (write.kind === 'delete' && this.deleted.size < MAX_TRACKED_DELETES) this.deleted.set(key, time);
+      if (write.kind === 'delete' && !this.deleted.set(key, time)) this.missedAt = time;
     }
   }
 
   clear(): void {
     this.deleted.clear();
+    this.missedAt = null;
   }
 
   private forgetBefore(time: number): void {
-    for (const [key, deletedAt] of this.deleted) {
+    if (this.missedAt !== null && this.missedAt < time) this.missedAt = null;
+    for (const [key, deletedAt] of this.deleted.entries) {
       if (deletedAt >= time) return;
       this.deleted.delete(key);
     }

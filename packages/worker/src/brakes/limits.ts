@@ -1,5 +1,4 @@
 import type { BrakeName, BrakesConfig } from '@tidemark/core';
-import { MAX_TRACKED_DELETES } from './delete-window.js';
 
 /** A share is only looked at from so many keys on: of five keys, deleting one is no accident. */
 const MIN_KEYS_FOR_SHARE = 100;
@@ -21,8 +20,15 @@ export function harmlessDeletes({ maxDeletes, maxDeletePercent }: DeleteLimits):
   return Math.min(maxDeletes ?? Number.POSITIVE_INFINITY, byShare);
 }
 
+/** Distinct keys that are deleted. */
+export interface DeleteCount {
+  readonly deletes: number;
+  /** False when there are more than are counted: then they hold, whatever their share is. */
+  readonly all: boolean;
+}
+
 /** @param keys at the destination before the first of the deletes */
-export function deletesExceed(deletes: number, keys: number, limits: DeleteLimits): Exceeded | null {
+export function deletesExceed({ deletes, all }: DeleteCount, keys: number, limits: DeleteLimits): Exceeded | null {
   const { maxDeletes, maxDeletePercent } = limits;
   if (maxDeletes === null && maxDeletePercent === null) return null;
   const found = `${number(deletes)} keys would be deleted`;
@@ -34,8 +40,10 @@ export function deletesExceed(deletes: number, keys: number, limits: DeleteLimit
     const percent = `${share.toFixed(share < 10 ? 1 : 0)} % of ${number(keys)}`;
     return { brake: 'delete_percent', finding: `${found}, ${percent}; brakes.maxDeletePercent is ${maxDeletePercent}` };
   }
-  if (deletes < MAX_TRACKED_DELETES) return null;
-  return { brake: 'deletes', finding: `${found} or more, and no more are counted` };
+  if (all) return null;
+  // A brake that is off holds nothing, also here.
+  const brake = maxDeletePercent === null ? 'deletes' : 'delete_percent';
+  return { brake, finding: `${found} or more, and no more are counted` };
 }
 
 /** @param ageMs of the oldest change that waits, milliseconds */

@@ -8,7 +8,8 @@ import {
   type Write,
 } from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
-import { MAX_TRACKED_DELETES } from './delete-window.js';
+import type { DeleteCount } from './limits.js';
+import { NamedKeys } from './named-keys.js';
 
 /** Keys named as evidence. */
 const NAMED_KEYS = 3;
@@ -18,8 +19,8 @@ export interface Survey {
   /** The last position that was looked at. */
   readonly upTo: Position;
   readonly puts: number;
-  /** Keys that are deleted and not put again; counted up to MAX_TRACKED_DELETES. */
-  readonly deletes: number;
+  /** Keys that are deleted and not put again; as many as there is space to remember: see `NamedKeys`. */
+  readonly count: DeleteCount;
   /** Writes, each key as often as it is written. */
   readonly changes: number;
   /** When the oldest change was journaled, milliseconds since the epoch; null when there is none. */
@@ -49,10 +50,11 @@ export async function survey(
       tally.add(record);
       if (comparePositions(record, end) >= 0) break;
     }
+    return tally.survey;
   } finally {
     scope.end();
+    tally.close();
   }
-  return tally.survey;
 }
 
 class Tally {
@@ -60,7 +62,8 @@ class Tally {
   private puts = 0;
   private changes = 0;
   private oldestTime: number | null = null;
-  private readonly deleted = new Set<string>();
+  private readonly deleted = new NamedKeys();
+  private counted = true;
 
   constructor(
     private readonly after: Position,
@@ -70,9 +73,18 @@ class Tally {
   }
 
   get survey(): Survey {
-    const { upTo, puts, changes, oldestTime, deleted } = this;
-    const named = [...deleted].slice(0, NAMED_KEYS).map((key) => printableKey(Buffer.from(key, 'latin1')));
-    return { upTo, puts, deletes: deleted.size, changes, oldestTime, named };
+    const { upTo, puts, changes, oldestTime, deleted, counted } = this;
+    const named: string[] = [];
+    for (const [key] of deleted.entries) {
+      if (named.length === NAMED_KEYS) break;
+      named.push(printableKey(Buffer.from(key, 'latin1')));
+    }
+    const count = { deletes: deleted.size, all: counted };
+    return { upTo, puts, count, changes, oldestTime, named };
+  }
+
+  close(): void {
+    this.deleted.clear();
   }
 
   add(record: JournalRecord): void {
@@ -92,15 +104,17 @@ class Tally {
       if (write.kind === 'put') {
         this.puts++;
         this.deleted.delete(key);
-      } else if (this.deleted.size < MAX_TRACKED_DELETES) {
-        this.deleted.add(key);
+      } else if (!this.deleted.set(key, time)) {
+        this.counted = false;
       }
     }
   }
 }
 
 /** "Revisions 12 to 40 put 3 times and delete 1,204 keys (/a, /b, ...)." */
-export function describeSurvey({ puts, deletes, named, upTo }: Survey, after: Position): string {
+export function describeSurvey({ puts, count, named, upTo }: Survey, after: Position): string {
+  const { deletes, all } = count;
+  const keys = `${deletes.toLocaleString('en')}${all ? '' : ' or more'} keys`;
   const names = named.length === 0 ? '' : ` (${named.join(', ')}${deletes > named.length ? ', ...' : ''})`;
-  return `Revisions ${after.revision + 1} to ${upTo.revision} put ${puts.toLocaleString('en')} times and delete ${deletes.toLocaleString('en')} keys${names}.`;
+  return `Revisions ${after.revision + 1} to ${upTo.revision} put ${puts.toLocaleString('en')} times and delete ${keys}${names}.`;
 }

@@ -36,7 +36,8 @@ export function resyncHold(
   }
   // A destination that was never at a position has no backlog, also when its first resync was interrupted.
   const waiting = from === null || from.position.generation === 0 ? 0 : changesPlanned(plan);
-  const exceeded = deletesExceed(deletes, keysPresent(plan), brakes) ?? backlogExceeds(waiting, ageMs, brakes);
+  const count = { deletes, all: true };
+  const exceeded = deletesExceed(count, keysPresent(plan), brakes) ?? backlogExceeds(waiting, ageMs, brakes);
   if (exceeded === null) return null;
   const evidence = `Against snapshot ${snapshot.id}: ${exceeded.finding}. ${planned}`;
   return { id, brake: exceeded.brake, evidence, upTo: null, deletes };
