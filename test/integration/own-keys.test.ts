@@ -62,3 +62,16 @@ it('elections in the source are nobody else’s content: verify, repair and plan
   const atRedis = own(await readRedisKeys(redis, '/'));
   expect(atRedis).toEqual([]);
 });
+
+it('one key of another type is named by a repair, and the others are repaired', async () => {
+  if (pipeline === undefined) throw new Error('the pipeline of the test before is gone');
+  await redis.redisCli(['DEL', '/conf/1']);
+  await redis.redisCli(['RPUSH', '/conf/1', 'somebody', 'else']);
+  for (const key of ['/conf/2', '/conf/3']) await redis.redisCli(['SET', key, 'foreign']);
+  const { code, stdout } = await pipeline.anyNode.command('verify', 'cache', '--repair');
+  expect(code).toBe(1);
+  expect(stdout).toContain('Put 2, deleted 0.');
+  expect(stdout).toMatch(/^Not repaired: \/conf\/1: WRONG_TYPE: .*holds a list/m);
+  expect(await redis.redisCli(['GET', '/conf/2'])).toBe('value 2');
+  expect(await redis.redisCli(['LLEN', '/conf/1'])).toBe('2');
+});
