@@ -151,7 +151,7 @@ it('clusters that were started with the same names and URLs have one id, and are
   await becomes(z.anyNode, 'streaming');
 });
 
-it('a destination that is the coordination cluster behind another address is refused when it writes over elections', async () => {
+it('a destination that is the coordination cluster under another address is refused when it writes over elections', async () => {
   const gateway = new EtcdGateway(a.url);
   await using proxy = await FaultProxy.start(b.address);
   const prefix = `/elections-${cases}/`;

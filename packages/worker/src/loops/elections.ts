@@ -21,7 +21,7 @@ interface Asked {
 }
 
 /**
- * Endpoints tell clusters apart by name only: under another name, a resync would delete elections and holds for keys that
+ * Endpoints distinguish clusters by name only: under another name, a resync would delete elections and holds for keys that
  * the source lacks. Equal ids prove nothing, as clusters that were started with a package's defaults share one; the keys of
  * this running pipeline do.
  * @throws OverElectionsError
