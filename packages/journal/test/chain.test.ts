@@ -30,7 +30,7 @@ function batch(
   const { generation = 2, term = 3 } = more;
   const due = Array.from({ length: revision - previous }, (_, index) => previous + 1 + index);
   const entries = (more.holding ?? due).map((each) => ({ revision: each, changes: [] }));
-  return { ...by, kind: 'batch', generation, term, previous, revision, entries };
+  return { ...by, kind: 'batch', notBefore: null, generation, term, previous, revision, entries };
 }
 
 function reset(generation: number, revision: number, snapshot = snapshotAt(generation, revision)): JournalRecord {

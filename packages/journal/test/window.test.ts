@@ -10,7 +10,7 @@ const START: Position = { generation: 1, revision: 1 };
 
 function stored(sequence: number, term = 1): StoredRecord {
   const record = {
-    ...({ kind: 'batch', generation: 1, revision: sequence, previous: sequence - 1 } as const),
+    ...({ kind: 'batch', notBefore: null, generation: 1, revision: sequence, previous: sequence - 1 } as const),
     ...{ term, time: sequence, anchor: someAnchor, entries: [] },
   };
   return { sequence, bytes: 100, record };

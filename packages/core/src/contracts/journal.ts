@@ -61,6 +61,11 @@ export interface TermRecord extends RecordBase {
 /** Consecutive entries: `previous + 1` to `revision`. */
 export interface BatchRecord extends RecordBase {
   readonly kind: 'batch';
+  /**
+   * Set when the leader read the entries from history, so that nobody knows when they happened: after this and before
+   * `time`, in milliseconds since the epoch. Null when they were journaled as they happened.
+   */
+  readonly notBefore: number | null;
   readonly entries: readonly Entry[];
 }
 
@@ -91,7 +96,11 @@ type WriterFields = 'term' | 'previous' | 'time';
 type WithoutChain<R> = R extends JournalRecord ? Omit<R, WriterFields | 'anchor'> : never;
 /** Records that move the position, and so set the anchor. */
 type MovingRecord = BatchRecord | ResetRecord;
-type WithAnchor<R> = R extends MovingRecord ? Omit<R, WriterFields> : never;
+type WithAnchor<R> = R extends BatchRecord
+  ? Omit<R, WriterFields | 'notBefore'> & Partial<Pick<R, 'notBefore'>>
+  : R extends MovingRecord
+    ? Omit<R, WriterFields>
+    : never;
 /** What a leader supplies; the writer adds term, chain, time, and the anchor where the position does not move. */
 export type RecordDraft = WithoutChain<Exclude<JournalRecord, MovingRecord>> | WithAnchor<MovingRecord>;
 

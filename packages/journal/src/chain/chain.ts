@@ -80,7 +80,9 @@ export function completeDraft(
     throw new InvariantError(`The first record of a journal must be a reset, not a ${draft.kind} record.`);
   }
   const previous = draft.kind === 'reset' ? draft.revision : (before?.position.revision ?? 0);
-  const record: JournalRecord = { ...draft, ...by, previous, anchor: anchorOf(draft, before) };
+  const chained = { ...by, previous, anchor: anchorOf(draft, before) };
+  const record: JournalRecord =
+    draft.kind === 'batch' ? { notBefore: null, ...draft, ...chained } : { ...draft, ...chained };
   const fault = chainFault(before, record);
   if (fault !== null) throw new InvariantError(`A ${draft.kind} record was not appended: ${fault}.`);
   return record;

@@ -59,6 +59,7 @@ function writeBody(writer: BackwardWriter, record: JournalRecord): void {
       writeString(writer, 8, record.node);
       return;
     case 'batch':
+      writeInteger(writer, 12, record.notBefore ?? 0);
       for (let at = record.entries.length - 1; at >= 0; at--) writeEntry(writer, record.entries[at] as Entry);
       return;
     case 'reset': {
