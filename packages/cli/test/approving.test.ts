@@ -25,14 +25,14 @@ it('a hold that is noted is approved, also while no owner shows it', async () =>
   const noted = await holds.note(shown, never);
   expect(await verbs.hold('codfw', never)).toEqual(noted);
   expect(await verbs.approve('codfw', { id: 'a', by }, never)).toEqual(noted);
-  expect(await holds.approved('a', never)).toMatchObject({ by });
+  expect(await holds.approved(shown, never)).toMatchObject({ approval: { by } });
 });
 
 it('a hold that status shows is approved, also when the coordination etcd has lost the note', async () => {
   status = shown;
   expect(await verbs.hold('codfw', never)).toEqual(shown);
   expect(await verbs.approve('codfw', { id: 'a', by }, never)).toEqual(shown);
-  expect(await holds.approved('a', never)).toMatchObject({ by });
+  expect(await holds.approved(shown, never)).toMatchObject({ approval: { by } });
 });
 
 it('a hold that status shows is approved, also when the note is of one that a restore brought back', async () => {
@@ -49,5 +49,5 @@ it('nothing else is approved', async () => {
   await holds.note({ ...shown, id: 'newer' }, never);
   status = null;
   await expect(verbs.approve('codfw', { id: 'a', by }, never)).rejects.toThrow('held for another reason by now');
-  expect(await holds.approved('a', never)).toBeNull();
+  expect(await holds.approved(shown, never)).toBeNull();
 });

@@ -28,7 +28,7 @@ it('a hold, and an approval, that are noted while an older one is cleared stay',
   facts.successors.set('destinations/codfw/approval', JSON.stringify({ id: 'newer', by: 'sre@host', at: 'now' }));
   await holds.clear('older', never);
   expect(await holds.current(never)).toMatchObject({ id: 'newer' });
-  expect(await holds.approved('newer', never)).toMatchObject({ id: 'newer' });
+  expect(await holds.approved({ id: 'newer', ...due }, never)).toMatchObject({ approval: { id: 'newer' } });
   await holds.clear('newer', never);
   expect((await facts.list('')).size).toBe(0);
 });
@@ -40,7 +40,7 @@ it('a hold, and its approval, stay when another one is cleared', async () => {
   await holds.approve({ id: 'newer', by: 'sre@host', at: 'now' }, never);
   await holds.clear('older', never);
   expect(await holds.current(never)).toMatchObject({ id: 'newer' });
-  expect(await holds.approved('newer', never)).toMatchObject({ id: 'newer' });
+  expect(await holds.approved({ id: 'newer', ...due }, never)).toMatchObject({ approval: { id: 'newer' } });
 });
 
 it('an order to resync that comes while an older one is put away stands', async () => {

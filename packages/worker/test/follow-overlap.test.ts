@@ -87,7 +87,9 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
   const writer = new TrackedWriter(destination, silentLogger);
   const parts = { journal: chronicle.journal, destination, writer, filter, observer };
   const options = { ...parts, brakes: unbraked, delayMs: 0, budget: new SharedBudget(64 * MIB) };
-  return { following: follow(options, { checkpoint: from, readableFrom: null, approval: null }, stop.signal) };
+  return {
+    following: follow(options, { checkpoint: from, readableFrom: null, letGo: null, judged: null }, stop.signal),
+  };
 }
 
 async function commitAll(): Promise<void> {

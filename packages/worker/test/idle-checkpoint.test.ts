@@ -70,11 +70,13 @@ function begin(from: Checkpoint): void {
   const parts = { journal: chronicle.journal, destination, writer, filter, observer, clock: time };
   const options = { ...parts, brakes: unbraked, delayMs: 0, budget: new SharedBudget(1024 * 1024) };
   failure = null;
-  following = follow(options, { checkpoint: from, readableFrom: null, approval: null }, stopping.signal).catch(
-    (error) => {
-      failure = error;
-    },
-  );
+  following = follow(
+    options,
+    { checkpoint: from, readableFrom: null, letGo: null, judged: null },
+    stopping.signal,
+  ).catch((error) => {
+    failure = error;
+  });
 }
 
 afterEach(async () => {

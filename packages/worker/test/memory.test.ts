@@ -7,6 +7,7 @@ const hold: Hold = { id: 'h', brake: 'deletes', evidence: 'Many.', upTo: null, d
 const OUTCOMES: Readonly<Record<Outcome['kind'], Outcome>> = {
   looked: { kind: 'looked', progress: { revision: 7 }, writesLost: true },
   backlog_reported: { kind: 'backlog_reported' },
+  waiting: { kind: 'waiting', reason: 'no leader' },
   resyncing: { kind: 'resyncing', step: 'comparing' },
   resynced: { kind: 'resynced', order: 'o' },
   held: { kind: 'held', hold, reason: 'held' },
@@ -21,7 +22,7 @@ const OUTCOMES: Readonly<Record<Outcome['kind'], Outcome>> = {
 const KINDS = Object.keys(OUTCOMES) as Outcome['kind'][];
 
 const ACTIVITIES: Readonly<Record<DestinationState, Activity>> = {
-  starting: { kind: 'starting' },
+  starting: { kind: 'starting', reason: null },
   bootstrapping: { kind: 'resyncing', step: 'waiting' },
   streaming: { kind: 'following' },
   held: { kind: 'held', hold, reason: 'held' },
@@ -38,7 +39,7 @@ type Row = Readonly<Partial<Record<Outcome['kind'], DestinationState | null>>>;
 
 /** The state that follows; null for an outcome that cannot happen. Outcomes that are not here leave the state as it is. */
 const WORKING: Row = {
-  ...{ resyncing: 'bootstrapping', held: 'held', released: null, following: 'streaming' },
+  ...{ waiting: 'starting', resyncing: 'bootstrapping', held: 'held', released: null, following: 'streaming' },
   ...{ paused: 'paused', resumed: null, failed: 'backing_off' },
 };
 const HELD: Row = {

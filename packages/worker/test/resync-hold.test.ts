@@ -72,7 +72,7 @@ it('what waits begins after the position, also in the middle of a record', async
   for (let index = 0; index < 10; index++) chronicle.source.put('/a/1', `${index}`);
   await chronicle.catchUp(10);
   const after = { generation: 1, revision: chronicle.source.revision - 4 };
-  expect(await survey(chronicle.journal, { after, filter }, new AbortController().signal)).toMatchObject({
+  expect(await survey({ journal: chronicle.journal, after, filter }, new AbortController().signal)).toMatchObject({
     changes: 4,
     upTo: { generation: 1, revision: chronicle.source.revision },
   });

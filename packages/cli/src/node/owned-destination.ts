@@ -121,6 +121,7 @@ export class OwnedDestination {
       ...{ name: config.name, journal, facts, destination, filter, observer: status, logger },
       writer: openWriter(destination, logger),
       source: new JournaledSource(source, store),
+      sourceIdentity: source,
       brakes: config.brakes,
       delayMs: config.delay,
       budget: context.budget,

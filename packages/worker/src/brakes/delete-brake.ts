@@ -39,7 +39,8 @@ export class DeleteBrake {
    */
   admit(writes: readonly Write[], revision: number, time: number): Promise<Exceeded | null> | null {
     if (this.harmless === Number.POSITIVE_INFINITY || revision <= this.options.allowed) return null;
-    const before = this.window.size;
+    // What is too old by now took its keys away for good: it is in no count of keys any more.
+    const before = this.window.sizeAt(time);
     this.window.add(writes, time);
     if (this.window.size <= this.harmless || this.window.size <= before) return null;
     return this.decide(before);

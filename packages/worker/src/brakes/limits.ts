@@ -35,7 +35,9 @@ export function deletesExceed(deletes: number, keys: number, limits: DeleteLimit
     return { brake: 'delete_percent', finding: `${found}, ${percent}; brakes.maxDeletePercent is ${maxDeletePercent}` };
   }
   if (deletes < MAX_TRACKED_DELETES) return null;
-  return { brake: 'deletes', finding: `${found} or more, and no more are counted` };
+  // A brake that is off holds nothing, also here.
+  const brake = maxDeletePercent === null ? 'deletes' : 'delete_percent';
+  return { brake, finding: `${found} or more, and no more are counted` };
 }
 
 /** @param ageMs of the oldest change that waits, milliseconds */

@@ -2,7 +2,8 @@ import { type Checkpoint, type DestinationState, type Hold, InvariantError } fro
 
 /** What a worker is at. */
 export type Activity =
-  | { readonly kind: 'starting' }
+  /** `reason`: what it waits for, null when nothing keeps it. */
+  | { readonly kind: 'starting'; readonly reason: string | null }
   | { readonly kind: 'resyncing'; readonly step: string }
   | { readonly kind: 'following' }
   | { readonly kind: 'held'; readonly hold: Hold; readonly reason: string }
@@ -36,6 +37,8 @@ export type Outcome =
   /** An attempt has read the checkpoint. */
   | { readonly kind: 'looked'; readonly progress: object | null; readonly writesLost: boolean }
   | { readonly kind: 'backlog_reported' }
+  /** It waits for somebody else than people. */
+  | { readonly kind: 'waiting'; readonly reason: string }
   /** A resync has come to its next step. */
   | { readonly kind: 'resyncing'; readonly step: string }
   /** A resync is done; `order` is the id of the order that asked for it. */
@@ -75,7 +78,7 @@ export interface Condition {
 /** What an owner knows that has just begun. @param now RFC 3339 */
 export function beginning(now: string): Memory {
   return {
-    activity: { kind: 'starting' },
+    activity: { kind: 'starting', reason: null },
     since: now,
     failure: null,
     cutOff: null,
@@ -108,7 +111,9 @@ export function remember(memory: Memory, outcome: Outcome, now: string): Memory 
       return enter({ kind: 'held', hold: outcome.hold, reason: outcome.reason });
     case 'released':
     case 'resumed':
-      return enter({ kind: 'starting' });
+      return enter({ kind: 'starting', reason: null });
+    case 'waiting':
+      return enter({ kind: 'starting', reason: outcome.reason });
     case 'following':
       return memory.activity.kind === 'following' ? memory : { ...enter({ kind: 'following' }), failure: null };
     case 'applied':
@@ -142,9 +147,10 @@ export function remember(memory: Memory, outcome: Outcome, now: string): Memory 
 export function conditionOf({ activity, since }: Memory): Condition {
   const state = stateOf(activity);
   switch (activity.kind) {
-    case 'starting':
     case 'following':
       return { state, reason: null, hold: null, since };
+    case 'starting':
+      return { state, reason: activity.reason, hold: null, since };
     case 'resyncing':
       return { state, reason: activity.step, hold: null, since };
     case 'held':
