@@ -9,7 +9,7 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
-import { afterFault, type Fault, faultOf, type Memory, NO_FAILURE, type Step } from '../src/decide.js';
+import { afterFault, type Decision, type Fault, faultOf, type Memory, NO_FAILURE, type Step } from '../src/decide.js';
 
 const details = { message: 'it broke', remedy: 'None needed: a test asked for this.' };
 const cause = { reason: 'gap', evidence: 'it broke' } as const;
@@ -59,17 +59,24 @@ describe('after a fault the leader', () => {
   const fenced: Fault = { kind: 'fenced', reason: 'a' };
   const failure: Fault = { kind: 'failed', reason: 'a' };
 
-  it.each<[string, Memory, Fault, Step, Memory, boolean]>([
-    ['steps down when leadership is over', NO_FAILURE, over, down, NO_FAILURE, false],
-    ['steps down when leadership is over after a failure', failed('a'), over, down, failed('a'), false],
-    ['begins a generation when history is lost', NO_FAILURE, lost, reset, NO_FAILURE, false],
-    ['begins a generation when history is lost after a failure', failed('a'), lost, reset, failed('a'), false],
-    ['tries again when it was fenced', NO_FAILURE, fenced, retry, failed('a'), true],
-    ['tries again silently when it was fenced again', failed('a'), fenced, retry, failed('a'), false],
-    ['tries again and reports a failure', NO_FAILURE, failure, retry, failed('a'), true],
-    ['tries again silently when the failure lasts', failed('a'), failure, retry, failed('a'), false],
-    ['tries again and reports another failure', failed('b'), failure, retry, failed('a'), true],
-  ])('%s', (_name, memory, fault, step, next, isNew) => {
-    expect(afterFault(memory, fault)).toEqual({ step, memory: next, isNew });
+  const decision = (step: Step, memory: Memory, isNew: boolean): Decision => ({ step, memory, isNew });
+
+  it.each<[string, Memory, Fault, Decision]>([
+    ['steps down when leadership is over', NO_FAILURE, over, decision(down, NO_FAILURE, false)],
+    ['steps down when leadership is over after a failure', failed('a'), over, decision(down, failed('a'), false)],
+    ['begins a generation when history is lost', NO_FAILURE, lost, decision(reset, NO_FAILURE, false)],
+    [
+      'begins a generation when history is lost after a failure',
+      failed('a'),
+      lost,
+      decision(reset, failed('a'), false),
+    ],
+    ['tries again when it was fenced', NO_FAILURE, fenced, decision(retry, failed('a'), true)],
+    ['tries again silently when it was fenced again', failed('a'), fenced, decision(retry, failed('a'), false)],
+    ['tries again and reports a failure', NO_FAILURE, failure, decision(retry, failed('a'), true)],
+    ['tries again silently when the failure lasts', failed('a'), failure, decision(retry, failed('a'), false)],
+    ['tries again and reports another failure', failed('b'), failure, decision(retry, failed('a'), true)],
+  ])('%s', (_name, memory, fault, expected) => {
+    expect(afterFault(memory, fault)).toEqual(expected);
   });
 });
