@@ -25,7 +25,7 @@ import type { SnapshotQueue } from '@tidemark/leader';
 import type { ControlBoard } from '@tidemark/worker';
 import { VERSION } from '../base/version.js';
 import { mergeStatus } from '../status/merge.js';
-import { tellCertificates } from './certificates.js';
+import { reportCertificates } from './certificates.js';
 import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';
 import type { HopMonitor } from './hop-monitor.js';
@@ -118,7 +118,7 @@ export class Node {
   async metrics(): Promise<string> {
     this.status();
     const { config, destinations, metrics } = this.parts;
-    tellCertificates(config, destinations.configured, metrics);
+    reportCertificates(config, destinations.configured, metrics);
     return await metrics.registry.metrics();
   }
 
