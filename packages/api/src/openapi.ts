@@ -58,7 +58,7 @@ interface Variant {
   readonly endpoint: Endpoint<Shape>;
   readonly type: string;
   readonly schema: Json;
-  /** The same form comes with 503 when not all is well. */
+  /** The same form comes with 503 when something is not reachable. */
   readonly alsoUnavailable: boolean;
 }
 
@@ -80,7 +80,7 @@ export function openapiDocument(version: string): z.output<typeof documentSchema
         token: {
           type: 'http',
           scheme: 'bearer',
-          description: 'What stands in `node.tokenFile`; asked for where the address is not loopback.',
+          description: 'The content of `node.tokenFile`. Required where the address is not loopback.',
         },
       },
     },
@@ -117,7 +117,7 @@ function variants(): readonly Variant[] {
   ];
 }
 
-/** One method of one path: the last of its variants is the one that asks for nothing particular. */
+/** One method of one path: the last of its variants is the one without a query of its own. */
 function describeOperation(each: readonly Variant[]): Json {
   const main = each.at(-1);
   if (main === undefined) throw new InvariantError('A method of a path has no variant.');
@@ -136,7 +136,7 @@ function describeOperation(each: readonly Variant[]): Json {
     responses: {
       200: { description: each.map(({ endpoint }) => endpoint.summary).join(' '), content },
       ...problemsOf(main.endpoint),
-      ...(main.alsoUnavailable && { 503: { description: 'Not all is well; the body says what.', content } }),
+      ...(main.alsoUnavailable && { 503: { description: 'Something is not reachable; the body says what.', content } }),
     },
   };
 }

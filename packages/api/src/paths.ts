@@ -93,7 +93,7 @@ const operations = {
     ...get,
     ...destination,
     path: '/v1/destinations/{name}/hold',
-    summary: 'What a destination waits for approval of.',
+    summary: 'The hold that waits for approval.',
     answer: holdAnswerSchema,
     problems: [ofDestination],
   },
@@ -101,7 +101,7 @@ const operations = {
     ...post,
     ...destination,
     path: '/v1/destinations/{name}/approve',
-    summary: 'As `tidemark approve`: lets go exactly the hold that was shown.',
+    summary: 'As `tidemark approve`: approves exactly the hold that was shown.',
     access: 'token',
     body: approvalSchema,
     example: { id: '...', ...example },
@@ -232,7 +232,7 @@ export const OPERATIONS: { readonly [N in OperationName]: Operation<Shapes[N]> }
 export const TEXTS: { readonly [N in TextName]: TextEndpoint<TextShapes[N]> } = texts;
 export const STREAMS: { readonly [N in StreamName]: StreamEndpoint<StreamShapes[N]> } = streams;
 
-/** All that a server has to do: a path without a handler does not compile. */
+/** A handler for each path: one that is missing does not compile. */
 export interface Handlers {
   readonly operations: { readonly [N in OperationName]: Handler<Shapes[N]> };
   readonly texts: { readonly [N in TextName]: Handler<TextShapes[N]> };

@@ -6,10 +6,10 @@ import { NotOwnedError } from '../node/owned-destination.js';
 /** Milliseconds a verb gets that another node carries out. */
 const FORWARD_TIMEOUT_MS = 60_000;
 
-/** What a request says that was passed on. */
+/** The query of a request that was passed on. */
 export const FORWARDED = { forwarded: 'yes' };
 
-/** Asked by another node because this one led, or owned: it has just stopped to, and the caller asks again. */
+/** A request. One that was passed on here is not passed on again: this node led or owned a moment ago, and the caller asks again. */
 interface Passed {
   readonly query: { readonly forwarded?: string | undefined };
   readonly signal: AbortSignal;

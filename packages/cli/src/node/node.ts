@@ -33,7 +33,7 @@ import type { JournalWatch } from './journal-watch.js';
 import type { LeaderStatus } from './leader-status.js';
 import type { StepDownElector } from './step-down.js';
 
-/** Milliseconds another node gets to tell its status. */
+/** Milliseconds another node gets to send its status. */
 const PEER_TIMEOUT_MS = 2_000;
 
 export interface NodeParts {
@@ -102,7 +102,7 @@ export class Node {
     };
   }
 
-  /** Asks every registered node. When coordination cannot be reached, this node alone speaks. */
+  /** Asks every registered node. When coordination cannot be reached, it is the status of this node alone. */
   async pipelineStatus(signal: AbortSignal): Promise<PipelineStatus> {
     const { config, destinations, board } = this.parts;
     const { peers, problem } = await this.peers(signal);
@@ -174,7 +174,7 @@ export class Node {
     return destinations.find((destination) => destination.name === name)?.hold ?? null;
   }
 
-  /** All nodes; this one alone, and why, when the coordination etcd does not tell who else there is. */
+  /** All nodes; this one alone, and why, when the coordination etcd does not answer. */
   private async peers(signal: AbortSignal): Promise<{ peers: readonly Peer[]; problem: string | null }> {
     const { node } = this.parts.config;
     try {
@@ -185,7 +185,7 @@ export class Node {
       return { peers, problem: null };
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      return { peers: [node], problem: `coordination, other nodes are not seen: ${describeError(error)}` };
+      return { peers: [node], problem: `coordination: the other nodes are not known: ${describeError(error)}` };
     }
   }
 

@@ -36,8 +36,8 @@ export class Progress {
   reached(position: Position, time: number): void {
     this.at = position;
     if (this.oldestWaiting === null || time < this.oldestWaiting) return;
-    // What was read beyond it was journaled no earlier. Forgotten, the lag would be counted from the journal's end, and that of
-    // a destination that is held would begin again with each write to the source.
+    // What was read after it was journaled no earlier. Without it the lag would be counted from the journal's end, and the lag
+    // of a destination that is held would begin again with each write to the source.
     this.oldestWaiting = this.newestRead > time || this.lags ? time : null;
   }
 
