@@ -127,8 +127,10 @@ function addJournal(program: Command, action: Action): void {
     .option('--to <revision>', 'last source revision')
     .option('--prefix <prefix>', 'only changes of keys with this prefix')
     .action(action((context, options: CatOptions) => journalCatCommand(context, options)));
-  const snapshot = program.command('snapshot').description('complete copies of the source, stored beside the journal');
-  snapshot.command('list').description('lists them, oldest first').action(action(snapshotListCommand));
+  const snapshot = program
+    .command('snapshot')
+    .description('lists or takes complete copies of the source, stored beside the journal');
+  snapshot.command('list').description('lists all, oldest first').action(action(snapshotListCommand));
   snapshot
     .command('create')
     .description('makes the leader take one now; a large source needs a longer --timeout')

@@ -53,7 +53,7 @@ function readProgram(filename: string): Buffer {
   try {
     return readFileSync(filename);
   } catch (cause) {
-    throw new Error(`${filename} cannot be read: it must be beside tidemark.mjs, see deploy/README.md`, { cause });
+    throw new Error(`${filename} cannot be read: it belongs beside tidemark.mjs, see deploy/README.md`, { cause });
   }
 }
 
