@@ -42,7 +42,7 @@ export interface TextEndpoint<S extends Shape> extends Endpoint<S> {
   readonly type: string;
 }
 
-/** Answers JSON documents, one a line, for as long as there are some. */
+/** Answers JSON documents, one on each line, until there are no more. */
 export interface StreamEndpoint<S extends Shape> extends Endpoint<S> {
   readonly line: Schema<S['answer']>;
 }

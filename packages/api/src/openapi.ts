@@ -52,7 +52,7 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
 
 type Json = Record<string, unknown>;
 
-/** An endpoint, and what it answers when all is well. */
+/** An endpoint, and its answer when nothing fails. */
 interface Variant {
   readonly name: string;
   readonly endpoint: Endpoint<Shape>;
@@ -127,7 +127,7 @@ function describeOperation(each: readonly Variant[]): Json {
   return {
     operationId: main.name,
     summary: main.endpoint.summary,
-    // An empty requirement beside it: on a loopback address there is no token.
+    // The empty requirement says that the token is optional: a loopback address needs none.
     ...(access === 'token' && { security: [{ token: [] }, {}] }),
     parameters: each.flatMap(parametersOf),
     ...(example !== undefined && {
@@ -156,7 +156,7 @@ function fieldsOf(schema: z.ZodType, place: 'path' | 'query'): readonly Json[] {
   });
 }
 
-/** By status: which codes it may be. */
+/** The problem codes by status. */
 function problemsOf({ access, example, problems }: Endpoint<Shape>): Json {
   const codes: readonly ProblemCode[] = [
     ...(example === undefined ? [] : ['BAD_REQUEST' as const]),
@@ -177,7 +177,7 @@ function problemsOf({ access, example, problems }: Endpoint<Shape>): Json {
   };
 }
 
-/** A schema by its name, which it must have: clients that are made from the document name their types by it. */
+/** A schema by its name. It must have one: generated clients name their types by it. */
 function reference(schema: z.ZodType): Json {
   const found = Object.entries(COMPONENTS).find(([, component]) => component === schema);
   if (found === undefined) throw new InvariantError('A schema of a path is not among the components.');
@@ -189,10 +189,10 @@ function describeComponents(): Record<string, Json> {
   for (const [id, schema] of Object.entries(COMPONENTS)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, {
     uri,
-    // As a client reads it: more may be added to every object.
+    // As a client reads it: fields may be added to every object.
     io: 'input',
     override: ({ jsonSchema }) => {
-      // That nobody changes a list here says nothing about requests.
+      // It comes from readonly lists in TypeScript, and says nothing about requests.
       delete jsonSchema.readOnly;
       if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
     },

@@ -32,7 +32,7 @@ import {
 
 /** Every path of the admin HTTP. The server, the client and `/openapi.json` are made from these tables. */
 
-/** Carried out by one node only: another one passes it on, and says so. */
+/** The query of a request that only one node can carry out: another one passes it on, and marks it. */
 const passedOn = z.object({
   forwarded: z.string().optional().describe('Set by the node that passed it on; it is not passed on again.'),
 });
@@ -41,7 +41,7 @@ const destination = { params: z.object({ name: z.string() }) } as const;
 const ofDestination = 'UNKNOWN_DESTINATION';
 const example = { by: 'user@host' } as const;
 
-/** Of OpenAPI 3.1, what every reader of it needs. */
+/** The part of OpenAPI 3.1 that every reader needs. */
 export const documentSchema = z
   .looseObject({
     openapi: z.string(),
@@ -240,7 +240,7 @@ export interface Handlers {
 }
 type Answers<N extends StreamName> = StreamShapes[N]['answer'];
 
-/** Every endpoint, in the order in which a server has to look at them. */
+/** Every endpoint, in the order in which a server has to try them. */
 export function endpoints(): readonly Endpoint<Shape>[] {
   return [...Object.values(OPERATIONS), ...Object.values(TEXTS), ...Object.values(STREAMS)];
 }

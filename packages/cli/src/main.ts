@@ -15,7 +15,7 @@ import { statusCommand } from './commands/status.js';
 import { stepDownCommand } from './commands/step-down.js';
 import { type VerifyOptions, verifyCommand } from './commands/verify.js';
 
-/** 0 ok; 1 failed, or differences found; 2 usage, or could not compare or reach; 78 bad configuration (sysexits.h EX_CONFIG). */
+/** 0: ok. 1: failed, or differences found. 2: wrong usage, could not compare, or no node answered. 78: bad configuration (sysexits.h EX_CONFIG). */
 const EXIT = { failed: 1, usage: 2, config: 78 } as const;
 
 /** Codes of a node's answer: what the command asked for is not there, or cannot be compared. */

@@ -96,7 +96,7 @@ function renderNode({ id, listen, roles, ready, problems }: NodeSummary) {
     </tr>${renderNotes(problems, 4)}</tbody>`;
 }
 
-/** In a row of their own, over all columns: beside other cells a sentence becomes a tower. */
+/** Notes have a row of their own, over all columns: in one column a sentence would be many short lines. */
 function renderNotes(notes: readonly string[], columns: number) {
   return notes.length === 0 ? '' : html`<tr class="notes"><td colspan="${columns}">${notes.map(renderNote)}</td></tr>`;
 }

@@ -25,7 +25,7 @@ function parse<T>(schema: Schema<T>, value: unknown, remedy: string): T {
   throw new BadRequestError({ message: `${where}: ${issue?.message ?? 'is not as expected'}.`, remedy });
 }
 
-/** No body is an empty object. */
+/** A missing body counts as an empty object. */
 async function jsonOf(c: Context): Promise<unknown> {
   const text = await c.req.text();
   if (text === '') return {};

@@ -122,7 +122,7 @@ function fail(c: Context, { code, message, remedy }: Pick<TidemarkError, 'code' 
   return c.body(JSON.stringify({ code, message, remedy }), statusOf(code), { 'Content-Type': PROBLEM_TYPE });
 }
 
-/** Names in the order of the table: of two endpoints with one path the first comes that fits. */
+/** Names in the order of the table: of two endpoints with one path, the first that fits answers. */
 function namesOf<T extends object>(table: T): readonly (keyof T)[] {
   return Object.keys(table).filter((name): name is Extract<keyof T, string> => name in table);
 }

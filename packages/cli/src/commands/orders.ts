@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import type { CommandContext } from './context.js';
 
-/** Who gives an order, as it is kept with it. */
+/** Who gives an order; kept with it. */
 export function whoAsks(): string {
   return `${userInfo().username}@${hostname()}`;
 }

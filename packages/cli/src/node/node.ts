@@ -155,7 +155,7 @@ export class Node {
     return await this.parts.journal.info(signal);
   }
 
-  /** Records from a source revision of the present generation on, or all that are kept (0), up to the journal's end as it is now. */
+  /** Records from a source revision of the present generation on (0: all that are kept), up to the present end of the journal. */
   async *records(fromRevision: number, signal: AbortSignal): AsyncGenerator<JournalRecord> {
     const { journal } = this.parts;
     const { first, last, lastSequence } = await journal.info(signal);

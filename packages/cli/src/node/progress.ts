@@ -17,9 +17,9 @@ interface Lag {
 /** A destination's position, and how far it lags the journal. */
 export class Progress {
   private at: Position = { generation: 0, revision: 0 };
-  /** When the oldest change that is not applied was journaled; null when there is none. */
+  /** When the oldest change that is not applied was journaled; null when all are. */
   private oldestWaiting: number | null = null;
-  /** When the newest change was journaled that was read. */
+  /** When the newest change that was read was journaled. */
   private newestRead = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly journal: { readonly end: JournalEnd | null }) {}
