@@ -1,6 +1,7 @@
 // `npm run check`: everything that can be said about the code without running it. One line per check; what a failed one
 // printed follows it.
 import { tool } from './lib/checkout.mjs';
+import { lintConfigIsCurrent } from './lib/lint-config.mjs';
 import { main, run } from './lib/run.mjs';
 import { setupPackages } from './lib/setup.mjs';
 
@@ -20,6 +21,10 @@ const CHECKS = [
 await main(async () => {
   await setupPackages();
   let failed = 0;
+  if (!lintConfigIsCurrent()) {
+    failed += 1;
+    console.log('FAIL lint configuration   .oxlintrc.json is not what scripts/lib/borders.mjs says: npm run format');
+  }
   for (const check of CHECKS) {
     const started = performance.now();
     const { code, output } = await run(tool(check.command), check.args, { env: PLAIN, limitMs: LIMIT_MS });

@@ -51,11 +51,11 @@ function becomes(node: TidemarkNode, state: string): Promise<PlacedDestination> 
 }
 
 /** The value of the key and the fence of the checkpoint, as they stand in a Redis. */
-async function standing(redis: RedisServer): Promise<{ value: string; closed: number; checkpoint: string }> {
+async function standing(redis: RedisServer): Promise<{ value: string; fencedOff: number; checkpoint: string }> {
   const value = (await redis.redisCli(['GET', `p:/${name}/key`])).toString().trim();
   const checkpoint = (await redis.redisCli(['GET', `p:__tidemark__/${name}/cache/checkpoint`])).toString().trim();
-  const { fence } = JSON.parse(checkpoint) as { fence: { closed: number } };
-  return { value, closed: fence.closed, checkpoint };
+  const { fence } = JSON.parse(checkpoint) as { fence: { fencedOff: number } };
+  return { value, fencedOff: fence.fencedOff, checkpoint };
 }
 
 const ROUTES = () => [{ prefix: `/${name}/` }];
@@ -79,7 +79,7 @@ describe('a pause is told when nothing can be written any more', () => {
     expect((await node.command('pause', 'replica')).code).toBe(0);
     await becomes(node, 'paused');
     const checkpoint = await destination.etcdctl(['get', '/__tidemark/', '--prefix', '--print-value-only']);
-    expect(checkpoint.toString()).toContain('"closed":1');
+    expect(checkpoint.toString()).toContain('"fencedOff":1');
     const before = dying.counters.bytesToServer;
     dying.forward();
     await until(() => dying.counters.bytesToServer > before, { describe: 'what was held delivered' });
@@ -105,14 +105,14 @@ describe('a pause is told when nothing can be written any more', () => {
     expect((await node.command('pause', 'cache')).code).toBe(0);
     await becomes(node, 'paused');
     const paused = await standing(redis);
-    expect(paused).toMatchObject({ value: 'before', closed: 1 });
+    expect(paused).toMatchObject({ value: 'before', fencedOff: 1 });
     expect(monitor.scriptsWith('late')).toBe(0);
     link.forward();
     await until(() => monitor.scriptsWith('late') > 0, { describe: 'what was held carried out' });
     expect(await standing(redis)).toEqual(paused);
     await node.command('resume', 'cache');
     await node.reached('cache', await gateway.revision());
-    expect(await standing(redis)).toMatchObject({ value: 'late', closed: 1 });
+    expect(await standing(redis)).toMatchObject({ value: 'late', fencedOff: 1 });
   });
 
   it('Redis: while the server is frozen the outcome is told as not known', async () => {
@@ -139,15 +139,15 @@ describe('a pause is told when nothing can be written any more', () => {
     expect(stdout).toContain('may still be carried out');
     await redis.resume();
     await becomes(node, 'paused');
-    const { value, closed, checkpoint } = await standing(redis);
+    const { value, fencedOff, checkpoint } = await standing(redis);
     // Carried out before, or never.
     expect([
       ['late', 0],
       ['before', 1],
-    ]).toContainEqual([value, closed]);
+    ]).toContainEqual([value, fencedOff]);
     // The server ends the connection that was given up when it has read all of it.
     await until(() => link.open === open, { describe: () => `${open} connections; there are ${link.open}` });
-    expect(await standing(redis)).toEqual({ value, closed, checkpoint });
+    expect(await standing(redis)).toEqual({ value, fencedOff, checkpoint });
     await node.command('resume', 'cache');
     await node.reached('cache', await gateway.revision());
     expect((await standing(redis)).value).toBe('late');

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '@tidemark/core';
 import { expect, it } from 'vitest';
-import { decodeCheckpoint, encodeCheckpoint } from '../src/checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../src/checkpoint/codec.js';
 
 /** As it is before the first resync. */
 const WITHOUT_FENCE =

@@ -6,7 +6,7 @@ import { MemoryCoordination } from './support/memory-ownership.js';
 
 const NAMES = Array.from({ length: 50 }, (_, index) => `destination-${index}`);
 const patience = patienceOf(10_000);
-const { graceMs, settleMs } = patience;
+const { graceMs, steadyMs } = patience;
 
 let coordination: MemoryCoordination;
 const nodes = new Map<string, SimulatedNode>();
@@ -74,7 +74,7 @@ describe('the seats of three nodes', () => {
     expect(owners()).toEqual(preferred('a'));
     new SimulatedNode('b');
     new SimulatedNode('c');
-    await pass(settleMs - 1);
+    await pass(steadyMs - 1);
     expect(owners()).toEqual(preferred('a'));
     // All of it within one millisecond: who is better claims as soon as the key is gone.
     await pass(1);
@@ -84,7 +84,7 @@ describe('the seats of three nodes', () => {
 
   it('go to the next best at once when a node dies, and nothing else moves', async () => {
     for (const id of ['a', 'b', 'c']) new SimulatedNode(id);
-    await pass(settleMs);
+    await pass(steadyMs);
     const before = owners();
     nodes.get('b')?.end();
     coordination.expire('b');
@@ -95,12 +95,12 @@ describe('the seats of three nodes', () => {
 
   it('stay where they are while a node restarts in a loop', async () => {
     for (const id of ['a', 'b']) new SimulatedNode(id);
-    await pass(settleMs);
+    await pass(steadyMs);
     const before = owners();
     const moves = coordination.history.length;
     for (let round = 0; round < 20; round++) {
       const node = new SimulatedNode('c');
-      await pass(settleMs - 1);
+      await pass(steadyMs - 1);
       node.end();
       coordination.expire('c');
       await pass(1_000);
@@ -136,9 +136,9 @@ describe('a preferred node that is registered and does not work', () => {
   it('gets them as soon as it works', async () => {
     coordination.join('idle');
     for (const id of ['a', 'b']) new SimulatedNode(id);
-    await pass(10 * settleMs);
+    await pass(10 * steadyMs);
     new SimulatedNode('idle');
-    await pass(20 * settleMs);
+    await pass(20 * steadyMs);
     expect(owners()).toEqual(preferred('idle', 'a', 'b'));
   });
 });
@@ -148,12 +148,12 @@ describe('an owner', () => {
     new SimulatedNode('a');
     await pass(0);
     new SimulatedNode('b');
-    await pass(settleMs - 1);
+    await pass(steadyMs - 1);
     coordination.away = true;
-    await pass(10 * settleMs);
+    await pass(10 * steadyMs);
     expect(nodes.get('a')?.working.size).toBe(NAMES.length);
     coordination.away = false;
-    await pass(settleMs);
+    await pass(steadyMs);
     expect(owners()).toEqual(preferred('a', 'b'));
   });
 
@@ -173,7 +173,7 @@ describe('a coordination etcd that is set back to a backup', () => {
     await pass(0);
     const setBack = coordination.backup();
     const b = new SimulatedNode('b');
-    await pass(settleMs);
+    await pass(steadyMs);
     expect(owners()).toEqual(preferred('a', 'b'));
     expect(b.working.size).toBeGreaterThan(0);
     setBack();
@@ -182,7 +182,7 @@ describe('a coordination etcd that is set back to a backup', () => {
     expect(a.working.size).toBe(NAMES.length);
     expect(b.working.size).toBe(0);
     coordination.join('b');
-    await pass(settleMs);
+    await pass(steadyMs);
     expect(owners()).toEqual(preferred('a', 'b'));
     expect(a.working.size + b.working.size).toBe(NAMES.length);
   });

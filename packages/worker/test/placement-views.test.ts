@@ -18,7 +18,7 @@ beforeEach(() => {
   [now, views, claims, released] = [0, [], 0, 0];
   [shown, stop] = [new Bell(), new AbortController()];
   const clock = { monotonic: () => now, wall: () => now };
-  const patience = { graceMs: HOUR_MS, settleMs: 0 };
+  const patience = { graceMs: HOUR_MS, steadyMs: 0 };
   placement = new Placement({ node: 'a', ownership, patience, logger: silentLogger, clock });
   void placement.run(stop.signal);
 });
@@ -103,7 +103,7 @@ it('an owner that has handed over does not take back what still seems to be its 
 });
 
 describe('a node', () => {
-  const patience = { graceMs: 1_000, settleMs: 1_000 };
+  const patience = { graceMs: 1_000, steadyMs: 1_000 };
   const up = (id: string) => ({ id, upForMs: HOUR_MS });
   const situation: Situation = {
     ...{ destination: 'd', self: 'a', nodes: [up('a')], owner: null },

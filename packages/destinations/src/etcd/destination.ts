@@ -13,7 +13,7 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 import { type CheckpointedOutcome, type EtcdKv, TooManyOperationsError } from '@tidemark/etcd';
-import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/codec.js';
 import { EtcdOriginKeeper } from './origin-keeper.js';
 import { OwnRevisions } from './own-revisions.js';
 import { batchTooLarge, requestBytes, writeTooLarge } from './request-size.js';
@@ -118,7 +118,7 @@ export class EtcdDestination implements Destination {
         this.maxBytes = Math.min(this.maxBytes, Math.floor(bytes / 2));
         throw writeTooLarge(write, error);
       }
-      // No answer tells the limit. Halving ends at a size that passes, or at the one write that does not.
+      // No answer names the limit. Halving ends at a size that passes, or at the one write that does not.
       this.maxBytes = Math.floor(Math.min(this.maxBytes, bytes) / 2);
       throw batchTooLarge(request, this.maxBytes, error);
     }

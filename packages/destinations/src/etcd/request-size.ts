@@ -3,7 +3,7 @@ import { type ApplyRequest, RequestTooLargeError, TidemarkError, type Write, wri
 /** A name longer than this is cut in messages, bytes. */
 const SHOWN_KEY_BYTES = 200;
 /** What the request needs besides the write: compare, new checkpoint, failure branch, names, etcd's own frame. Far above it. */
-const REQUEST_ROOM_BYTES = 8 * 1024;
+const REQUEST_OVERHEAD_BYTES = 8 * 1024;
 /** `--max-request-bytes` is advised in steps of this. */
 const ADVISED_STEP_BYTES = 64 * 1024;
 
@@ -30,9 +30,9 @@ export function batchTooLarge(request: ApplyRequest, maxBytes: number, cause: Re
 /** One write alone is larger than the destination takes: it names the key, the sizes, and the limit that would do. */
 export function writeTooLarge(write: Write, cause: RequestTooLargeError): RequestTooLargeError {
   const value = write.kind === 'put' ? write.value.length : 0;
-  const needed = roundUp(write.key.length + value + REQUEST_ROOM_BYTES);
+  const needed = roundUp(write.key.length + value + REQUEST_OVERHEAD_BYTES);
   return new RequestTooLargeError({
-    message: `The destination refused ${shown(write.key)}: its value has ${value} bytes, its key ${write.key.length}, and the limit of that cluster, --max-request-bytes, leaves no room for them beside the checkpoint (${cause.message}).`,
+    message: `The destination refused ${shown(write.key)}: its value has ${value} bytes, its key ${write.key.length}, and the limit of that cluster, --max-request-bytes, has no space for them beside the checkpoint (${cause.message}).`,
     remedy: `Set --max-request-bytes of that cluster to ${needed} or more, one member at a time; or make the value smaller at the source. Nothing later is written until then.`,
     cause,
   });

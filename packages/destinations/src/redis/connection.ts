@@ -30,10 +30,10 @@ export interface ScriptCall {
 
 /**
  * One connection to one server, from its opening to its end. It is never opened again: whoever needs the next one asks
- * anew which server is the master, and begins with a server it knows nothing of.
+ * again which server is the master, and begins with a server it knows nothing of.
  *
- * By default ioredis keeps commands while disconnected and sends unanswered ones again, long after the caller has given
- * up. All of that is off. A connection with an unanswered command is not used any more.
+ * By default ioredis keeps commands while disconnected and sends those without an answer again, long after the caller has given
+ * up. All of that is off. A connection with a command that got no answer is not used any more.
  */
 export class RedisConnection {
   private closed = false;
@@ -102,9 +102,9 @@ export class RedisConnection {
     }
   }
 
-  /** At once; what is unanswered fails. */
+  /** At once; what has no answer yet fails. */
   close(): void {
-    // ioredis calls itself ready until the socket tells that it was closed.
+    // ioredis calls itself ready until the socket reports that it was closed.
     this.closed = true;
     this.redis.disconnect();
   }

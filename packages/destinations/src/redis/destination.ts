@@ -12,7 +12,7 @@ import {
   type RedisDestinationConfig,
   WrongTypeError,
 } from '@tidemark/core';
-import { encodeCheckpoint } from '../checkpoint.js';
+import { encodeCheckpoint } from '../checkpoint/codec.js';
 import { RedisClient } from './client.js';
 import type { RedisConnection } from './connection.js';
 import { KeyNames } from './key-names.js';
@@ -37,8 +37,8 @@ export interface RedisDestinationOptions
 }
 
 /**
- * Checkpoint and data live in one Redis and change in one script. A failover to a replica that is behind takes both back
- * together, so the compare finds out. Redis has no snapshots: a view is of no one state. It keeps no word of who wrote.
+ * Checkpoint and data live in one Redis and change in one script. A failover to a replica that lags takes both back
+ * together, so the compare finds out. Redis has no snapshots: a view is of no one state. It does not record who wrote.
  */
 export class RedisDestination implements Destination {
   readonly limits: ApplyLimits = { maxWrites: MAX_SCRIPT_WRITES, maxBytes: MAX_SCRIPT_BYTES };
@@ -61,8 +61,8 @@ export class RedisDestination implements Destination {
   }
 
   /**
-   * An unanswered attempt is sent once more, on another connection: the compare tells what became of the first. That the
-   * second is refused does not make the first one certain.
+   * An attempt without an answer is sent once more, on another connection: the compare shows what became of the first. A
+   * second one that is refused leaves the first one in doubt.
    */
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
     try {
@@ -75,7 +75,7 @@ export class RedisDestination implements Destination {
     }
   }
 
-  /** Of one run of the server: behind a failover there may be less than a moment ago. */
+  /** Of one run of the server: after a failover there may be less than before. */
   view(signal: AbortSignal): Promise<DestinationView> {
     return this.client.use(async ({ connection, facts: { runId } }) => {
       const checkpoint = asCheckpoint(await this.stored(connection, signal));
@@ -102,7 +102,7 @@ export class RedisDestination implements Destination {
     return count;
   }
 
-  /** Redis cannot tell: its notifications name no client, and are lost while nobody listens. */
+  /** Redis does not know: its notifications name no client, and are lost while nobody listens. */
   foreignWrites(): null {
     return null;
   }
@@ -128,7 +128,7 @@ export class RedisDestination implements Destination {
     }, signal);
   }
 
-  /** The checkpoint as it stands there, null when there is none. */
+  /** The checkpoint as Redis has it, null when there is none. */
   private stored(connection: RedisConnection, signal: AbortSignal): Promise<unknown> {
     return connection.call({ kind: 'read', name: 'GET', args: [this.names.checkpoint] }, signal);
   }

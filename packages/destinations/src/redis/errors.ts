@@ -82,7 +82,10 @@ const REPLIES: ReadonlyMap<string, Verdict> = new Map([
   ['NOPERM', RIGHTS],
   [
     'OOM',
-    verdict(DestinationFullError, 'Raise `maxmemory`, or make room. Nothing was written; Tidemark goes on by itself.'),
+    verdict(
+      DestinationFullError,
+      'Raise `maxmemory`, or free memory. Nothing was written; Tidemark goes on by itself.',
+    ),
   ],
   ['NOSCRIPT', verdict(ScriptUnknownError, 'Nothing to do: the script is sent again.')],
   [
@@ -119,7 +122,7 @@ function castReply(text: string, message: string): TidemarkError {
   return new type({ message, remedy });
 }
 
-/** Before 7.2, what a script may not do is told without a code (script.c, scriptVerifyACL). */
+/** Before 7.2, what a script may not do is answered without a code (script.c, scriptVerifyACL). */
 const DENIED_TEXT = /^ERR .*can't run this command/;
 
 /** An unknown command is quoted with its first arguments, which are keys and values. */

@@ -18,7 +18,7 @@ export interface Login {
 }
 
 /**
- * Logs in and asks the server what it is. The password is read anew each time, so that a replaced file counts.
+ * Logs in and asks the server what it is. The password is read again each time, so that a replaced file counts.
  *
  * @throws AccessDeniedError
  * @throws UnavailableError when it is a replica, or still loads its data

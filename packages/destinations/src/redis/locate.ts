@@ -9,7 +9,7 @@ export type Whereabouts = Pick<RedisDestinationConfig, 'url' | 'sentinel' | 'clu
 
 /**
  * Servers to try, in this order, until one turns out to be the master: the one of the URL, the one the sentinels name, or
- * any node of the cluster, which leads on to the one that has our keys. Asked anew for every connection.
+ * any node of the cluster, which leads on to the one that has our keys. Asked again for every connection.
  *
  * @throws UnavailableError when no sentinel knows the master
  */

@@ -1,5 +1,5 @@
 import { type Checkpoint, InvariantError } from '@tidemark/core';
-import { decodeCheckpoint } from '../checkpoint.js';
+import { decodeCheckpoint } from '../checkpoint/codec.js';
 
 /** Replies of Redis, as far as they are what was asked for. */
 

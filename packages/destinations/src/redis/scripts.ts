@@ -20,8 +20,8 @@ function script(lua: string): Script {
  * A script is isolated, but a command that fails in the middle takes nothing back. So whatever can be refused is asked
  * first. Types: SET and DEL would destroy somebody's list without a word. Memory, disk, rights and role: by a SET and a
  * DEL that change nothing (XX writes no checkpoint where there is none; a user may have +set without +del). Redis itself
- * looks at memory before a script's first write and never after it; deletes alone are let through: they make room. So is
- * a checkpoint that follows upon another: what is unanswered must be shut out at a full server, too.
+ * looks at memory before a script's first write and never after it; deletes alone are let through: they free memory. So
+ * is a checkpoint that follows upon another: what is in doubt must be fenced off at a full server, too.
  *
  * No `#!lua` line: its flags would refuse those deletes, and Redis 6 does not know it. No unpack: its stack is limited.
  */
@@ -38,8 +38,8 @@ if found ~= expected then return {'elsewhere', found} end
 
 local refused = redis.pcall('SET', checkpoint, found or '', 'XX')
 if type(refused) == 'table' and refused.err then
-  local takesNoRoom = puts == 0 and (found or #KEYS > 2)
-  if not (takesNoRoom and string.find(refused.err, 'OOM', 1, true)) then return refused end
+  local takesNoMemory = puts == 0 and (found or #KEYS > 2)
+  if not (takesNoMemory and string.find(refused.err, 'OOM', 1, true)) then return refused end
 end
 call('DEL', KEYS[2])
 

@@ -27,7 +27,7 @@ export interface SortedKeysOptions {
 
 /**
  * The keys of a range in byte order, each once, in groups. Redis has neither order nor ranges: each pass walks the whole
- * keyspace and keeps the smallest keys behind the last one given out, as many as fit. So memory is bounded, and the
+ * keyspace and keeps the smallest keys after the last one given out, as many as fit. So memory is bounded, and the
  * number of passes is the size of all names divided by PASS_BYTES. Keys that are there the whole time are not missed.
  */
 export async function* sortedKeys(options: SortedKeysOptions): AsyncGenerator<readonly Buffer[]> {

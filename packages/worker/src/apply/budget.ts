@@ -1,4 +1,4 @@
-import type { ApplyLimits, DestinationWriter, SharedBudget } from '@tidemark/core';
+import type { ApplyLimits, SharedBudget } from '@tidemark/core';
 
 /**
  * Journal bytes that may wait in memory for one destination, besides what the reader itself is ahead. Eight times as much
@@ -9,7 +9,7 @@ const QUEUED_BYTES = 512 * 1024;
 const LEAST_QUEUED_BYTES = 128 * 1024;
 /**
  * What is in a transaction is in memory several times: as it waits, encoded, framed, and on its way through the socket.
- * Fifty destinations that all take the same large values had 50 transactions of 1 MiB under way at once.
+ * Fifty destinations that all take the same large values had 50 transactions of 1 MiB in flight at once.
  */
 const TRANSACTIONS_PER_SHARE = 2;
 const LEAST_TRANSACTION_BYTES = 128 * 1024;
@@ -21,10 +21,10 @@ export function queueBytes(budget: SharedBudget): number {
 
 /**
  * How much is collected into one transaction: what the destination takes, and less on a node of many destinations. An
- * equal share, not what is free at the moment: a destination that does not answer keeps nothing from the others. It
+ * equal share, not what is free now: a destination that does not answer keeps nothing from the others. It
  * bounds what goes together, not what one source revision may hold.
  */
-export function collectLimits(writer: Pick<DestinationWriter, 'limits'>, budget: SharedBudget): ApplyLimits {
+export function collectLimits(writer: { readonly limits: ApplyLimits }, budget: SharedBudget): ApplyLimits {
   return {
     get maxWrites() {
       return writer.limits.maxWrites;

@@ -26,11 +26,11 @@ import type { ApplyObserver } from './observer.js';
 
 /** A quiet destination's checkpoint moves this often, so that it does not fall out of the journal while nothing matches its routes. */
 const IDLE_CHECKPOINT_MS = 1000;
-/** A destination that is not written to is asked so often whether it still stands where it stood. */
+/** A destination that is not written to is asked this often whether its checkpoint is still the same. */
 const CONFIRM_MS = 2000;
 /**
  * Journal bytes handled between two looks at the queue. Taking them out lets as many be read and decoded at once, while
- * the event loop stands still and a transaction waits for its next piece to leave: a backlog of 100,000 revisions took
+ * nothing else runs and a transaction waits for its next piece to leave: a backlog of 100,000 revisions took
  * 1.4 s in groups of 2 MiB, 1.3 s in these.
  */
 const GROUP_BYTES = 256 * 1024;
@@ -42,7 +42,7 @@ const GROUP_BYTES = 256 * 1024;
 const ENTRIES_PER_TURN = 128;
 /**
  * Revisions before the checkpoint that are read again, so that a restart in the middle of a mass delete does not begin
- * to count anew.
+ * to count from zero.
  */
 const LOOK_BACK_REVISIONS = 1_000;
 
@@ -163,7 +163,7 @@ class Following {
     return CONFIRM_MS - this.applier.confirmedAgeMs;
   }
 
-  /** Moves the checkpoint over revisions without writes, or, without those, looks whether it is still there. */
+  /** Moves the checkpoint over revisions without writes, or, without those, looks whether it is still the same. */
   async idle(): Promise<null> {
     if (this.unwritten === null) await this.applier.confirm(this.signal);
     await this.flush();
@@ -172,7 +172,7 @@ class Following {
   }
 
   /**
-   * Applies a group. Where more waits, a transaction may still be under way when it ends, and what came after it is
+   * Applies a group. Where more waits, a transaction may still be in flight when it ends, and what came after it is
    * collected: the destination would otherwise rest while the next group is collected.
    */
   async handle({ items, more }: Group<StoredRecord>): Promise<FollowEnd | null> {
@@ -255,7 +255,7 @@ class Following {
 
   private async applyOrRemember(batch: Batch | null): Promise<void> {
     if (batch === null) return;
-    // Without writes it depends on the age of the checkpoint, which the transaction under way moves.
+    // Without writes it depends on the age of the checkpoint, which the transaction in flight moves.
     if (batch.writes.length === 0) await this.applying;
     if (batch.writes.length > 0 || this.applier.checkpointAgeMs >= IDLE_CHECKPOINT_MS) {
       await this.apply(batch);

@@ -16,7 +16,7 @@ import { changesHold, type DueHold, type Holds } from './hold.js';
 import { backlogExceeds, type Exceeded } from './limits.js';
 import { describeSurvey, survey } from './survey.js';
 
-/** Milliseconds between two looks whether what holds a destination is still so. */
+/** Milliseconds between two looks whether a hold is still due. */
 const RECHECK_MS = 2_000;
 
 export interface GateOptions {
@@ -175,7 +175,7 @@ export class Gate {
   }
 }
 
-/** Whether the journal brings a destination from a position to its end without a base. */
+/** Whether the journal brings a destination from a position to its end without a resync. */
 function leadsOn({ first, last }: JournalInfo, position: Position): boolean {
   if (first === null || last === null || last.position.generation !== position.generation) return false;
   return comparePositions(position, { ...first.position, revision: first.previous }) >= 0;

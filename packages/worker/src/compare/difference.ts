@@ -46,7 +46,7 @@ function joinPages(wanted: PageCursor, actual: PageCursor): Difference[] {
   return found;
 }
 
-/** An ended side sorts behind everything. */
+/** An ended side sorts after everything. */
 function compareKeys(want: Item | undefined, have: Item | undefined): number {
   if (want === undefined) return 1;
   if (have === undefined) return -1;

@@ -12,7 +12,7 @@ import { CannotCompareError } from './verify.js';
 const LOOK_VALID_MS = 500;
 
 /**
- * The source, for comparisons and repairs: read only while it still is the one that was journaled. A revision number
+ * The source, for comparisons and repairs: read only while it is the one that was journaled. A revision number
  * alone proves nothing: a source that was restored from a backup has other content under it, and until the leader has
  * journaled the reset nothing holds the destinations. Repairing from it would take changes back unasked.
  */

@@ -32,15 +32,15 @@ export interface WatcherOptions {
   /** Milliseconds between two comparisons; null for none. */
   readonly verifyEveryMs: number | null;
   /**
-   * Whether so much is being written that the watch rests: it is sent all of that back, which costs a base sync and a
-   * backlog a good part of their speed. What strangers do meanwhile is left to comparisons.
+   * Whether so much is being written that the watch rests: it is sent all of that back, which costs a first resync and a
+   * backlog a good part of their speed. Comparisons find what strangers do meanwhile.
    */
   readonly busy: () => boolean;
   /** Null when nothing is to be repaired without being asked. */
   readonly repair: ((keys: readonly Buffer[]) => Promise<RepairReport>) | null;
 }
 
-/** Looks for writes that are not ours, until `signal` aborts; as far as the destination can tell. */
+/** Looks for writes that are not ours, until `signal` aborts; as far as the destination knows. */
 export async function watchForeignWrites(options: WatcherOptions, signal: AbortSignal): Promise<void> {
   const written = new Map<string, Buffer>();
   await Promise.all([seeForeignWrites(options, written, signal), repairWritten(options, written, signal)]);
@@ -78,7 +78,7 @@ async function seeForeignWrites(
     } catch (error) {
       // Broken off by the scope it was no failure: to rest often must not lead to long pauses.
       if (scope.signal.aborted) continue;
-      logger.debug({ reason: describeError(error) }, 'foreign writes are not seen at the moment');
+      logger.debug({ reason: describeError(error) }, 'foreign writes are not seen now');
       await backoff.wait(signal);
     } finally {
       scope.end();

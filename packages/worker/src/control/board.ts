@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 500;
 
 /**
  * What people have ordered, from the coordination etcd: survives restarts and a change of owner. Looked at regularly.
- * While it cannot be reached, the last known orders stand, and what streams goes on only as long as the lease lasts under
+ * While it cannot be reached, the last known orders hold, and what streams goes on only as long as the lease lasts under
  * which the destination is owned.
  */
 export class ControlBoard {
@@ -64,7 +64,7 @@ export class ControlBoard {
   async lookedAtSince(signal: AbortSignal): Promise<void> {
     const now = this.looks;
     while (this.answered <= now && !signal.aborted) {
-      // Again when woken: the look that was under way was older than the question.
+      // Again when woken: the look in progress was older than the question.
       this.wake();
       await this.fresh.wait(signal);
     }

@@ -15,7 +15,8 @@ export interface Loop {
   readonly through: readonly Origin[];
 }
 
-interface Hop extends RouteRegions {
+/** What one route moves. */
+interface Flow extends RouteRegions {
   readonly link: Link;
 }
 
@@ -26,33 +27,33 @@ interface Hop extends RouteRegions {
  * @param others whoever else writes to clusters on the way, as far as it is known
  */
 export function findLoop(ours: Link, others: readonly Link[]): Loop | null {
-  const start = hopsOf(ours);
-  const hops = [...start, ...others.flatMap(hopsOf)];
-  for (const hop of start) {
-    const way = wayBack(hop, hop, hops, new Set());
+  const start = flowsOf(ours);
+  const flows = [...start, ...others.flatMap(flowsOf)];
+  for (const flow of start) {
+    const way = wayBack(flow, flow, flows, new Set());
     if (way === null) continue;
     const through = [...new Set(way.map(({ link }) => link.origin))].filter((origin) => origin !== ours.origin);
-    return { reads: hop.reads, writes: hop.writes, through };
+    return { reads: flow.reads, writes: flow.writes, through };
   }
   return null;
 }
 
-function hopsOf(link: Link): Hop[] {
+function flowsOf(link: Link): Flow[] {
   return link.origin.routes.map((route) => ({ ...route, link }));
 }
 
-/** The hops behind `from` that lead back to `goal`; null when none do. */
-function wayBack(from: Hop, goal: Hop, hops: readonly Hop[], seen: Set<Hop>): readonly Hop[] | null {
+/** The flows after `from` that lead back to `goal`; null when none do. */
+function wayBack(from: Flow, goal: Flow, flows: readonly Flow[], seen: Set<Flow>): readonly Flow[] | null {
   if (feeds(from, goal)) return [];
-  for (const next of hops) {
+  for (const next of flows) {
     if (seen.has(next) || !feeds(from, next)) continue;
     seen.add(next);
-    const rest = wayBack(next, goal, hops, seen);
+    const rest = wayBack(next, goal, flows, seen);
     if (rest !== null) return [next, ...rest];
   }
   return null;
 }
 
-function feeds(from: Hop, to: Hop): boolean {
+function feeds(from: Flow, to: Flow): boolean {
   return from.link.writesTo === to.link.origin.source && regionsOverlap(from.writes, to.reads);
 }

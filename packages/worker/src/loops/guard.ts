@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   Backoff,
-  type Destination,
+  type DestinationReader,
   describeError,
   type Logger,
   LoopError,
@@ -23,44 +23,44 @@ export interface LoopGuardOptions {
   /** What is said of this destination; cluster id and mark are added. */
   readonly about: Pick<Origin, 'pipeline' | 'destination' | 'routes' | 'campaign'>;
   readonly keeper: OriginKeeper;
-  readonly destination: Pick<Destination, 'count'>;
+  readonly destination: Pick<DestinationReader, 'count'>;
   readonly source: OriginSource;
   readonly logger: Logger;
 }
 
 /**
- * Keeps a destination from feeding its own source, directly or through other pipelines. Each destination leaves word
- * where its content comes from. Whoever starts reads what others left in its source, leaves word itself, and reads
+ * Keeps a destination from feeding its own source, directly or through other pipelines. Each destination has an origin key that says
+ * where its content comes from. Whoever starts reads the origins in its source, writes its own, and reads
  * again: of two that start at the same time at least one sees the other.
  */
 export class LoopGuard {
   /** Whether the source has been asked, `missed` when it could not be. Nothing can go round while it is away. */
-  private outcome: 'none' | 'missed' | 'settled' = 'none';
+  private outcome: 'none' | 'missed' | 'done' = 'none';
 
   constructor(private readonly options: LoopGuardOptions) {}
 
   /**
    * Looks whether what is written would come back. A source that does not answer is asked later: see `watch`.
-   * @throws LoopError when it would; our own word is then taken back, so that nobody else is stopped because of it
+   * @throws LoopError when it would; our own origin is then removed, so that nobody else is stopped because of it
    * @throws TidemarkError of the destination
    */
   async check(signal: AbortSignal): Promise<void> {
     const { keeper, logger } = this.options;
     try {
       await this.compare(signal);
-      this.outcome = 'settled';
+      this.outcome = 'done';
     } catch (error) {
       if (error instanceof LoopError) await keeper.write(null, signal);
       if (!(error instanceof SourceSilentError)) throw error;
       if (this.outcome === 'none') this.outcome = 'missed';
-      logger.debug({ reason: describeError(error.cause) }, 'loops cannot be looked for at the moment');
+      logger.debug({ reason: describeError(error.cause) }, 'loops cannot be looked for now');
     }
   }
 
   /** Calls `onAnswer` once a source that could not be asked answers: then check again. Ends when that was done. */
   async watch(onAnswer: () => void, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(RECHECK);
-    while (!signal.aborted && this.outcome !== 'settled') {
+    while (!signal.aborted && this.outcome !== 'done') {
       await backoff.wait(signal);
       if (this.outcome === 'missed' && (await this.options.source.answers(signal))) onAnswer();
     }
@@ -80,7 +80,7 @@ export class LoopGuard {
     if (isDeepStrictEqual(stored, origin)) return;
     await keeper.write(origin, signal);
     const found = await source.origins(signal);
-    // What was written there a moment ago is read here: both addresses lead to one cluster.
+    // What was just written there is read here: both addresses lead to one cluster.
     const same = found.some((other) => other.origin.mark === mark);
     await this.refuse(same ? { origin, writesTo: sourceCluster } : apart, found, signal);
   }
@@ -89,10 +89,10 @@ export class LoopGuard {
     const { about } = this.options;
     const others: FoundOrigin[] = [];
     for (const other of found) {
-      // Our own word comes to the source with a backup of the destination, too.
+      // A backup of the destination brings our own origin to the source, too.
       const { pipeline, destination } = other.origin;
       if (pipeline !== about.pipeline || destination !== about.destination) {
-        others.push(ours.writesTo === AT_DESTINATION ? await this.settleDoubt(other, signal) : other);
+        others.push(ours.writesTo === AT_DESTINATION ? await this.resolveDoubt(other, signal) : other);
       }
     }
     const loop = findLoop(ours, others);
@@ -103,7 +103,7 @@ export class LoopGuard {
    * Another's source has the id that our destination has, and our source as well. When it coordinates in its source, its
    * keys are there while it runs. Otherwise the id is believed: better one copy too few than one that never ends.
    */
-  private async settleDoubt(other: FoundOrigin, signal: AbortSignal): Promise<FoundOrigin> {
+  private async resolveDoubt(other: FoundOrigin, signal: AbortSignal): Promise<FoundOrigin> {
     const { origin, writesTo } = other;
     if (origin.source !== writesTo) return other;
     const reads = origin.campaign === null || (await this.mayRunAtDestination(origin.campaign, signal));
@@ -114,7 +114,7 @@ export class LoopGuard {
     try {
       return (await this.options.destination.count(prefixRange(Buffer.from(campaign)), signal)) > 0;
     } catch (error) {
-      // Without the right to look, nobody can say that it does not.
+      // Without the right to look, it may be running.
       if (error instanceof TidemarkError && error.permanent) return true;
       throw error;
     }

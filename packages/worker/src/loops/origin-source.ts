@@ -9,14 +9,14 @@ export class SourceSilentError extends TidemarkError {
   readonly code = 'UNAVAILABLE';
 }
 
-/** An origin that stands in the source: somebody writes there. */
+/** An origin that was found in the source: somebody writes there. */
 export interface FoundOrigin extends Link {
   readonly key: string;
 }
 
 type Asked = Pick<Source, 'identity' | 'read'>;
 
-/** The source, as far as it tells who writes to it. Its methods throw SourceSilentError when it cannot be asked. */
+/** The source, as far as it shows who writes to it. Its methods throw SourceSilentError when it cannot be asked. */
 export class OriginSource {
   constructor(
     private readonly source: Asked,

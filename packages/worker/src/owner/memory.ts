@@ -44,7 +44,7 @@ export type Outcome =
   | { readonly kind: 'held'; readonly hold: Hold; readonly reason: string }
   /** What held it was approved, or is no longer due. */
   | { readonly kind: 'released' }
-  /** Nothing stands in the way of what the journal holds. */
+  /** The journal is applied, or nothing prevents it. */
   | { readonly kind: 'following' }
   /** Something was applied. */
   | { readonly kind: 'applied' }

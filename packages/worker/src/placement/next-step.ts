@@ -5,11 +5,11 @@ export interface Patience {
   /** So long the preferred node has to take a destination without an owner, before the next one may. */
   readonly graceMs: number;
   /** So long a preferred node must have been up before a destination is handed over to it. */
-  readonly settleMs: number;
+  readonly steadyMs: number;
 }
 
 const MAX_GRACE_MS = 5_000;
-const MAX_SETTLE_MS = 60_000;
+const MAX_STEADY_MS = 60_000;
 
 /**
  * Both in units of the lease, in which nodes notice each other's death. A node that restarts in a loop is up for less
@@ -17,7 +17,7 @@ const MAX_SETTLE_MS = 60_000;
  * The grace is what a node needs to notice and to claim, with much to spare: milliseconds, as a rule.
  */
 export function patienceOf(leaseTtlMs: number): Patience {
-  return { graceMs: Math.min(leaseTtlMs / 4, MAX_GRACE_MS), settleMs: Math.min(3 * leaseTtlMs, MAX_SETTLE_MS) };
+  return { graceMs: Math.min(leaseTtlMs / 4, MAX_GRACE_MS), steadyMs: Math.min(3 * leaseTtlMs, MAX_STEADY_MS) };
 }
 
 /** A node that may own destinations, and since when it has been seen without interruption. */
@@ -48,7 +48,7 @@ export type Step =
   /** Nothing to do before something changes, or `ms` milliseconds have passed; null: only when something changes. */
   | { readonly kind: 'wait'; readonly ms: number | null };
 
-/** The settling time doubles at most so often: an hour at the default lease. */
+/** The steady time doubles at most this often: an hour at the default lease. */
 const MAX_DOUBLINGS = 7;
 
 /** What a node does next about a destination. */
@@ -65,7 +65,7 @@ function asCandidate(situation: Situation, { graceMs }: Patience): Step {
   const rank = ranked.indexOf(self);
   // Not registered: the others do not reckon with us.
   if (rank < 0) return { kind: 'wait', ms: null };
-  // Taken by an attempt of ours whose answer was lost, or by an earlier life of this node: claiming tells which.
+  // Taken by an attempt of ours whose answer was lost, or by an earlier life of this node: a claim shows which.
   if (owner === self) return { kind: 'claim', why: 'its key names this node', outOfTurn: rank > 0 };
   if (owner !== null) return { kind: 'wait', ms: null };
   if (rank === 0) return { kind: 'claim', why: 'this node is preferred', outOfTurn: false };
@@ -77,11 +77,11 @@ function asCandidate(situation: Situation, { graceMs }: Patience): Step {
 }
 
 /**
- * An owner hands over to the preferred node when that has been up for the settling time. When it is up and does not take
+ * An owner hands over to the preferred node when that has been up for the steady time. When it is up and does not take
  * what it is given, the destination comes back after the grace, and the next attempt waits twice as long: a node that is
  * registered and cannot work, or whose configuration lacks the destination, must not drag it to and fro.
  */
-function asOwner(situation: Situation, held: { readonly forMs: number }, { settleMs }: Patience): Step {
+function asOwner(situation: Situation, held: { readonly forMs: number }, { steadyMs }: Patience): Step {
   const { destination, self, nodes, leftToUs } = situation;
   const [first] = rankedOwners(
     destination,
@@ -90,8 +90,8 @@ function asOwner(situation: Situation, held: { readonly forMs: number }, { settl
   const preferred = nodes.find(({ id }) => id === first);
   if (preferred === undefined || preferred.id === self || !nodes.some(({ id }) => id === self))
     return { kind: 'wait', ms: null };
-  const pauseMs = leftToUs === 0 ? 0 : settleMs * 2 ** Math.min(leftToUs - 1, MAX_DOUBLINGS);
-  const leftMs = Math.max(settleMs - preferred.upForMs, pauseMs - held.forMs);
+  const pauseMs = leftToUs === 0 ? 0 : steadyMs * 2 ** Math.min(leftToUs - 1, MAX_DOUBLINGS);
+  const leftMs = Math.max(steadyMs - preferred.upForMs, pauseMs - held.forMs);
   if (leftMs > 0) return { kind: 'wait', ms: leftMs };
   const upForS = Math.round(preferred.upForMs / 1_000);
   return { kind: 'hand over', to: preferred.id, why: `${preferred.id} is preferred and has been up for ${upForS} s` };

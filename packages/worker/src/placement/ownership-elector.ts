@@ -14,7 +14,7 @@ import {
 import { nextStep, type Patience, type Step } from './next-step.js';
 import type { Placement } from './placement.js';
 
-export interface SeatOptions {
+export interface OwnershipElectorOptions {
   readonly destination: string;
   /** This node. */
   readonly node: string;
@@ -31,7 +31,7 @@ const TAKEN_PAUSE_MS = 5_000;
 const UNPROVEN_PAUSE_MS = 2_000;
 
 /** One destination, seen from one node: waits for the node's turn, claims, and hands over to a better node. */
-export class Seat implements Elector {
+export class OwnershipElector implements Elector {
   private ownerlessSince: number | null = null;
   private heldSince: number | null = null;
   private leftToUs = 0;
@@ -41,7 +41,7 @@ export class Seat implements Elector {
   /** The history of which our claim is known to be. */
   private provenIn = 0;
 
-  constructor(private readonly options: SeatOptions) {}
+  constructor(private readonly options: OwnershipElectorOptions) {}
 
   async lead(work: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff({ initialMs: 100, maxMs: 5_000 });
@@ -132,7 +132,7 @@ export class Seat implements Elector {
     if (this.isShown(claim, view)) return;
     // A view from before the claim proves nothing.
     if (view.revision >= claim.token) return claim.lose('its key is gone');
-    // The claim may be of the history before, or newer than the view: asking tells which.
+    // The claim may be of the history before, or newer than the view: asking shows which.
     if (view.history !== this.provenIn && (await this.coordinationAnswers(claim))) this.provenIn = view.history;
   }
 

@@ -10,7 +10,7 @@ import {
   systemClock,
 } from '@tidemark/core';
 import type { Patience, SeenNode } from './next-step.js';
-import { Seat } from './ownership-elector.js';
+import { OwnershipElector } from './ownership-elector.js';
 
 export interface PlacementOptions {
   /** Name of this node. */
@@ -21,7 +21,7 @@ export interface PlacementOptions {
   readonly clock?: Clock;
 }
 
-/** Which node works for which destination, as one node sees it: the one view that the seats of all destinations share. */
+/** Which node works for which destination, as one node sees it: the one view that the electors of all destinations share. */
 export class Placement {
   private view_: OwnershipView | null = null;
   /** When each registration was first seen, by the monotonic clock. */
@@ -33,7 +33,7 @@ export class Placement {
     this.clock = options.clock ?? systemClock;
   }
 
-  /** Keeps the view up to date until `signal` aborts. Seats wait for it. */
+  /** Keeps the view up to date until `signal` aborts. Electors wait for it. */
   async run(signal: AbortSignal): Promise<void> {
     for await (const view of this.options.ownership.follow(signal)) this.see(view);
   }
@@ -41,7 +41,7 @@ export class Placement {
   /** Leads while this node owns the destination: it is claimed and handed over as `nextStep` says. */
   elector(destination: string): Elector {
     const { node, ownership, patience, logger } = this.options;
-    return new Seat({
+    return new OwnershipElector({
       destination,
       placement: this,
       ...{ node, ownership, patience, clock: this.clock },

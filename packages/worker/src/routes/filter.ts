@@ -12,7 +12,7 @@ import { Route } from './route.js';
 /** All routes of a destination: which keys it has, and what they are called there. */
 export class Filter {
   readonly routes: readonly Route[];
-  /** Equal for equal routes, in whatever order. Stands in the checkpoint, so that a change is noticed however it came. */
+  /** Equal for equal routes, in whatever order. The checkpoint has it, so that a change is noticed however it came. */
   readonly fingerprint: string;
 
   constructor(

@@ -12,7 +12,7 @@ import {
   type Write,
 } from '@tidemark/core';
 
-/** A key and value as they should stand at the destination. */
+/** A key and value as the destination should have them. */
 export type Item = Pick<KeyValue, 'key' | 'value'>;
 
 /**
