@@ -88,7 +88,11 @@ async function start(): Promise<{ readonly following: Promise<unknown> }> {
   const parts = { journal: chronicle.journal, destination, writer, filter, observer };
   const options = { ...parts, brakes: unbraked, delayMs: 0, budget: new SharedBudget(64 * MIB) };
   return {
-    following: follow(options, { checkpoint: from, readableFrom: null, letGo: null, judged: null }, stop.signal),
+    following: follow(
+      options,
+      { checkpoint: from, readableFrom: null, allowed: 0, letGo: null, judged: null },
+      stop.signal,
+    ),
   };
 }
 

@@ -72,7 +72,7 @@ function begin(from: Checkpoint): void {
   failure = null;
   following = follow(
     options,
-    { checkpoint: from, readableFrom: null, letGo: null, judged: null },
+    { checkpoint: from, readableFrom: null, allowed: 0, letGo: null, judged: null },
     stopping.signal,
   ).catch((error) => {
     failure = error;

@@ -13,6 +13,7 @@ const OUTCOMES: Readonly<Record<Outcome['kind'], Outcome>> = {
   held: { kind: 'held', hold, reason: 'held' },
   released: { kind: 'released' },
   following: { kind: 'following' },
+  let_go: { kind: 'let_go', upTo: { generation: 1, revision: 7 } },
   applied: { kind: 'applied' },
   reset: { kind: 'reset' },
   paused: { kind: 'paused', reason: 'paused' },
@@ -44,6 +45,7 @@ const WORKING: Row = {
 };
 const HELD: Row = {
   ...WORKING,
+  waiting: null,
   resyncing: null,
   released: 'starting',
   following: null,

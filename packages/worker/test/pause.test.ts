@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
 import { FreezingDestination } from './support/freezing-destination.js';
 import { KEYS, Stage } from './support/stage.js';
-import type { WorkerNode } from './support/worker-node.js';
+import { unbraked, type WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
 
@@ -32,8 +32,8 @@ function writeTo(another: FreezingDestination): void {
 }
 
 /** A worker that streams, and a change of which it is not known whether the destination has it. */
-async function uncertain(change = () => stage.put('/a/1', 'late')): Promise<WorkerNode> {
-  const worker = stage.work();
+async function uncertain(change = () => stage.put('/a/1', 'late'), options = {}): Promise<WorkerNode> {
+  const worker = stage.work(options);
   await worker.reaches(stage.chronicle.source.revision);
   destination.frozen = true;
   await change();
@@ -265,13 +265,19 @@ describe('a pause with nothing under way', () => {
   });
 });
 
+/** Everything that waits at a start is held. */
+const brakes = { ...unbraked, maxBacklogAge: 0 };
+
 it('a hold is not told while a transaction may still be carried out', async () => {
   destination.impatient = true;
-  const worker = await uncertain();
+  const worker = await uncertain(undefined, { brakes });
   await worker.becomes('backing_off');
   const upTo = { generation: 1, revision: stage.chronicle.source.revision };
   const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
-  await new Holds(stage.facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  await new Holds(stage.facts, 'codfw').note(
+    { id, brake: 'backlog_age', evidence: 'a test', upTo, deletes: null },
+    never,
+  );
   destination.thaw();
   await worker.becomes('held');
   const before = stage.found;
@@ -280,15 +286,18 @@ it('a hold is not told while a transaction may still be carried out', async () =
 });
 
 it('a hold is not told by the next owner either while a transaction of the one before may be carried out', async () => {
-  const first = await uncertain();
+  const first = await uncertain(undefined, { brakes });
   destination.deaf = true;
   await first.stop();
   const upTo = { generation: 1, revision: stage.chronicle.source.revision };
   const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
-  await new Holds(stage.facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  await new Holds(stage.facts, 'codfw').note(
+    { id, brake: 'backlog_age', evidence: 'a test', upTo, deletes: null },
+    never,
+  );
   destination.thaw();
   const written = destination.applies;
-  const next = stage.work();
+  const next = stage.work({ brakes });
   await next.becomes('held');
   const before = stage.found;
   expect(destination.applies).toBe(written + 1);

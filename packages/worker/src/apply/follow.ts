@@ -70,6 +70,8 @@ export interface FollowFrom {
   readonly checkpoint: Checkpoint;
   /** Revision of the checkpoint's generation after which the journal can be read; null when that is not known. */
   readonly readableFrom: number | null;
+  /** Deletes up to this revision were let go, now or before: they count for nothing any more. 0: none were. */
+  readonly allowed: number;
   /** Changes up to this revision were let go; what comes after it has to be judged again. Null: nothing was held. */
   readonly letGo: { readonly revision: number; readonly done: () => void } | null;
   /**
@@ -121,6 +123,8 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     for await (const group of groups) {
       const end = group.items.length === 0 ? await following.idle() : await following.handle(group);
       if (end !== null) return end;
+      // What waited beside it, and came meanwhile, is judged before the next revision.
+      if (following.isLetGoDone) return await following.endBefore({ kind: 'judge' });
     }
     return { kind: 'stopped' };
   } finally {
@@ -162,7 +166,7 @@ class Following {
     this.coalescer = new Coalescer(collectLimits(options.writer, options.budget));
     this.brake = new DeleteBrake({
       limits: options.brakes,
-      allowed: from.letGo?.revision ?? 0,
+      allowed: from.allowed,
       countKeys: () => this.countKeys(),
       clock: this.clock,
     });
@@ -254,8 +258,13 @@ class Following {
     return judged !== null && revision > judged && record.kind === 'batch' && record.notBefore !== null;
   }
 
+  /** Whether everything that was let go is applied. */
+  get isLetGoDone(): boolean {
+    return this.from.letGo !== null && this.pending === null;
+  }
+
   /** Applies what was collected. */
-  private async endBefore<End extends FollowEnd>(end: End): Promise<End> {
+  async endBefore<End extends FollowEnd>(end: End): Promise<End> {
     await this.applyOrRemember(this.coalescer.take());
     await this.flush();
     return end;

@@ -9,9 +9,17 @@ import { DeleteWindow } from './delete-window.js';
  */
 export async function appliedDeletes(
   { journal, filter }: { readonly journal: Pick<JournalReader, 'info' | 'read'>; readonly filter: Filter },
-  { from, to, windowMs }: { readonly from: Position; readonly to: Position; readonly windowMs: number },
+  range: {
+    readonly from: Position;
+    readonly to: Position;
+    /** Deletes up to this revision were let go. */
+    readonly allowed: number;
+    /** Milliseconds. */
+    readonly windowMs: number;
+  },
   outer: AbortSignal,
 ): Promise<number> {
+  const { from, to, allowed, windowMs } = range;
   const { last } = await journal.info(outer);
   if (last === null || comparePositions(from, last.position) >= 0) return 0;
   const window = new DeleteWindow(windowMs);
@@ -21,7 +29,8 @@ export async function appliedDeletes(
       if (record.kind === 'batch' && record.generation === to.generation) {
         for (const entry of record.entries) {
           // Nothing is added at that time: what is older than the window is forgotten.
-          const writes = entry.revision <= to.revision ? filter.mapEntry(entry) : [];
+          const counts = entry.revision > allowed && entry.revision <= to.revision;
+          const writes = counts ? filter.mapEntry(entry) : [];
           window.add(writes, record.time);
           if (entry.revision > to.revision) return window.size;
         }

@@ -44,6 +44,8 @@ interface Passing {
   readonly info: JournalInfo;
   /** From where the journal can be read: see `appliedDeletes`. */
   readonly lookBack: Position;
+  /** Deletes up to this revision were let go: they count for nothing any more. */
+  readonly allowed: number;
   /** Called before it takes longer: changes are counted, or people are waited for. */
   readonly beforeWaiting: () => Promise<void>;
 }
@@ -159,10 +161,10 @@ export class ChangesGate {
     return deletesExceed(deletes, keys, brakes);
   }
 
-  private async appliedBefore({ checkpoint, lookBack }: Passing, signal: AbortSignal): Promise<number> {
+  private async appliedBefore({ checkpoint, lookBack, allowed }: Passing, signal: AbortSignal): Promise<number> {
     const { journal, filter, brakes } = this.options;
     if (brakes.maxDeletes === null && brakes.maxDeletePercent === null) return 0;
-    const range = { from: lookBack, to: checkpoint.position, windowMs: brakes.window };
+    const range = { from: lookBack, to: checkpoint.position, allowed, windowMs: brakes.window };
     return await appliedDeletes({ journal, filter }, range, signal);
   }
 

@@ -1,4 +1,4 @@
-import { type Checkpoint, type DestinationState, type Hold, InvariantError } from '@tidemark/core';
+import { type Checkpoint, type DestinationState, type Hold, InvariantError, type Position } from '@tidemark/core';
 
 /** What a worker is at. */
 export type Activity =
@@ -28,6 +28,8 @@ export interface Memory {
   readonly carriedOut: string | null;
   /** How far the checkpoint had come when the last attempt began: see `progressOf`. */
   readonly progress: object | null;
+  /** Up to here deletes were let go: they count for nothing any more. Null when none were. */
+  readonly allowed: Position | null;
   /** Whether it was reported since when the changes wait that this owner found waiting. */
   readonly backlogReported: boolean;
 }
@@ -49,6 +51,8 @@ export type Outcome =
   | { readonly kind: 'released' }
   /** The journal is applied, or nothing prevents it. */
   | { readonly kind: 'following' }
+  /** What waits up to here may be applied. */
+  | { readonly kind: 'let_go'; readonly upTo: Position }
   /** Something was applied. */
   | { readonly kind: 'applied' }
   /** The journal began another generation. */
@@ -85,6 +89,7 @@ export function beginning(now: string): Memory {
     writesLost: false,
     carriedOut: null,
     progress: null,
+    allowed: null,
     backlogReported: false,
   };
 }
@@ -116,6 +121,8 @@ export function remember(memory: Memory, outcome: Outcome, now: string): Memory 
       return enter({ kind: 'starting', reason: outcome.reason });
     case 'following':
       return memory.activity.kind === 'following' ? memory : { ...enter({ kind: 'following' }), failure: null };
+    case 'let_go':
+      return { ...memory, allowed: outcome.upTo };
     case 'applied':
       return memory.failure === null ? memory : { ...memory, failure: null };
     case 'reset':

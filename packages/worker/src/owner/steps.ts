@@ -1,4 +1,4 @@
-import { type Checkpoint, comparePositions, describeError, type JournalInfo } from '@tidemark/core';
+import { type Checkpoint, comparePositions, describeError, type JournalInfo, type Position } from '@tidemark/core';
 import { reportBacklog } from '../apply/backlog.js';
 import type { CatchUpDetector } from '../apply/catch-up.js';
 import { type FollowFrom, follow, lookBackFrom } from '../apply/follow.js';
@@ -96,7 +96,7 @@ export class Steps {
   }
 
   private async pass({ checkpoint, known }: Of<'pass'>, signal: AbortSignal): Promise<Known | null> {
-    const { controls, orders, memory } = this.options;
+    const { controls, orders, memory, report } = this.options;
     // Also when an earlier attempt could not remove it: the next owner would carry it out once more.
     const order = controls.resync;
     if (order !== null && order.id === memory().carriedOut) await orders.resynced(order, signal);
@@ -106,8 +106,12 @@ export class Steps {
       checkpoint,
       known.resynced ? null : await this.readableFrom(checkpoint, info, signal),
     );
-    const passed = await this.changes.pass({ checkpoint, info, lookBack, beforeWaiting }, signal);
+    const passed = await this.changes.pass(
+      { checkpoint, info, lookBack, allowed: allowedIn(memory().allowed, checkpoint.position), beforeWaiting },
+      signal,
+    );
     if (passed === null) return null;
+    if (passed.letGo !== null) report({ kind: 'let_go', upTo: passed.letGo.upTo });
     // Resync and brakes may have taken days, in which retention goes on and a journal can be replaced.
     const now = await this.options.journal.info(signal);
     return now.id === info.id ? { ...known, info: now, passed } : null;
@@ -138,6 +142,7 @@ export class Steps {
         // Before a resync the journal may be what made it necessary.
         readableFrom: known.resynced ? null : await this.readableFrom(from, info, signal),
         letGo: this.letGoOf(passed, signal),
+        allowed: allowedIn(memory().allowed, from.position),
         judged: passed.judged?.revision ?? null,
       },
       signal,
@@ -216,4 +221,9 @@ export class Steps {
       remedy: `Try again in a moment; see \`tidemark explain ${name}\`.`,
     });
   }
+}
+
+/** The revision up to which deletes were let go in the generation of a checkpoint; 0 when none were. */
+function allowedIn(allowed: Position | null, { generation }: Position): number {
+  return allowed?.generation === generation ? allowed.revision : 0;
 }
