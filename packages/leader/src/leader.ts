@@ -1,5 +1,6 @@
 import {
   Backoff,
+  describeError,
   type Elector,
   historyBreak,
   InvariantError,
@@ -15,6 +16,7 @@ import {
   type SharedFacts,
   SnapshotRequests,
   type Source,
+  type SourceIdentity,
 } from '@tidemark/core';
 import { afterFault, faultOf, type Memory, NO_FAILURE, type Step } from './decide.js';
 import { EarlyTail } from './early-tail.js';
@@ -26,6 +28,7 @@ import { tailAfter } from './overlap.js';
 import { pump } from './pump.js';
 import type { ReservedKeys } from './reserved.js';
 import { SharedWriter } from './shared-writer.js';
+import type { SourceSightings } from './sightings.js';
 import type { SnapshotQueue } from './snapshot-queue.js';
 import { termFor } from './term.js';
 
@@ -36,6 +39,8 @@ export interface LeaderOptions {
   readonly elector: Elector;
   readonly facts: SharedFacts;
   readonly snapshotQueue: SnapshotQueue;
+  /** Fed by whoever asks the source how far it is, also while another node leads. */
+  readonly sightings: SourceSightings;
   readonly reserved: ReservedKeys;
   /** Milliseconds between scheduled snapshots. */
   readonly snapshotEveryMs: number;
@@ -50,6 +55,9 @@ export async function runLeader(options: LeaderOptions, signal: AbortSignal): Pr
   await options.elector.lead((leadership) => new LeaderTerm(options, leadership).run(), signal);
 }
 
+/** A leader that leaves marks the end of a journal that was quiet for this long, milliseconds. */
+const MARK_END_AFTER_MS = 1_000;
+
 /** The journal while one writer holds it. */
 interface Tenure {
   /** Identity of the journal. */
@@ -57,6 +65,8 @@ interface Tenure {
   readonly writer: JournalWriter;
   /** The highest generation known from the hint; 0 without one. */
   readonly known: number;
+  /** When its last record was written before the source is followed, milliseconds since the epoch; null when it has none. */
+  readonly lastTime: number | null;
 }
 
 /** What was known when the journal was taken over. */
@@ -109,7 +119,7 @@ class LeaderTerm {
     const tenure = this.following;
     this.following = null;
     try {
-      if (step.kind === 'reset' && tenure !== null) await this.follow(tenure, await this.reset(tenure, step.cause));
+      if (step.kind === 'reset' && tenure !== null) await this.followReset(tenure, step.cause);
       else await this.takeOver();
       return { kind: 'retry' };
     } catch (error) {
@@ -152,16 +162,22 @@ class LeaderTerm {
       // From here on workers trust this journal and no other one. A reset writes the hint itself.
       if (loss === null && hint?.journal !== id)
         await this.hints.write({ journal: id, position: positionOf(writer) }, this.signal);
-      await this.begin({ journal: id, writer, known: hint?.position.generation ?? 0 }, { head, loss, early });
+      const known = hint?.position.generation ?? 0;
+      await this.begin({ journal: id, writer, known, lastTime: head.last?.time ?? null }, { head, loss, early });
     } finally {
       await early?.close();
     }
   }
 
   private async begin(tenure: Tenure, { head, loss, early }: Beginning): Promise<void> {
-    const journaled = loss === null ? endOf(head) : await this.reset(tenure, loss);
+    if (loss !== null) return await this.followReset(tenure, loss);
     this.options.observer.journaled(positionOf(tenure.writer));
-    await this.follow(tenure, journaled, early);
+    await this.follow(tenure, endOf(head), early);
+  }
+
+  private async followReset(tenure: Tenure, cause: ResetCause): Promise<void> {
+    const journaled = await this.reset(tenure, cause);
+    await this.follow({ ...tenure, lastTime: Date.now() }, journaled);
   }
 
   private openTail(journaled: Journaled): EarlyTail {
@@ -181,18 +197,14 @@ class LeaderTerm {
       if (broken !== null) throw broken;
       this.options.observer.received(identity.revision);
       const raftTerm = Math.max(identity.raftTerm, journaled.anchor.raftTerm);
-      await this.pump(tenure, tail, { clusterId: identity.clusterId, raftTerm });
+      await this.pump(tenure, tail, { ...identity, raftTerm });
     } finally {
       await tail.close();
     }
   }
 
   /** Journals the tail, and maintains the journal beside it. */
-  private async pump(
-    { journal, writer }: Tenure,
-    tail: EarlyTail,
-    identity: { readonly clusterId: string; readonly raftTerm: number },
-  ): Promise<void> {
+  private async pump({ journal, writer, lastTime }: Tenure, tail: EarlyTail, identity: SourceIdentity): Promise<void> {
     const { reserved, observer } = this.options;
     const shared = new SharedWriter(writer);
     const scope = new Scope(this.signal, shared.failed);
@@ -205,16 +217,35 @@ class LeaderTerm {
         writer: shared,
         generation: positionOf(writer).generation,
         identity,
+        notBefore: (revision) => (revision <= identity.revision ? this.earliest(revision, lastTime) : null),
         reserved,
         leadership: this.leadership,
         observer,
       });
+      await this.markEnd(shared);
     } finally {
       keeping.end();
       await keeper;
       scope.end();
     }
     if (shared.failed.aborted) throw shared.failed.reason;
+  }
+
+  /** What is in history at the beginning happened after the record before it, and after the source was seen without it. */
+  private earliest(revision: number, lastTime: number | null): number {
+    return Math.max(lastTime ?? 0, this.options.sightings.lastWithout(revision) ?? 0, 1);
+  }
+
+  /** The journal's end shows until when it had everything: the next leader knows how old what came later can be at most. */
+  private async markEnd(writer: SharedWriter): Promise<void> {
+    const { position, quietForMs } = writer;
+    if (position === null || writer.failed.aborted || quietForMs < MARK_END_AFTER_MS) return;
+    try {
+      this.leadership.assertHeld();
+      await writer.append({ kind: 'progress', ...position });
+    } catch (error) {
+      this.options.logger.debug({ reason: describeError(error) }, 'the end of the journal was not marked');
+    }
   }
 
   private async reset({ journal, writer, known }: Tenure, cause: ResetCause): Promise<Journaled> {

@@ -23,6 +23,8 @@ export interface PumpOptions {
   readonly tail: (signal: AbortSignal) => AsyncIterable<readonly Entry[]>;
   readonly writer: JournalWriter;
   readonly generation: number;
+  /** How old the entry at a revision may be; null when it is journaled as it happens: see `BatchRecord.notBefore`. */
+  readonly notBefore: (revision: number) => number | null;
   /** The source the tail reads from; each record names it. */
   readonly identity: Pick<SourceIdentity, 'clusterId' | 'raftTerm'>;
   readonly reserved: ReservedKeys;
@@ -47,13 +49,14 @@ export async function pump(options: PumpOptions): Promise<void> {
   try {
     for await (const { items: entries } of groups) {
       await appends.slot();
-      const last = entries[entries.length - 1];
-      if (last === undefined || appends.failed.aborted) break;
+      const [first, last] = [entries[0], entries[entries.length - 1]];
+      if (first === undefined || last === undefined || appends.failed.aborted) break;
       leadership.assertHeld();
       const appended = writer.append({
         kind: 'batch',
         generation,
         revision: last.revision,
+        notBefore: options.notBefore(first.revision),
         entries: entries.map((entry) => reserved.strip(entry)),
         anchor: { clusterId, raftTerm, revision: last.revision, digest: entryDigest(last) },
       });

@@ -10,9 +10,11 @@ export class SharedWriter implements JournalWriter {
   /** Aborts at the first failed append, with its error as the reason. */
   readonly failed: AbortSignal = this.controller.signal;
   private acknowledged: Position | null;
+  private appendedAt: number;
 
   constructor(private readonly writer: JournalWriter) {
     this.acknowledged = writer.position;
+    this.appendedAt = performance.now();
   }
 
   /** The position after the last acknowledged append: the journal has reached at least this. */
@@ -24,6 +26,11 @@ export class SharedWriter implements JournalWriter {
     return this.writer.position;
   }
 
+  /** Milliseconds since the last append was acknowledged, or since the journal was taken over. */
+  get quietForMs(): number {
+    return performance.now() - this.appendedAt;
+  }
+
   get batchBytes(): number {
     return this.writer.batchBytes;
   }
@@ -31,6 +38,7 @@ export class SharedWriter implements JournalWriter {
   async append(record: RecordDraft): Promise<void> {
     try {
       await this.writer.append(record);
+      this.appendedAt = performance.now();
       this.acknowledged = { generation: record.generation, revision: record.revision };
     } catch (error) {
       this.fail(error);

@@ -14,7 +14,7 @@ import {
   type Source,
 } from '@tidemark/core';
 import { CoordinationSession, EtcdElector, EtcdFacts, EtcdOwnership, NodeRegistry } from '@tidemark/etcd';
-import { ReservedKeys, runLeader, SnapshotQueue } from '@tidemark/leader';
+import { ReservedKeys, runLeader, SnapshotQueue, SourceSightings } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../base/version.js';
@@ -30,6 +30,8 @@ import { notifySystemd } from './notify.js';
 
 /** A quiet journal gets a record at least this often, and at least four times within its maximum age. */
 const PROGRESS_EVERY_MS = 3_600_000;
+/** And no more often than this, milliseconds. */
+const LEAST_PROGRESS_MS = 1_000;
 
 /** Journal bytes that may wait in memory for all destinations of this node together. */
 const WAITING_BYTES = 8 * 1024 * 1024;
@@ -66,6 +68,7 @@ class Daemon {
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
   private readonly snapshotQueue = new SnapshotQueue();
+  private readonly sightings = new SourceSightings();
   private readonly journalWatch: JournalWatch;
   private readonly sourceMonitor: HopMonitor;
   private readonly admin: AdminServer;
@@ -98,7 +101,7 @@ class Daemon {
     });
     this.leaderStatus = new LeaderStatus(metrics);
     this.journalWatch = new JournalWatch(this.journal, config.journal, metrics, logger);
-    this.sourceMonitor = new HopMonitor('source', (signal) => this.source.identity(signal), logger);
+    this.sourceMonitor = new HopMonitor('source', (signal) => this.lookAtSource(signal), logger);
     this.destinations = new Destinations({
       config,
       journal: shareReading(this.journal, logger),
@@ -170,6 +173,10 @@ class Daemon {
     await this.placement.run(signal);
   }
 
+  private async lookAtSource(signal: AbortSignal): Promise<void> {
+    this.sightings.saw((await this.source.identity(signal)).revision, Date.now());
+  }
+
   private lead(signal: AbortSignal): Promise<void> {
     const { config, source, journal, logger } = this;
     return runLeader(
@@ -180,9 +187,10 @@ class Daemon {
         elector: this.leaderElector,
         facts: this.facts,
         snapshotQueue: this.snapshotQueue,
+        sightings: this.sightings,
         reserved: new ReservedKeys([prefixRange(Buffer.from(config.coordination.prefix))]),
         snapshotEveryMs: config.journal.snapshotEvery,
-        progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
+        progressEveryMs: progressEveryMs(config),
         logger: logger.child({ role: 'leader' }),
         observer: this.leaderStatus,
       },
@@ -198,4 +206,13 @@ class Daemon {
       ...{ leaderElector, leaderStatus, snapshotQueue, journalWatch, sourceMonitor },
     };
   }
+}
+
+/**
+ * How long a quiet journal goes without a record. Its last record bounds the age of what a leader finds in history after
+ * all nodes were down: at half of what a brake allows, a short absence is never taken for an old backlog.
+ */
+function progressEveryMs({ journal, destinations }: Config): number {
+  const ages = destinations.flatMap(({ brakes }) => (brakes.maxBacklogAge === null ? [] : brakes.maxBacklogAge / 2));
+  return Math.max(LEAST_PROGRESS_MS, Math.min(PROGRESS_EVERY_MS, journal.maxAge / 4, ...ages));
 }

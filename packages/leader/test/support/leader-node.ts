@@ -8,7 +8,14 @@ import {
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
 import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
-import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotQueue } from '../../src/index.js';
+import {
+  type LeaderObserver,
+  type LeaderOptions,
+  ReservedKeys,
+  runLeader,
+  SnapshotQueue,
+  SourceSightings,
+} from '../../src/index.js';
 import { FaultyJournal } from './faulty-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
 
@@ -65,6 +72,7 @@ export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
   readonly journal: FaultyJournal;
   readonly desk = new SnapshotQueue();
+  readonly sightings = new SourceSightings();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
   fencings = 0;
@@ -80,7 +88,8 @@ export class LeaderNode implements LeaderObserver {
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
     const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.desk, observer: this };
-    const options = { ...given, ...own, reserved: new ReservedKeys(reserved), logger: silentLogger };
+    const { sightings } = this;
+    const options = { ...given, ...own, sightings, reserved: new ReservedKeys(reserved), logger: silentLogger };
     this.running = runLeader(options, this.stopping.signal);
   }
 

@@ -36,8 +36,8 @@ export class Chronicle {
     this.journaled = revision;
   }
 
-  /** Journals what the source has done since, so many revisions a record. */
-  async catchUp(perRecord = 3): Promise<void> {
+  /** Journals what the source has done since, so many revisions a record; `notBefore`: as a leader reads it from history. */
+  async catchUp(perRecord = 3, notBefore: number | null = null): Promise<void> {
     const writer = this.writer ?? (await this.takeOver());
     while (this.journaled < this.source.revision) {
       const entries = this.source.history(this.journaled + 1, this.journaled + perRecord);
@@ -45,7 +45,7 @@ export class Chronicle {
       if (last === undefined) return;
       const { revision } = last;
       const anchor = { clusterId: '1', raftTerm: 2, revision, digest: entryDigest(last) };
-      await writer.append({ kind: 'batch', generation: this.generation, revision, entries, anchor });
+      await writer.append({ kind: 'batch', generation: this.generation, revision, entries, notBefore, anchor });
       this.journaled = revision;
     }
   }
