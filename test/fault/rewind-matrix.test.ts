@@ -88,7 +88,7 @@ describe.each([500, 1_500, 5_000])(
         expect(seen.generation).toBe(reached.generation);
         expect(await readKeys({ server: destination, prefix: `/${name}/` })).toEqual(content);
 
-        const approved = await node.command('approve', 'replica');
+        const approved = await node.approve('replica');
         expect(approved, `${approved.stderr}${pipeline.evidence}`).toMatchObject({ code: 0 });
         const position = { generation: reached.generation + 1, revision: await gateway.revision() };
         await node.reached('replica', position);

@@ -82,6 +82,12 @@ async function tell(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** Runs the very command that `explain` prints. */
+async function approveAsExplained(): Promise<void> {
+  const [, id = ''] = /tidemark approve codfw --hold (\S+)/.exec(await tell('explain', 'codfw')) ?? [];
+  expect(await tell('approve', 'codfw', '--hold', id)).toContain('Approved for codfw');
+}
+
 async function owner(): Promise<TidemarkNode> {
   return await until(
     async () => {
@@ -106,7 +112,15 @@ describe('an operator', () => {
     await (await owner()).kill();
     await becomes('held');
     expect(await countAt(destination, '/copy/')).toBe(KEYS);
-    await tell('approve', 'codfw');
+    // Nobody approves what he does not name, nor what holds it no more.
+    const unnamed = await pipeline.anyNode.command('approve', 'codfw');
+    expect(unnamed).toMatchObject({ code: 2 });
+    expect(unnamed.stderr).toMatch(/tidemark approve codfw --hold \S+/);
+    const other = await pipeline.anyNode.command('approve', 'codfw', '--hold', 'another');
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.stderr).toContain(`delete ${KEYS - left} keys`);
+    expect(await countAt(destination, '/copy/')).toBe(KEYS);
+    await approveAsExplained();
     await equal();
     expect(await countAt(destination, '/copy/')).toBe(left);
     await Promise.all(pipeline.nodes.filter(({ running }) => !running).map((node) => node.start()));
@@ -163,7 +177,7 @@ describe('an operator', () => {
     const held = await becomes('held');
     expect(held.reason).toContain(`1 keys would appear, 0 would change, ${leaving} would disappear`);
     expect(await countAt(destination, '/copy/2')).toBe(leaving);
-    await tell('approve', 'codfw');
+    await approveAsExplained();
     await becomes('streaming');
     await until(async () => (await countAt(destination, '/copy/2')) === 0, { describe: 'the keys gone' });
     expect(await countAt(destination, '/other/')).toBe(1);

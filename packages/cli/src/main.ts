@@ -3,7 +3,7 @@ import { ConfigError, configJsonSchema, TidemarkError } from '@tidemark/core';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from './base/errors.js';
 import { VERSION } from './base/version.js';
-import { approveCommand } from './commands/approve.js';
+import { type ApproveOptions, approveCommand } from './commands/approve.js';
 import { CommandContext, type GlobalOptions } from './commands/context.js';
 import { explainCommand } from './commands/explain.js';
 import { type CatOptions, journalCatCommand, journalInfoCommand } from './commands/journal.js';
@@ -106,8 +106,11 @@ function addOrders(program: Command, action: Action): void {
     );
   program
     .command('approve <destination>')
-    .description('approves what a destination is held for: exactly what `status` shows')
-    .action(action((context, destination: string) => approveCommand(context, destination)));
+    .description('approves what a destination is held for, exactly as it was shown')
+    .option('--hold <id>', 'the hold that was shown by `explain` or `status`; asked for on a terminal')
+    .action(
+      action((context, destination: string, options: ApproveOptions) => approveCommand(context, destination, options)),
+    );
   program
     .command('step-down')
     .description('makes the leader hand over to another node')

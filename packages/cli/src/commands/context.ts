@@ -13,6 +13,11 @@ export interface GlobalOptions {
 export class CommandContext {
   constructor(private readonly options: GlobalOptions) {}
 
+  /** Whether a person can be asked. */
+  get isTerminal(): boolean {
+    return process.stdin.isTTY === true && process.stdout.isTTY === true && !this.json;
+  }
+
   get json(): boolean {
     return this.options.output === 'json';
   }

@@ -12,6 +12,7 @@ import {
   driftOf,
   type Filter,
   Holds,
+  holdOf,
   JournaledSource,
   Orders,
   type Plan,
@@ -118,8 +119,10 @@ export class DestinationVerbs {
   async approve(name: string, approved: { id: string; by: string }, signal: AbortSignal): Promise<Hold> {
     const holds = this.holds(name);
     const noted = await holds.current(signal);
-    const hold = noted?.id === approved.id ? noted : await this.parts.shownHold(name, signal);
-    if (hold?.id !== approved.id) {
+    // A hold of changes grows; what was shown before is a part of it.
+    const matches = (each: Hold | null) => each !== null && holdOf(each, approved.id) !== null;
+    const hold = matches(noted) ? noted : await this.parts.shownHold(name, signal);
+    if (hold === null || !matches(hold)) {
       throw new NothingHeldError({
         message: (hold ?? noted) === null ? `${name} is not held.` : `${name} is now held for another reason.`,
         remedy: 'Look at `tidemark status`, and approve what it shows.',

@@ -78,8 +78,8 @@ function held(destination: Destination): Advice {
     safe: `Its data does not change. ${waiting(destination)} ${OTHERS_UNAFFECTED}`,
     next:
       hold?.brake === 'filter'
-        ? `tidemark resync ${name} --plan   # shows the keys; if they are right: tidemark approve ${name}`
-        : `tidemark approve ${name}   # only if the change is intended; otherwise correct the source first`,
+        ? `tidemark resync ${name} --plan   # shows the keys; if they are right: ${approval(name, hold)}`
+        : `${approval(name, hold)}   # only if the change is intended; otherwise correct the source first`,
   };
 }
 
@@ -137,4 +137,9 @@ function duration(seconds: number): string {
     : hours >= 2
       ? `${Math.floor(hours)} hours`
       : `${Math.floor(seconds / 60)} minutes`;
+}
+
+/** The whole command: it names exactly this evidence. */
+function approval(name: string, hold: { readonly id: string } | null): string {
+  return `tidemark approve ${name}${hold === null ? '' : ` --hold ${hold.id}`}`;
 }

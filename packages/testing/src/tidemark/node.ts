@@ -154,6 +154,13 @@ export class TidemarkNode {
     );
   }
 
+  /** Approves the hold that status shows now, by its id. */
+  async approve(name: string): Promise<CommandResult> {
+    const { destinations } = await this.status();
+    const hold = destinations.find((each) => each.name === name)?.hold;
+    return await this.command('approve', name, ...(hold ? ['--hold', hold.id] : []));
+  }
+
   /** Runs a command with this node's configuration. */
   command(...args: readonly string[]): Promise<CommandResult> {
     return tidemark(['-c', this.configFile, ...args]);
