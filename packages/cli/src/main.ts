@@ -1,7 +1,8 @@
 import { NodeUnreachableError, RequestFailedError } from '@tidemark/api';
-import { ConfigError, TidemarkError } from '@tidemark/core';
+import { ConfigError, describeError, TidemarkError } from '@tidemark/core';
 import { CommanderError } from 'commander';
-import { UsageError } from './base/errors.js';
+import { OutputError, UsageError } from './base/errors.js';
+import { OutputEndedError, OutputStream } from './base/output.js';
 import { commandTree } from './commands/tree.js';
 
 /** 0 ok; 1 failed, or differences found; 2 usage, or could not compare or reach; 78 bad configuration (sysexits.h EX_CONFIG). */
@@ -10,8 +11,10 @@ const EXIT = { failed: 1, usage: 2, config: 78 } as const;
 /** Of a node's answer: what the command asked for was not there, or could not be compared. */
 const USAGE_PROBLEMS: readonly string[] = ['CANNOT_COMPARE', 'UNKNOWN_DESTINATION'];
 
-/** Prints what went wrong and what to do, and tells the exit code. */
+/** Prints what went wrong and what to do. Returns the exit code. */
 function report(error: unknown): number {
+  // Why, if that matters, the stream itself says.
+  if (error instanceof OutputEndedError) return 0;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   const say = (text: string) => process.stderr.write(`${text}\n`);
   if (error instanceof ConfigError) {
@@ -31,8 +34,20 @@ function isUsage(error: TidemarkError): boolean {
   return error instanceof UsageError || error instanceof NodeUnreachableError;
 }
 
-/** Runs the command that `argv` names, and resolves with the exit code. What went wrong is told on stderr. */
+/**
+ * Runs the command that `argv` names. Resolves with the exit code when everything that was printed has left the process,
+ * which may end then. What went wrong stands on stderr.
+ */
 export async function main(argv: readonly string[]): Promise<number> {
+  const [stdout, stderr] = [new OutputStream(process.stdout), new OutputStream(process.stderr)];
+  const exitCode = await run(argv);
+  const cause = await stdout.flush();
+  const printed = cause === null ? 0 : report(unwritten(cause));
+  await stderr.flush();
+  return exitCode === 0 ? printed : exitCode;
+}
+
+async function run(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
   const program = commandTree((code) => {
     exitCode = code;
@@ -43,4 +58,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     exitCode = report(error);
   }
   return exitCode;
+}
+
+function unwritten(cause: Error): OutputError {
+  return new OutputError({
+    message: `Standard output cannot be written: ${describeError(cause)}`,
+    remedy: 'What was printed is not complete: run the command again where its output has space.',
+    cause,
+  });
 }
