@@ -24,6 +24,7 @@ export {
   readToken,
   type TlsContents,
 } from './config/secret-files.js';
+export { checkServerIdentity } from './config/server-identity.js';
 export { parseDuration, parseSize } from './config/units.js';
 export type {
   ApplyLimits,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
+import type { PeerCertificate } from 'node:tls';
+import { checkServerIdentity, type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
 import type { TlsOptions } from 'nats';
 
 /** Where Node.js was not told whom it connects to. */
