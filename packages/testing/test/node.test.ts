@@ -24,8 +24,19 @@ afterAll(() => {
 
 /** A destination at revision 10 of a generation, and the journal's generation. */
 function shows(generation: number, journal: number | null, state = 'streaming'): void {
-  const destinations = [{ name: 'replica', state, generation, revision: 10 }];
-  answer = { journal: journal === null ? null : { generation: journal, revision: 1 }, destinations };
+  const now = new Date().toISOString();
+  const destination = {
+    ...{ name: 'replica', kind: 'etcd', owner: 'node1', state, generation, revision: 10 },
+    ...{ lagRevisions: 0, lagSeconds: 0, headroomSeconds: null, since: now, reason: null, hold: null },
+    ...{ appliedTransactions: 0, appliedChanges: 0, foreignWrites: { count: 0, last: null, keys: [] } },
+    ...{ verified: null, deviations: [], preferredOwner: 'node1', pause: null },
+  };
+  const sizes = { id: 'a', bytes: 0, firstSequence: 1, lastSequence: 1, deviations: [] };
+  answer = {
+    ...{ pipeline: 'test', nodes: [], leader: null, source: { revision: 10, headroomRevisions: null } },
+    journal: journal === null ? null : { ...sizes, generation: journal, revision: 1 },
+    destinations: [destination],
+  };
 }
 
 /** Without a limit: that of a test that has to come true. */
