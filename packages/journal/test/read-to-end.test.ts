@@ -91,13 +91,13 @@ it('ends where another journal is in its place', async () => {
 
 it('goes on while the journal cannot be asked, and while it has more', async () => {
   stream.loseLast(2);
-  const { info } = journal;
+  const info = journal.info.bind(journal);
   let asked = 0;
   journal.info = async (signal) => {
     asked++;
     if (asked === 1) throw new UnavailableError({ message: 'away', remedy: 'none' });
     if (asked === 2) await append(10, 11);
-    return await info.call(journal, signal);
+    return await info(signal);
   };
   expect(await revisions(after(8))).toEqual([9, 10, 11]);
   expect(asked).toBeGreaterThanOrEqual(2);
