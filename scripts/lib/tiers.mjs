@@ -11,7 +11,7 @@ export const TIERS = [
     name: 'unit',
     include: ['packages/*/test/**/*.test.ts'],
     exclude: ['**/*.integration.test.ts'],
-    // Of a machine whose cores are shared by ten: the longest test takes one and a half seconds of a core.
+    // Of a machine with ten processes for each core: a property test takes one and a half seconds of a core.
     seconds: 60,
     minutes: 15,
     servers: false,
