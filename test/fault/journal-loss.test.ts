@@ -83,14 +83,16 @@ describe('NATS data put back to an earlier copy: an acknowledged suffix of the j
     const kept = (await readRawJournal(nats, play.stream)).length;
     await play.write('lost', 100);
     await play.reached();
+    expect(kindOf((await readRawJournal(nats, play.stream))[kept])).toBe('batch');
     await nats.restoreData(copy);
-    expect((await readRawJournal(nats, play.stream)).length).toBeLessThanOrEqual(kept + 1);
 
     const head = await play.source.revision();
     await until(
       async () => Number((await readRawJournal(nats, play.stream)).at(-1)?.headers.get('Tidemark-Last')) >= head,
       { describe: 'the journal at the head of the source again', timeoutMs: 20_000, everyMs: 200 },
     );
+    // The fault happened: a leader took over where the suffix was.
+    expect(kindOf((await readRawJournal(nats, play.stream))[kept])).toBe('term');
     await play.expectOneChain();
     await play.reached();
     await play.expectSameVersions();
@@ -291,9 +293,15 @@ describe('limits of the journal', () => {
     const aged = async () => ((await readRawJournal(nats, play.stream))[0]?.sequence ?? 0) > first + 3;
     await until(aged, { describe: 'the first records removed', timeoutMs: 20_000, everyMs: 200 });
     await play.pipeline.stop();
+    const left = (await readRawJournal(nats, play.stream)).at(-1);
     await play.pipeline.start();
     await play.write('short', 1);
-    expect((await play.reached()).generation).toBe(stood.generation);
+    const restarted = await play.reached();
+    // A busy machine may take longer than 5 s for that, and no record be left: only then history begins anew.
+    const mayBeEmpty = left === undefined || Date.now() - left.storedAt > 5_000;
+    const resets = await play.counter('resets_total', '');
+    expect(resets).toBeLessThanOrEqual(mayBeEmpty ? 1 : 0);
+    expect(restarted.generation).toBe(stood.generation + resets);
 
     await play.pipeline.stop();
     await until(async () => (await messages()) === 0, {
@@ -303,8 +311,8 @@ describe('limits of the journal', () => {
     });
     await play.pipeline.start();
     await play.write('after', 1);
-    const stands = await play.begunAnew(stood.generation);
-    expect(stands.generation).toBe(stood.generation + 1);
+    const stands = await play.begunAnew(restarted.generation);
+    expect(stands.generation).toBe(restarted.generation + 1);
     await play.expectEqual(52);
     await play.expectSameVersions();
   });

@@ -1,6 +1,7 @@
 import { type Checkpoint, FULL_KEYSPACE, UnavailableError } from '@tidemark/core';
 import {
   FaultProxy,
+  IPV6_TLS_FILES,
   localServers,
   type RedisServer,
   type Servers,
@@ -100,19 +101,37 @@ describe('a Redis Cluster', () => {
 });
 
 describe('TLS', () => {
-  it('on both sides is enough, and a server that is not trusted is refused', async () => {
-    const { ca, cert, key } = TLS_FILES;
-    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca];
-    const port = String(await unusedPort());
-    const server = await servers.redis({ flags: [...files, '--tls-port', port, '--tls-auth-clients', 'yes'] });
-    const url = `rediss://127.0.0.1:${port}/2`;
-    const destination = open({ url, tls: TLS_FILES });
-    expect(await destination.apply(move(null, 1, [put('a', '1')]), unhurried)).toEqual({ outcome: 'applied' });
-    expect(await server.redisCli(['-n', '2', 'GET', 'conf:a'])).toBe('1');
-    const attempt = open({ url }).checkpoint(unhurried);
-    await expect(attempt).rejects.toThrow(UnavailableError);
-    await expect(attempt).rejects.toMatchObject({ remedy: expect.stringContaining('tls.ca') });
-  });
+  const ADDRESSES = [
+    ['127.0.0.1', TLS_FILES],
+    ['[::1]', IPV6_TLS_FILES],
+  ] as const;
+
+  it.each(ADDRESSES)(
+    'on both sides is enough at %s, and a server that is not trusted is refused',
+    async (host, own) => {
+      const { ca, cert, key } = own;
+      const files = [
+        '--bind',
+        '127.0.0.1',
+        '::1',
+        '--tls-cert-file',
+        cert,
+        '--tls-key-file',
+        key,
+        '--tls-ca-cert-file',
+        ca,
+      ];
+      const port = String(await unusedPort());
+      const server = await servers.redis({ flags: [...files, '--tls-port', port, '--tls-auth-clients', 'yes'] });
+      const url = `rediss://${host}:${port}/2`;
+      const destination = open({ url, tls: own });
+      expect(await destination.apply(move(null, 1, [put('a', '1')]), unhurried)).toEqual({ outcome: 'applied' });
+      expect(await server.redisCli(['-n', '2', 'GET', 'conf:a'])).toBe('1');
+      const attempt = open({ url }).checkpoint(unhurried);
+      await expect(attempt).rejects.toThrow(UnavailableError);
+      await expect(attempt).rejects.toMatchObject({ remedy: expect.stringContaining('tls.ca') });
+    },
+  );
 });
 
 describe('while a difference against a snapshot is written', () => {

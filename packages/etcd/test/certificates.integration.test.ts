@@ -5,6 +5,7 @@ import { AccessDeniedError, FULL_KEYSPACE, UnavailableError } from '@tidemark/co
 import {
   type EncryptedEtcd,
   encryptedEtcd,
+  IPV6_TLS_FILES,
   localServers,
   type Servers,
   STRANGERS_TLS_FILES,
@@ -104,4 +105,15 @@ it('a client that is closed opens nothing any more', async () => {
   use(TLS_FILES);
   client.close();
   await expect(read()).rejects.toThrow(UnavailableError);
+});
+
+it('a member with an IPv6 address is known by its certificate, and one with that of another address is not', async () => {
+  const known = await encryptedEtcd(servers, { host: '[::1]', files: IPV6_TLS_FILES });
+  const other = await encryptedEtcd(servers, { host: '[::1]' });
+  const ofKnown = new EtcdClient({ endpoints: [known.url], tls: IPV6_TLS_FILES });
+  const ofOther = new EtcdClient({ endpoints: [other.url], tls: TLS_FILES });
+  await new EtcdKv(ofKnown).get(KEY, never);
+  await expect(new EtcdKv(ofOther).get(KEY, never)).rejects.toThrow(/certificate/);
+  ofKnown.close();
+  ofOther.close();
 });

@@ -71,6 +71,13 @@ export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
 export { leaderCandidates, revokeLease, type SeenCandidate } from './tidemark/election.js';
 export { TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
-export { type EncryptedEtcd, encryptedEtcd, STRANGERS_TLS_FILES, TLS_FILES, type TlsFiles } from './tls-files.js';
+export {
+  type EncryptedEtcd,
+  encryptedEtcd,
+  IPV6_TLS_FILES,
+  STRANGERS_TLS_FILES,
+  TLS_FILES,
+  type TlsFiles,
+} from './tls-files.js';
 export { type UntilOptions, until, WaitedInVainError } from './wait.js';
 export { NO_BRAKES, runWorkload, type WorkloadOptions } from './workload.js';

@@ -15,6 +15,9 @@ export const TLS_FILES: TlsFiles = filesOf('tls');
 /** The like, of somebody whom nobody has heard of. */
 export const STRANGERS_TLS_FILES: TlsFiles = filesOf('stranger');
 
+/** As TLS_FILES, of and for ::1. */
+export const IPV6_TLS_FILES: TlsFiles = filesOf('ipv6');
+
 function filesOf(name: string): TlsFiles {
   const file = (part: string) => fileURLToPath(new URL(`../fixtures/${name}-${part}.pem`, import.meta.url));
   return { ca: file('cert'), cert: file('cert'), key: file('key') };
@@ -26,10 +29,13 @@ export interface EncryptedEtcd {
   readonly url: string;
 }
 
-export async function encryptedEtcd(servers: Servers): Promise<EncryptedEtcd> {
+export async function encryptedEtcd(
+  servers: Servers,
+  { host = '127.0.0.1', files = TLS_FILES } = {},
+): Promise<EncryptedEtcd> {
   const server = await servers.etcd();
-  const url = `https://127.0.0.1:${await freePort()}`;
-  const { ca, cert, key } = TLS_FILES;
+  const url = `https://${host}:${await freePort()}`;
+  const { ca, cert, key } = files;
   await server.configure([
     ...['--listen-client-urls', `${server.url},${url}`, '--client-cert-auth'],
     ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', ca],

@@ -4,7 +4,7 @@ import {
   type JournalRecord,
   type Position,
   printableKey,
-  Scope,
+  readToEnd,
   type Write,
 } from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
@@ -35,22 +35,17 @@ export interface Survey {
 export async function survey(
   journal: Pick<JournalReader, 'info' | 'read'>,
   { after, filter, dueBy = Number.POSITIVE_INFINITY }: { after: Position; filter: Filter; dueBy?: number },
-  outer: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Survey> {
-  const { last } = await journal.info(outer);
+  const end = await journal.info(signal);
   const tally = new Tally(after, filter);
-  const end = last?.position ?? after;
-  if (comparePositions(after, end) >= 0) return tally.survey;
-  const scope = new Scope(outer);
-  try {
-    for await (const { record } of journal.read({ after }, scope.signal)) {
-      if (record.kind === 'reset' && record.generation > after.generation) break;
-      if (record.time > dueBy) break;
-      tally.add(record);
-      if (comparePositions(record, end) >= 0) break;
-    }
-  } finally {
-    scope.end();
+  const last = end.last?.position ?? after;
+  if (comparePositions(after, last) >= 0) return tally.survey;
+  for await (const { record } of readToEnd(journal, { from: { after }, end }, signal)) {
+    if (record.kind === 'reset' && record.generation > after.generation) break;
+    if (record.time > dueBy) break;
+    tally.add(record);
+    if (comparePositions(record, last) >= 0) break;
   }
   return tally.survey;
 }
