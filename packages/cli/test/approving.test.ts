@@ -1,10 +1,9 @@
 import type { Hold } from '@tidemark/core';
-import { MemoryFacts } from '@tidemark/testing';
+import { MemoryFacts, never } from '@tidemark/testing';
 import { Holds } from '@tidemark/worker';
 import { beforeEach, expect, it } from 'vitest';
 import { DestinationVerbs, NothingHeldError } from '../src/node/destination-verbs.js';
 
-const never = new AbortController().signal;
 const by = 'sre@host';
 const shown: Hold = { id: 'a', brake: 'rewound', evidence: 'it went back', upTo: null, deletes: 1, since: 'now' };
 

@@ -1,5 +1,5 @@
 import { type Entry, SourceCompactedError, UnavailableError } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { entryText, HistoryWriter } from './history-writer.js';
@@ -8,7 +8,6 @@ const seed = Date.now();
 const BEHIND = 60_000;
 const MIB = 1024 * 1024;
 const LONG_MS = 180_000;
-const never = new AbortController().signal;
 
 let servers: Servers;
 let etcd: EtcdServer;

@@ -1,5 +1,5 @@
 import { type Entry, SourceCompactedError, SourceGapError, UnavailableError } from '@tidemark/core';
-import { Random, until } from '@tidemark/testing';
+import { never, Random, until } from '@tidemark/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { follow } from '../src/watch/follow.js';
@@ -252,5 +252,3 @@ describe(`catching up in segments (seed ${seed})`, () => {
     expect(history.openNow).toBe(0);
   });
 });
-
-const never = new AbortController().signal;

@@ -6,6 +6,7 @@ import {
   type EncryptedEtcd,
   encryptedEtcd,
   localServers,
+  never,
   type Servers,
   STRANGERS_TLS_FILES,
   TLS_FILES,
@@ -15,7 +16,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv } from '../src/index.js';
 import { watch } from '../src/watch/watch.js';
 
-const never = new AbortController().signal;
 const KEY = Buffer.from('/key');
 
 let servers: Servers;

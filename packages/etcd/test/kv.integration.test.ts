@@ -10,14 +10,13 @@ import {
   UnavailableError,
   type Write,
 } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AnswerTooLargeError } from '../src/client/errors.js';
 import { RANGE_PAGE } from '../src/client/methods.js';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
 
-const never = new AbortController().signal;
 const checkpointKey = Buffer.from('/__tidemark/checkpoint');
 
 let servers: Servers;

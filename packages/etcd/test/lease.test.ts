@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { type Clock, LeadershipLostError, silentLogger, UnavailableError } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EtcdClient } from '../src/client/client.js';
 import { TXN } from '../src/client/methods.js';
@@ -14,8 +14,6 @@ beforeAll(shortWaits);
 /** What etcd grants, seconds; a tenth of it is given up. */
 const TTL = 10;
 const RELIED_ON_MS = 9_000;
-
-const never = new AbortController().signal;
 
 class HandClock implements Clock {
   now = 0;

@@ -2,13 +2,12 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Claim, LeadershipLostError, type OwnershipView, silentLogger } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { RANGE, TXN } from '../src/client/methods.js';
 import { CoordinationSession, EtcdClient, EtcdFacts, EtcdOwnership, NodeRegistry } from '../src/index.js';
 
 const leaseTtlMs = 2_000;
-const never = new AbortController().signal;
 
 let servers: Servers;
 let etcd: EtcdServer;

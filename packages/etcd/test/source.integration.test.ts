@@ -6,13 +6,12 @@ import {
   SourceRewoundError,
   UnavailableError,
 } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, Random, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, Random, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
 
 const seed = Date.now();
-const never = new AbortController().signal;
 
 let servers: Servers;
 let etcd: EtcdServer;

@@ -9,13 +9,12 @@ import {
   type RecordDraft,
   UnavailableError,
 } from '@tidemark/core';
-import { checkChain, localServers, readRawJournal, someAnchor, until } from '@tidemark/testing';
+import { checkChain, localServers, never, readRawJournal, someAnchor, until } from '@tidemark/testing';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { NatsUnderTest } from './nats-under-test.js';
 
 const servers = localServers();
 const opened: NatsUnderTest[] = [];
-const never = new AbortController().signal;
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((journal) => journal.close()));

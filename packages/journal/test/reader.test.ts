@@ -1,5 +1,5 @@
 import { type ReadFrom, SharedBudget, type StoredRecord, silentLogger } from '@tidemark/core';
-import { someAnchor, until } from '@tidemark/testing';
+import { never, someAnchor, until } from '@tidemark/testing';
 import { headers, type Msg } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { headerLines } from '../src/format/frame.js';
@@ -7,10 +7,6 @@ import { MemoryJournal, MemoryStream } from '../src/index.js';
 import type { Link } from '../src/nats/link.js';
 import { readJournal } from '../src/nats/reader.js';
 import type { JournalStream } from '../src/nats/stream.js';
-
-/** A stream that loses its end while somebody waits there, and is as long as before when he looks again. */
-
-const never = new AbortController().signal;
 
 /** What a reader needs of a NATS server, over a stream in memory. A consumer starts no further than at the end. */
 class FakeServer {

@@ -1,11 +1,9 @@
 import { type Journal, type ReadFrom, type StoredRecord, silentLogger } from '@tidemark/core';
-import { journalConformance, someAnchor, until } from '@tidemark/testing';
+import { journalConformance, never, someAnchor, until } from '@tidemark/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryJournal, MemoryStream, SharedTail } from '../src/index.js';
 import { abandonedFrame } from './abandoned.js';
-
-const never = new AbortController().signal;
 
 journalConformance('SharedTail', async (options = {}) => {
   const stream = new MemoryStream(options);

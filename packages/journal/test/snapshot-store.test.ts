@@ -1,11 +1,10 @@
 import { FULL_KEYSPACE, JournalCorruptError, type KeyValue } from '@tidemark/core';
-import { until } from '@tidemark/testing';
+import { never, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStream } from '../src/index.js';
 import { type Bucket, type Content, hashed } from '../src/snapshots/bucket.js';
 import { BucketSnapshotStore } from '../src/snapshots/store.js';
 
-const never = new AbortController().signal;
 const about = { position: { generation: 1, revision: 7 }, rewind: null } as const;
 
 let bucket: Bucket;

@@ -1,9 +1,9 @@
 import { FULL_KEYSPACE, type SnapshotRef } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isExtended } from '../src/generation.js';
-import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
+import { LeaderNode, type NodeOptions, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 

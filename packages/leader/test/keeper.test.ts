@@ -1,7 +1,7 @@
 import { SnapshotRequests } from '@tidemark/core';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
+import { LeaderNode, type NodeOptions, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 

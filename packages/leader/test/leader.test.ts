@@ -1,7 +1,7 @@
 import { aborted, Backoff, entryDigest, FULL_KEYSPACE, type KeyValue, prefixRange } from '@tidemark/core';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
+import { LeaderNode, type NodeOptions, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 

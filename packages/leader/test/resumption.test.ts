@@ -1,8 +1,8 @@
 import { JournalHints } from '@tidemark/core';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AppendFault } from './support/faulty-journal.js';
-import { LeaderNode, never, Shared } from './support/leader-node.js';
+import { LeaderNode, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 

@@ -1,12 +1,10 @@
-import { MemoryDestination, shortWaits, until } from '@tidemark/testing';
+import { MemoryDestination, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds } from '../src/index.js';
 import { KEYS, Stage } from './support/stage.js';
 import { unbraked, type WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 const DELETED = 60;
 const brakes = { ...unbraked, maxDeletes: 20 };
 

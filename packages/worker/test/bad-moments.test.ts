@@ -1,5 +1,5 @@
 import { Bell, type Journal, JournalHints, JournalPositionLostError, silentLogger } from '@tidemark/core';
-import { MemoryDestination, shortWaits, until } from '@tidemark/testing';
+import { MemoryDestination, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ControlBoard, Holds, Orders } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
@@ -7,8 +7,6 @@ import { KEYS, Stage } from './support/stage.js';
 import { filter, unbraked } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 const DAY_MS = 86_400_000;
 
 let stage: Stage;

@@ -3,6 +3,7 @@ import {
   type CommittedTransaction,
   MemoryDestination,
   MemoryFacts,
+  never,
   shortWaits,
   until,
 } from '@tidemark/testing';
@@ -13,8 +14,6 @@ import { Chronicle } from './support/chronicle.js';
 import { owned, replica, unbraked, WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 const MAX_DELETES = 4;
 /** Revisions that are journaled at a time. */
 const PIECE = 6;

@@ -1,5 +1,5 @@
 import { type Checkpoint, JournalHints, SnapshotRequests, silentLogger } from '@tidemark/core';
-import { MemoryDestination, MemoryFacts, MemorySource } from '@tidemark/testing';
+import { MemoryDestination, MemoryFacts, MemorySource, never } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Filter, planAgainstSource, TrackedWriter, verify } from '../src/index.js';
 import { planResync } from '../src/resync/apply-snapshot.js';
@@ -7,7 +7,6 @@ import { snapshotNow } from '../src/resync/find-snapshot.js';
 import { Chronicle } from './support/chronicle.js';
 import { filter, replica } from './support/worker-node.js';
 
-const never = new AbortController().signal;
 const KEYS = 20;
 
 /** Its pages end quietly once they are aborted, as those of real servers do; a test aborts before the second one. */

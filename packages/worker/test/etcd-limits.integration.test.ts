@@ -1,9 +1,8 @@
 import { RequestTooLargeError } from '@tidemark/core';
-import { EtcdGateway, localServers, type Servers, until } from '@tidemark/testing';
+import { EtcdGateway, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdStage, openEtcd } from './support/etcd-stage.js';
 
-const never = new AbortController().signal;
 const DEFAULT_LIMIT = 1_572_864;
 const SMALL_LIMIT = 100_000;
 /** etcd lets gRPC take so much more than a request may have: beyond it another layer refuses, with another error. */

@@ -1,8 +1,6 @@
-import { MemoryFacts } from '@tidemark/testing';
+import { MemoryFacts, never } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
-
-const never = new AbortController().signal;
 
 /** Whatever is read once is written anew by somebody else, right after that. */
 class RacingFacts extends MemoryFacts {

@@ -1,12 +1,10 @@
 import { JournalHints, SnapshotRequests } from '@tidemark/core';
-import { MemoryFacts, shortWaits } from '@tidemark/testing';
+import { MemoryFacts, never, shortWaits } from '@tidemark/testing';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { findSnapshot, type SnapshotSearch, snapshotNow } from '../src/resync/find-snapshot.js';
 import { Chronicle } from './support/chronicle.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 let facts: MemoryFacts;

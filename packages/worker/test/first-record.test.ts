@@ -1,11 +1,11 @@
 import { type StoredRecord, UnavailableError } from '@tidemark/core';
+import { never } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { firstRecord } from '../src/resync/first-record.js';
 import { Chronicle } from './support/chronicle.js';
 
 /** Beyond the time that a test may take. */
 const NEVER_MS = 3_600_000;
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 

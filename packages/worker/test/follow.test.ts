@@ -1,6 +1,6 @@
 import { describeError } from '@tidemark/core';
 import { MemoryStream } from '@tidemark/journal';
-import { MemoryDestination, type SourceWrite, shortWaits, until } from '@tidemark/testing';
+import { MemoryDestination, never, type SourceWrite, shortWaits, until } from '@tidemark/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Chronicle } from './support/chronicle.js';
 import { expectExactlyOnce } from './support/exactly-once.js';
@@ -9,7 +9,6 @@ import { owned, replica, WorkerNode } from './support/worker-node.js';
 beforeAll(shortWaits);
 
 const LIMITS = { maxWrites: 4, maxBytes: 4096 };
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 let destination: MemoryDestination;

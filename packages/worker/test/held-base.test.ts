@@ -1,11 +1,9 @@
-import { MemoryFacts, shortWaits, until } from '@tidemark/testing';
+import { MemoryFacts, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds } from '../src/index.js';
 import { Stage } from './support/stage.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 /** Counts what is removed: a hold that is removed and noted again was not to be approved in between. */
 class CountingFacts extends MemoryFacts {

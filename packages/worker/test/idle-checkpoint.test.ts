@@ -1,5 +1,5 @@
 import { type Checkpoint, FencedError, SharedBudget, silentLogger } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { MemoryDestination, never } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FollowOptions, follow } from '../src/apply/follow.js';
 import { TrackedWriter } from '../src/index.js';
@@ -49,7 +49,7 @@ beforeEach(async () => {
     partial: null,
     fence: null,
   };
-  await destination.apply({ writes: [], expected: null, next: from }, new AbortController().signal);
+  await destination.apply({ writes: [], expected: null, next: from }, never);
   begin(from);
   // A first change for this destination: from here on its checkpoint is of a known age.
   chronicle.source.put('/a/1', 'x');
@@ -123,7 +123,7 @@ describe('the checkpoint of a destination that nothing is for', () => {
     for (let round = 0; round < 4; round++) {
       stopping.abort();
       await following;
-      const from = await destination.checkpoint(new AbortController().signal);
+      const from = await destination.checkpoint(never);
       if (from !== null) begin(from);
       await elsewhere();
       await time.pass(A_SECOND_MS / 2);

@@ -1,7 +1,7 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { setTimeout as delay } from 'node:timers/promises';
 import { AmbiguousWriteError, type ApplyRequest, type ApplyResult } from '@tidemark/core';
-import { MemoryDestination, until } from '@tidemark/testing';
+import { MemoryDestination, never, until } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { Chronicle } from './support/chronicle.js';
 import { WorkerNode } from './support/worker-node.js';
@@ -45,7 +45,7 @@ it('a destination that stays silent is tried less and less often, although what 
     destination.slow = true;
     chronicle.source.put('/a/1', 'y');
     await chronicle.catchUp();
-    const closed = async () => (await destination.checkpoint(new AbortController().signal))?.fence?.fencedOff ?? 0;
+    const closed = async () => (await destination.checkpoint(never))?.fence?.fencedOff ?? 0;
     await until(async () => (await closed()) > 8, { describe: 'eight attempts' });
     // The first pause after something was applied, and after nothing else.
     expect(waits.filter((ms) => ms >= 75 && ms <= 100).length).toBeLessThanOrEqual(2);

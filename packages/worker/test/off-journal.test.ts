@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UnavailableError } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Orders } from '../src/index.js';
 import { OffJournalWrites } from '../src/write/off-journal.js';
@@ -8,8 +8,6 @@ import { Stage } from './support/stage.js';
 import type { WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let stage: Stage;
 

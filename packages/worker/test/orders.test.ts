@@ -1,12 +1,10 @@
-import { MemoryDestination, shortWaits, until } from '@tidemark/testing';
+import { MemoryDestination, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
 import { KEYS, Stage } from './support/stage.js';
 import { filter, unbraked } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let stage: Stage;
 

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
 import { FreezingDestination } from './support/freezing-destination.js';
@@ -7,8 +7,6 @@ import { KEYS, Stage } from './support/stage.js';
 import type { WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let stage: Stage;
 let destination: FreezingDestination;

@@ -1,4 +1,4 @@
-import { type ApplyFault, MemoryDestination, shortWaits, until } from '@tidemark/testing';
+import { type ApplyFault, MemoryDestination, never, shortWaits, until } from '@tidemark/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Chronicle } from './support/chronicle.js';
 import { expectExactlyOnce } from './support/exactly-once.js';
@@ -41,7 +41,6 @@ describe('a bootstrap', () => {
     await bootstrapped(destination);
     expect(destination.content()).toEqual(replica(chronicle.source.content()));
     expectExactlyOnce(destination.log, chronicle.source);
-    const never = new AbortController().signal;
     expect(await destination.checkpoint(never)).toEqual({
       journal: chronicle.stream.id,
       position: { generation: 1, revision: chronicle.source.revision },
@@ -103,7 +102,7 @@ describe('a bootstrap', () => {
     async function* nothing(): AsyncGenerator<never> {
       // Were it used, it would delete everything.
     }
-    await journal.snapshots.put(orphan, nothing(), new AbortController().signal);
+    await journal.snapshots.put(orphan, nothing(), never);
     const destination = differing();
     await bootstrapped(destination);
     expect(owned(destination.content())).toEqual(replica(source.content()));
@@ -160,7 +159,7 @@ describe('a bootstrap', () => {
     expect(attempts).toEqual([1, 2]);
     destination.faultAt = () => null;
     const late = { writes: [{ kind: 'delete', key: Buffer.from('/b/1') }], expected: mark, next: mark } as const;
-    expect(await destination.apply(late, new AbortController().signal)).toMatchObject({ outcome: 'superseded' });
+    expect(await destination.apply(late, never)).toMatchObject({ outcome: 'superseded' });
   });
 
   it('by two workers at once ends as by one', async () => {

@@ -1,12 +1,10 @@
 import { Backoff, JournalChainBrokenError, type Logger, silentLogger, UnavailableError } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Orders } from '../src/index.js';
 import { Stage } from './support/stage.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let stage: Stage;
 

@@ -7,11 +7,10 @@ import {
   silentLogger,
   UnavailableError,
 } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { MemoryDestination, never } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { TrackedWriter } from '../src/write/tracked-writer.js';
 
-const never = new AbortController().signal;
 const details = { message: 'A test asked for this.', remedy: 'None needed.' };
 
 function at(revision: number): Checkpoint {

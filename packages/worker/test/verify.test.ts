@@ -1,10 +1,8 @@
 import { type Checkpoint, prefixRange, type Write } from '@tidemark/core';
-import { MemoryDestination, MemorySource, until } from '@tidemark/testing';
+import { MemoryDestination, MemorySource, never, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CannotCompareError, Filter, planAgainstSource, verify } from '../src/index.js';
 import { filter, replica } from './support/worker-node.js';
-
-const never = new AbortController().signal;
 
 let source: MemorySource;
 let destination: MemoryDestination;

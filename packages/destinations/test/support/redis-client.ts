@@ -5,7 +5,6 @@ import { RedisDestination, type RedisDestinationOptions } from '../../src/index.
 
 export const PREFIX = 'conf:';
 export const CHECKPOINT = `${PREFIX}__tidemark__/test/cache/checkpoint`;
-export const unhurried = new AbortController().signal;
 
 export function at(revision: number): Checkpoint {
   return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null, fence: null };

@@ -8,6 +8,7 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 import { MemoryJournal, type MemoryStream } from '@tidemark/journal';
+import { never } from '@tidemark/testing';
 
 /**
  * What goes wrong with one append:
@@ -71,7 +72,6 @@ export class FaultyJournal implements Journal {
 
   /** Another node takes over, under the next term, and writes nothing else. */
   async usurp(): Promise<void> {
-    const never = new AbortController().signal;
     const head = await this.inner.head(never);
     await this.inner.takeOver(head, (head.last?.term ?? 0) + 1, 'usurper', never);
   }

@@ -7,7 +7,7 @@ import {
   silentLogger,
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
+import { MemoryFacts, type MemorySource, never, until } from '@tidemark/testing';
 import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotQueue } from '../../src/index.js';
 import { FaultyJournal } from './faulty-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
@@ -57,8 +57,6 @@ export class Shared {
     return records.flatMap((record) => (record.kind === 'batch' ? record.entries : []));
   }
 }
-
-export const never = new AbortController().signal;
 
 /** A node that campaigns over its own connection to the shared journal. */
 export class LeaderNode implements LeaderObserver {

@@ -1,4 +1,4 @@
-import type { FaultProxy } from '../proxy.js';
+import type { FaultProxy } from '../network/proxy.js';
 import type { EtcdOptions, EtcdServer, NatsOptions, NatsServer, Server } from './contract.js';
 
 /**

@@ -10,7 +10,7 @@ import {
   type Readiness,
 } from '@tidemark/api';
 import { ServerProcess } from '../servers/local/server-process.js';
-import { type Falsy, until } from '../wait.js';
+import { type Falsy, until } from '../waiting/until.js';
 import { type CommandResult, TIDEMARK, tidemark } from './command.js';
 
 const STATUS_TIMEOUT_MS = 2_000;

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PipelineStatus } from '@tidemark/api';
+import { freePort } from '../network/ports.js';
 import { guardDirectory, releaseDirectory } from '../servers/local/lifeline.js';
-import { freePort } from '../servers/ports.js';
-import { bearWitness, type Falsy, until } from '../wait.js';
+import { bearWitness, type Falsy, until } from '../waiting/until.js';
 import { evidence } from './evidence.js';
 import { TidemarkNode } from './node.js';
 

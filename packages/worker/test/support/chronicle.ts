@@ -1,8 +1,6 @@
 import { entryDigest, FULL_KEYSPACE, type JournalWriter, type ResetReason, type Rewind } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemorySource } from '@tidemark/testing';
-
-const never = new AbortController().signal;
+import { MemorySource, never } from '@tidemark/testing';
 
 /** Journals a source as a leader would, whenever the test says so. */
 export class Chronicle {

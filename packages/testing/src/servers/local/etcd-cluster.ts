@@ -1,9 +1,9 @@
-import { until } from '../../wait.js';
+import { TestServerError } from '../../network/errors.js';
+import { freePort } from '../../network/ports.js';
+import { until } from '../../waiting/until.js';
 import type { EtcdCluster, EtcdClusterOptions } from '../cluster-contract.js';
 import type { EtcdServer } from '../contract.js';
-import { TestServerError } from '../errors.js';
 import { type EtcdAccess, etcdHandle } from '../handles.js';
-import { freePort } from '../ports.js';
 import { etcdAnswers, httpBody } from '../probe.js';
 import { EtcdProcess } from './etcd-process.js';
 import { PeerNetwork, peerFaults } from './peer-network.js';

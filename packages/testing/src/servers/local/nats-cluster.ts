@@ -1,9 +1,9 @@
-import { RawNats } from '../../raw-nats.js';
-import { until, WaitedInVainError } from '../../wait.js';
+import { StartAgainError } from '../../network/errors.js';
+import { freePort } from '../../network/ports.js';
+import { RawNats } from '../../network/raw-nats.js';
+import { until, WaitedInVainError } from '../../waiting/until.js';
 import type { NatsCluster, NatsClusterOptions } from '../cluster-contract.js';
 import type { NatsServer } from '../contract.js';
-import { StartAgainError } from '../errors.js';
-import { freePort } from '../ports.js';
 import { httpBody, natsAnswers, natsListens } from '../probe.js';
 import { NatsProcess } from './nats-process.js';
 import { PeerNetwork, peerFaults } from './peer-network.js';

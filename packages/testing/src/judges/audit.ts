@@ -1,4 +1,4 @@
-import type { EtcdServer } from './servers/contract.js';
+import type { EtcdServer } from '../servers/contract.js';
 
 /**
  * Compares what two etcd servers hold, byte by byte, through the real etcdctl: none of the code under test takes part,

@@ -1,5 +1,5 @@
-import { RawNats } from './raw-nats.js';
-import { TestServerError } from './servers/errors.js';
+import { TestServerError } from '../network/errors.js';
+import { RawNats } from '../network/raw-nats.js';
 
 /** One journal message as it is stored: its headers, and its payload undecoded. */
 export interface RawMessage {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { Bell } from '@tidemark/core';
-import { TestServerError } from './servers/errors.js';
+import { TestServerError } from './errors.js';
 
 const TIMEOUT_MS = 30_000;
 const CRLF = '\r\n';

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import type { EtcdServer, Servers } from './servers/contract.js';
-import { freePort } from './servers/ports.js';
+import { freePort } from '../network/ports.js';
+import type { EtcdServer } from './contract.js';
+import type { Servers } from './servers.js';
 
 /** `tls:` of a hop: files in PEM. */
 export interface TlsFiles {
@@ -16,7 +17,7 @@ export const TLS_FILES: TlsFiles = filesOf('tls');
 export const STRANGERS_TLS_FILES: TlsFiles = filesOf('stranger');
 
 function filesOf(name: string): TlsFiles {
-  const file = (part: string) => fileURLToPath(new URL(`../fixtures/${name}-${part}.pem`, import.meta.url));
+  const file = (part: string) => fileURLToPath(new URL(`../../fixtures/${name}-${part}.pem`, import.meta.url));
   return { ca: file('cert'), cert: file('cert'), key: file('key') };
 }
 

@@ -1,6 +1,6 @@
-import { EtcdGateway, type GatewayOperation } from './gateway.js';
+import { EtcdGateway, type GatewayOperation } from '../network/gateway.js';
+import type { EtcdServer } from '../servers/contract.js';
 import type { KeyAndValue } from './keyspace.js';
-import type { EtcdServer } from './servers/contract.js';
 
 export interface LoadOptions {
   /** Puts in one transaction, which is one revision. At most 128, etcd's default limit, which is also the default. */

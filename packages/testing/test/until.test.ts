@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { until, WaitedInVainError } from '../src/index.js';
-import { bearWitness } from '../src/wait.js';
+import { bearWitness } from '../src/waiting/until.js';
 
 describe('until', () => {
   it('returns the first truthy answer', async () => {

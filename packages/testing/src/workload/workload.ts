@@ -1,4 +1,4 @@
-import type { EtcdGateway, GatewayOperation } from './gateway.js';
+import type { EtcdGateway, GatewayOperation } from '../network/gateway.js';
 import type { Random } from './random.js';
 
 const MIB = 1024 * 1024;

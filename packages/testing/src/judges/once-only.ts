@@ -1,5 +1,5 @@
-import type { EtcdGateway, GatewayOperation } from './gateway.js';
-import type { EtcdServer } from './servers/contract.js';
+import type { EtcdGateway, GatewayOperation } from '../network/gateway.js';
+import type { EtcdServer } from '../servers/contract.js';
 
 /** Keys in each transaction: enough that half of one would show. */
 const KEYS = 3;

@@ -1,6 +1,6 @@
-import type { RedisServer } from './servers/contract.js';
+import type { RedisServer } from '../servers/contract.js';
 
-/** Names and values in turn, a line each, as hexadecimal digits: they may be any bytes. What is no plain value is told by its type. */
+/** Names and values in turn, a line each, as hexadecimal digits: they may be any bytes. A value of another kind shows as its type. */
 const DUMP = `
 local function hex(bytes) return (bytes:gsub('.', function (byte) return string.format('%02x', byte:byte()) end)) end
 local lines = {}

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { TestServerError } from './servers/errors.js';
+import { TestServerError } from '../network/errors.js';
 
 /** More requests under way at once make etcd commit more of them in one write to its disk. */
 const CONCURRENCY = 128;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { RedisServer } from './servers/contract.js';
-import { until } from './wait.js';
+import type { RedisServer } from '../servers/contract.js';
+import { until } from '../waiting/until.js';
 
 /** `1700000000.123456 [0 lua] "SET" "key" "value"`: what a server carried out, and for whom. */
 const LINE = /^\+?[\d.]+ \[\d+ (\S+)\] (.*)$/;

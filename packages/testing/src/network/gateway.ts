@@ -1,4 +1,4 @@
-import { TestServerError } from './servers/errors.js';
+import { TestServerError } from './errors.js';
 
 const TIMEOUT_MS = 30_000;
 

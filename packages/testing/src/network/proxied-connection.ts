@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { aborted, sleep } from '@tidemark/core';
-import type { Direction, ProxyState } from './proxy.js';
+import type { Direction, ProxyState } from './proxy-state.js';
 
 interface Endpoints {
   readonly client: Socket;
