@@ -152,7 +152,7 @@ describe('the journal is gone', () => {
     },
   );
 
-  it('store wiped while everything is down: begins anew, only differences are written', async () => {
+  it('store wiped while everything is down: begins again, only differences are written', async () => {
     await using play = await stage('wiped');
     await play.write('before', 100);
     const stood = await play.reached();
@@ -197,7 +197,7 @@ describe('the journal is gone', () => {
   });
 });
 
-it('snapshots deleted: a new destination still gets its base', async () => {
+it('snapshots deleted: a new destination gets a snapshot all the same', async () => {
   await using play = await stage('bucket', 2);
   await play.write('key', 100);
   await play.reached();
@@ -275,7 +275,7 @@ describe('limits of the journal', () => {
     },
   );
 
-  it('records older than 5 s are removed, source idle: a leader that was away meanwhile begins anew', async () => {
+  it('records older than 5 s are removed, source idle: a leader that was away meanwhile begins again', async () => {
     const servers_ = { source, destination, nats };
     await using play = await Stage.start('aged', servers_, {
       nodes: 1,

@@ -71,7 +71,7 @@ async function expectEqual(redis: RedisServer, keys: number): Promise<void> {
   expect(wanted.size).toBe(keys);
 }
 
-it('goes back and applies again what a failover to a replica that was behind took away', async () => {
+it('goes back and applies again what a failover to a replica that lagged took away', async () => {
   const master = await servers.redis({ flags: VOLATILE });
   await using link = await FaultProxy.start(master.address);
   const replica = await replicaOf(link.address);
@@ -103,7 +103,7 @@ it('goes back and applies again what a failover to a replica that was behind too
   expect((await node.command('verify', 'cache')).stdout).toContain('equal');
 });
 
-it('repairs again what a failover to a replica that was behind took away', async () => {
+it('repairs again what a failover to a replica that lagged took away', async () => {
   const master = await servers.redis({ flags: VOLATILE });
   await using link = await FaultProxy.start(master.address);
   const replica = await replicaOf(link.address);
@@ -169,7 +169,7 @@ it('writes everything once although answers are lost', async () => {
   expect([...sets].filter(([, times]) => times !== 1)).toEqual([]);
 });
 
-it('begins a bootstrap anew when a failover takes a part of it away', async () => {
+it('begins a resync again when a failover takes a part of it away', async () => {
   const value = 'v'.repeat(20_000);
   const keys = 800;
   await write('big', keys, value);

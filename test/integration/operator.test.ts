@@ -64,14 +64,8 @@ async function equal(): Promise<void> {
   await until(async () => (await compare()).differences.length === 0, { timeoutMs: 60_000, describe: 'equal' });
 }
 
-async function seen(): Promise<PlacedDestination> {
-  const found = (await pipeline.anyNode.status()).destinations[0];
-  if (found === undefined) throw new Error('status shows no destination');
-  return found;
-}
-
 async function becomes(state: string): Promise<PlacedDestination> {
-  const { name } = await seen();
+  const { name } = await pipeline.anyNode.destination();
   return await pipeline.anyNode.showsState(name, state, 30_000);
 }
 
@@ -85,7 +79,7 @@ async function tell(...args: readonly string[]): Promise<string> {
 async function owner(): Promise<TidemarkNode> {
   return await until(
     async () => {
-      const name = (await seen()).owner;
+      const name = (await pipeline.anyNode.destination()).owner;
       return pipeline.nodes.find(({ id, running }) => running && id === name) ?? null;
     },
     { timeoutMs: 30_000, describe: 'an owner' },

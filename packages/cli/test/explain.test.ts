@@ -17,7 +17,7 @@ function explained(destination: PlacedDestination) {
   return explain(mergeStatus('test', [], []), destination);
 }
 
-it('a paused destination that nobody owns is told as paused, by whom and since when', () => {
+it('a paused destination that nobody owns is reported as paused, by whom and since when', () => {
   const destination = unowned({ pause, isQuiesced: true });
   expect(destination).toMatchObject({ state: 'paused', since: pause.at, pause, owner: null });
   const { what, why, next } = explained(destination);
@@ -27,7 +27,7 @@ it('a paused destination that nobody owns is told as paused, by whom and since w
   expect(next).toBe('tidemark resume codfw');
 });
 
-it('one that was ordered to pause when its owner was gone is not told as paused', () => {
+it('one that was ordered to pause when its owner was gone is not reported as paused', () => {
   const destination = unowned({ pause });
   expect(destination).toMatchObject({ state: 'starting', pause });
   const { what, why, safe } = explained(destination);

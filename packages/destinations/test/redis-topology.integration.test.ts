@@ -49,7 +49,7 @@ describe('sentinels', () => {
     expect(await replica.redisCli(['GET', 'conf:a'])).toBe('2');
   });
 
-  it('that know no such master are told by name', async () => {
+  it('that know no such master are reported by name', async () => {
     const sentinel = await servers.redisSentinel({ master: await servers.redis(), name: 'conf' });
     const destination = open({ sentinel: { name: 'other', addresses: [sentinel.address], database: 0 } });
     await expect(destination.checkpoint(never)).rejects.toThrow(/knows no master called other/);
@@ -122,7 +122,7 @@ describe('while a difference against a snapshot is written', () => {
     resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt },
   });
 
-  it('a failover that loses writes but not the mark makes it begin anew', async () => {
+  it('a failover that loses writes but not the mark makes it begin again', async () => {
     const master = await servers.redis();
     await using link = await FaultProxy.start(master.address);
     const replica = await replicaOf(link.address);

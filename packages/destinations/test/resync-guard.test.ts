@@ -27,7 +27,7 @@ it('nothing is written under a mark, and nothing arrives, in another run than th
   expect(guard.allows({ writes: [], expected: mark, next: arrived }, 'second')).toBe(false);
 });
 
-it('what is unanswered can be shut out in any run, which makes no other write possible there', () => {
+it('what is in doubt can be fenced off in any run, which makes no other write possible there', () => {
   const guard = marked();
   expect(guard.allows(closing, 'second')).toBe(true);
   guard.reached(closing, 'second');

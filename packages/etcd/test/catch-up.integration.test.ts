@@ -61,7 +61,7 @@ class Checker {
   }
 }
 
-describe('a tail that is far behind', () => {
+describe('a tail that lags far', () => {
   it(`hands out every revision once and in order, as it was written (seed ${seed})`, async () => {
     const checker = new Checker(2);
     let streams = 0;
@@ -117,7 +117,7 @@ describe('a tail that is far behind', () => {
     }
   });
 
-  it('keeps no watcher open for a consumer that stands still, and loses nothing', async () => {
+  it('keeps no watcher open for a consumer that reads nothing, and loses nothing', async () => {
     const checker = new Checker(2);
     let stood = false;
     for await (const entries of source.tail(1, never)) {
@@ -222,7 +222,7 @@ describe('values of 1 MiB in the middle of small ones', () => {
     await allClosed(large);
   });
 
-  it('lose their watcher, with an error, when the consumer stands still for seconds', async () => {
+  it('lose their watcher, with an error, when the consumer reads nothing for seconds', async () => {
     let next = 2;
     let stood = false;
     const reading = (async () => {

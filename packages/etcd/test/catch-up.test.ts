@@ -189,7 +189,7 @@ describe(`catching up in segments (seed ${seed})`, () => {
     expect(cutShort).toBeGreaterThan(0);
   });
 
-  it('ends with a broken stream, whichever segment it was, behind what is whole', async () => {
+  it('ends with a broken stream, whichever segment it was, after what is whole', async () => {
     const property = fc.asyncProperty(cases, fc.nat({ max: 399 }), async (some, at) => {
       const { history, reader } = begin({ ...some, start: 1 });
       history.breaksAt = 2 + (at % some.behind);
@@ -234,7 +234,7 @@ describe(`catching up in segments (seed ${seed})`, () => {
     }
   });
 
-  it('reads a bounded number of bytes ahead of a consumer that stands still', async () => {
+  it('reads a bounded number of bytes ahead of a consumer that reads nothing', async () => {
     const limits = { revisions: 10, watchers: 6, bytes: 100_000 };
     const history = new FakeHistory(new Random(seed), { batch: 5, bytesPerChange: 1_000 });
     history.grow(2_000);

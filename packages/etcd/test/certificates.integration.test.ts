@@ -70,7 +70,7 @@ it('a watch that was refused reads the files again as a call does', async () => 
   expect(await watched()).toMatchObject([{ created: true }]);
 });
 
-it('half of a replacement is told as such, and what worked before goes on', async () => {
+it('half of a replacement is reported as such, and what worked before goes on', async () => {
   use(TLS_FILES);
   await read();
   copyFileSync(STRANGERS_TLS_FILES.cert, files.cert);
@@ -84,7 +84,7 @@ it('half of a replacement is told as such, and what worked before goes on', asyn
   other.close();
 });
 
-it.each(['', 'no certificate'])('a file that holds "%s" is told', async (content) => {
+it.each(['', 'no certificate'])('a file that holds "%s" is reported', async (content) => {
   use(TLS_FILES);
   writeFileSync(files.cert, content);
   await expect(read()).rejects.toBeInstanceOf(AccessDeniedError);

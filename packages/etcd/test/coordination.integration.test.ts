@@ -220,7 +220,7 @@ describe('election among three candidates', () => {
 });
 
 describe('a candidate that waits', () => {
-  it('does not lead by a key that an operator deleted, but by one that it put anew', async () => {
+  it('does not lead by a key that an operator deleted, but by one that it put again', async () => {
     const first = new TestNode('first');
     await awaitLeader();
     const second = new TestNode('second');

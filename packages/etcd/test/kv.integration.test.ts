@@ -157,7 +157,7 @@ describe('a checkpointed transaction', () => {
       expect(total).toBe(4 * 4_096 + 1);
     }));
 
-  it('asks again for fewer keys where large values stand behind small ones', () =>
+  it('asks again for fewer keys where large values come after small ones', () =>
     withEtcd([], async (etcd, kv) => {
       const value = Buffer.alloc(1024 * 1024);
       const large = Array.from({ length: 70 }, (_, index): Write[] => [
@@ -198,7 +198,7 @@ describe('an answer that never comes', () => {
       await lossy[Symbol.asyncDispose]();
     }));
 
-  it('is reported as ambiguous when no other member can tell, and as unavailable when nothing was sent', () =>
+  it('is reported as ambiguous when no other member knows, and as unavailable when nothing was sent', () =>
     withEtcd([], async (etcd) => {
       const lossy = await FaultProxy.start(etcd.address);
       const kv = new EtcdKv(new EtcdClient({ endpoints: [`http://${lossy.address}`] }));

@@ -93,7 +93,7 @@ describe('a lease is relied on', () => {
     expectAliveUntil(lease, 3_000 + RELIED_ON_MS);
   });
 
-  it('no more when an answer comes behind the deadline: somebody else may have led in between', async () => {
+  it('no more when an answer comes after the deadline: somebody else may have led in between', async () => {
     const lease = await grant();
     clock.now = 8_000;
     answersAfterMs = 2_000;
@@ -136,7 +136,7 @@ describe('an answer of etcd about a key', () => {
     throw new UnavailableError({ message: 'No answer.', remedy: 'None needed: a test asked for this.' });
   };
 
-  it('does not tell that it is gone when it is older than the key', async () => {
+  it('does not report that it is gone when it is older than the key', async () => {
     let header = { revision: 4 };
     let reads = 0;
     const reading = {
@@ -159,7 +159,7 @@ describe('an answer of etcd about a key', () => {
     expect(stop.signal.aborted).toBe(false);
   });
 
-  it('tells that it is gone, however old, when it was asked for by a transaction: the store was set back', async () => {
+  it('reports that it is gone, however old, when it was asked for by a transaction: the store was set back', async () => {
     const kept = { createRevision: 5 };
     const header = { revision: 4 };
     let asked = 0;

@@ -193,7 +193,7 @@ describe('tail of a real etcd', () => {
 });
 
 describe('compaction', () => {
-  it('is told apart below, at and above the start revision', async () => {
+  it('is distinguished below, at and above the start revision', async () => {
     const revisions: number[] = [];
     for (let index = 0; index < 6; index++) revisions.push(await put(`/compact/${index}`, 'x'));
     const at = revisions[3] ?? 0;

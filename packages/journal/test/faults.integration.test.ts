@@ -97,7 +97,7 @@ describe('the journal under faults of its server', () => {
     expect(checkChain(await readRawJournal(nats, `TIDEMARK_${test.name}`)).violations).toEqual([]);
   });
 
-  it('tells a reader that the stream was deleted and created anew', async () => {
+  it('reports to a reader that the stream was deleted and created again', async () => {
     const test = underTest((await servers.nats()).url);
     const [one, two] = [await test.node(), await test.node()];
     const before = (await one.info(never)).id;
@@ -226,7 +226,7 @@ describe('the journal under faults of its server', () => {
     expect(refusal).toBeInstanceOf(AccessDeniedError);
   });
 
-  it('tells of messages that are missing wherever one begins to read, and is read behind them', async () => {
+  it('reports messages that are missing wherever one begins to read, and is read after them', async () => {
     const test = underTest((await servers.nats()).url);
     await test.allowDeletes();
     const journal = await test.node();

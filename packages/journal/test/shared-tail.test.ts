@@ -133,7 +133,7 @@ describe('readers of one tail', () => {
     await until(() => journal.readings === 0, { describe: 'no reading left behind' });
   });
 
-  it('do not wait for one that stands still, who then reads what he missed', async () => {
+  it('do not wait for one that does not read, who then reads what he missed', async () => {
     const journal = new CountingJournal(new MemoryStream());
     const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, aheadBytes: 2000, maxBytes: 2000 });
     const writer = await begun(journal);
@@ -210,7 +210,7 @@ describe('readers of one tail', () => {
     for (const follower of followers) await follower.stop();
   });
 
-  it('join a window whose own readers stand still', async () => {
+  it('join a window whose own readers do not read', async () => {
     const journal = new CountingJournal(new MemoryStream());
     const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, aheadBytes: 1000, maxBytes: 4000 });
     const writer = await begun(journal);

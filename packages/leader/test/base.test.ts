@@ -95,19 +95,17 @@ describe('a snapshot', () => {
   it('holds what was there at its position, though the source has gone on before it is read', async () => {
     const node = lead();
     await node.reaches(source.put('/a', '1'));
-    const read = source.read.bind(source);
-    source.read = async (range, revision, signal) => {
+    source.beforeEachRead(async () => {
       source.put('/a', '2');
       await node.reaches(source.put('/b', 'later'));
-      return await read(range, revision, signal);
-    };
+    });
     const snapshot = await node.desk.order();
     expect(snapshot).toMatchObject({ position: { generation: 1, revision: 2 }, keys: 1 });
     expect(await contentOf(snapshot)).toEqual(source.content(2));
     expect(await shared.outline()).toContain('snapshot 4');
   });
 
-  it('is extended by a journal that begins directly behind it, or before', () => {
+  it('is extended by a journal that begins directly after it, or before', () => {
     const first = { position: { generation: 2, revision: 9 }, previous: 7, time: 0 };
     const at = (generation: number, revision: number) => {
       const sizes = { keys: 0, bytes: 0, createdAt: 0 };
@@ -117,7 +115,7 @@ describe('a snapshot', () => {
   });
 });
 
-describe('behind what retention has removed', () => {
+describe('after what retention has removed', () => {
   const FILLING = Array.from({ length: 10 }, () => 'x'.repeat(4096));
 
   beforeEach(() => {
@@ -143,13 +141,7 @@ describe('behind what retention has removed', () => {
   it('the newest snapshot stays, though it was overtaken while it was taken', async () => {
     const node = lead();
     await node.reaches(1);
-    const read = source.read.bind(source);
-    source.read = async (range, revision, signal) => {
-      source.read = read;
-      const answer = await read(range, revision, signal);
-      await fill(node);
-      return answer;
-    };
+    source.afterNextRead(() => fill(node));
     const newest = await node.desk.order();
     expect(await shared.journalSnapshots()).toContainEqual(newest);
   });

@@ -59,8 +59,7 @@ class Story {
   }
 
   private failNextAppend(fault: AppendFault): void {
-    let due = 1;
-    this.leading.journal.faultFor = ({ kind }) => (kind === 'batch' && due-- > 0 ? fault : null);
+    this.leading.journal.failNext('batch', fault);
   }
 
   private electOther(): void {

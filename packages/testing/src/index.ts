@@ -19,6 +19,7 @@ export {
 export { MemoryFacts } from './fakes/memory-facts.js';
 export { MemorySource, type MemorySourceOptions, type SourceWrite } from './fakes/memory-source.js';
 export { someAnchor } from './fakes/some-anchor.js';
+export { Stall } from './fakes/stall.js';
 export {
   type Audit,
   type AuditedRange,

@@ -36,13 +36,13 @@ describe('an approval of changes', () => {
     const first = stage.work({ brakes });
     await first.becomes('held');
     const { applies } = stage.destination;
-    stage.destination.faultAt = (apply) => (apply > applies + 3 ? 'refuse' : null);
+    stage.destination.refuseFrom(applies + 4);
     await stage.approve(first);
     await first.becomes('backing_off');
     await first.stop();
     expect(stage.found.size).toBeLessThan(KEYS - 20);
     expect(stage.found.size).toBeGreaterThan(KEYS - DELETED);
-    stage.destination.faultAt = () => null;
+    stage.destination.recover();
     const second = stage.work({ brakes });
     await second.reaches(stage.chronicle.source.revision);
     // What was approved counts for nothing, whoever carried it out.
@@ -53,7 +53,7 @@ describe('an approval of changes', () => {
     expect(stage.found).toEqual(stage.expected);
   });
 
-  it('reaches to where history began anew, and what is behind comes as a difference', async () => {
+  it('reaches to where history began again, and what comes after it is a resync', async () => {
     await missesDeletes();
     await stage.chronicle.reset('compacted');
     await stage.put('/a/0', 'of the new generation');
@@ -61,7 +61,7 @@ describe('an approval of changes', () => {
     await worker.becomes('held');
     expect(worker.hold?.upTo?.generation).toBe(1);
     const arrives = async () => {
-      // The difference may be held, too.
+      // The resync may be held, too.
       if (worker.lastState === 'held') await stage.approve(worker);
       return worker.lastState === 'streaming' && worker.position.generation === 2;
     };

@@ -61,7 +61,7 @@ async function lacks(keys: number): Promise<string[]> {
   return names.map((name) => `/b/${name}`);
 }
 
-it('what a regular comparison finds is told, and repaired', async () => {
+it('what a regular comparison finds is reported, and repaired', async () => {
   const lacking = await lacks(MOST);
   running = verifyRegularly(options(), stop.signal);
   await until(() => repaired.length > 0, { describe: 'a repair' });

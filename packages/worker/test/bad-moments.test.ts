@@ -1,4 +1,4 @@
-import { Bell, type Journal, JournalHints, JournalPositionLostError, silentLogger } from '@tidemark/core';
+import { type Journal, JournalHints, silentLogger } from '@tidemark/core';
 import { MemoryDestination, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ControlBoard, Holds, Orders } from '../src/index.js';
@@ -16,15 +16,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => stage[Symbol.asyncDispose]());
-
-/** A journal that no longer reaches back behind a revision. */
-function lostBefore(first: number, journal: Chronicle['journal']): Chronicle['journal']['read'] {
-  const read = journal.read.bind(journal);
-  return (from, signal) => {
-    if (from === 'oldest' || from.after.revision >= first) return read(from, signal);
-    throw new JournalPositionLostError({ message: 'lost', remedy: 'none' });
-  };
-}
 
 describe('a repair', () => {
   it('that is ordered when the worker has ended is refused: nobody would ever carry it out', async () => {
@@ -48,23 +39,15 @@ describe('a repair', () => {
     const worker = stage.work();
     await worker.reaches(stage.chronicle.source.revision);
     await worker.becomes('streaming');
-    const ask = stage.destination.checkpoint.bind(stage.destination);
-    const answer = new Bell();
-    let asked = 0;
-    stage.destination.checkpoint = async (signal) => {
-      asked++;
-      await answer.wait();
-      return await ask(signal);
-    };
+    const question = stage.destination.stallCheckpoint();
     let outcome: unknown = null;
     worker.repair(['/b/1']).catch((error: unknown) => {
       outcome = error;
     });
-    await until(() => asked > 0, { describe: 'the attempt that would carry it out' });
+    await until(() => question.calls > 0, { describe: 'the attempt that would carry it out' });
     await new Orders(stage.facts, 'codfw').pause('sre@host', never);
     await until(() => worker.looks(2), { describe: 'the order to be seen' });
-    stage.destination.checkpoint = ask;
-    answer.ring();
+    question.release();
     await worker.becomes('paused');
     await until(() => outcome !== null, { describe: 'an answer' });
     expect(outcome).toMatchObject({ code: 'NOT_STREAMING' });
@@ -76,10 +59,9 @@ describe('a repair', () => {
     await worker.reaches(stage.chronicle.source.revision);
     const second = stage.destination.applies + 2;
     let repaired: Promise<unknown> = Promise.resolve();
-    stage.destination.faultAt = (apply) => {
-      if (apply === second) repaired = worker.repair(['/b/0']).catch((error: unknown) => error);
-      return null;
-    };
+    stage.destination.before(second, () => {
+      repaired = worker.repair(['/b/0']).catch((error: unknown) => error);
+    });
     stage.chronicle.source.txn(
       Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })),
     );
@@ -94,30 +76,20 @@ describe('a pause', () => {
   it('that is lifted while the destination is asked where it stands is no defect', async () => {
     const worker = stage.work();
     await worker.becomes('streaming');
-    let answer: () => void = () => undefined;
-    const answered = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    const ask = stage.destination.checkpoint.bind(stage.destination);
-    let asked = 0;
-    stage.destination.checkpoint = async (signal) => {
-      asked++;
-      await answered;
-      return await ask(signal);
-    };
+    const question = stage.destination.stallCheckpoint();
     const orders = new Orders(stage.facts, 'codfw');
     await orders.pause('sre@host', never);
-    await until(() => asked > 0, { describe: 'the question' });
+    await until(() => question.calls > 0, { describe: 'the question' });
     await orders.resume(never);
     await until(() => worker.looks(2), { describe: 'the order to be seen' });
-    answer();
+    question.release();
     stage.chronicle.source.put('/a/afterwards', 'x');
     await stage.chronicle.catchUp();
     await worker.reaches(stage.chronicle.source.revision);
     expect(worker.lastState).toBe('streaming');
   });
 
-  it('tells since when changes wait', async () => {
+  it('shows since when changes wait', async () => {
     const worker = stage.work();
     await worker.reaches(stage.chronicle.source.revision);
     await new Orders(stage.facts, 'codfw').pause('sre@host', never);
@@ -130,15 +102,14 @@ describe('a pause', () => {
   });
 });
 
-describe('a bootstrap', () => {
+describe('a resync', () => {
   const brakes = { ...unbraked, maxDeletes: 20 };
 
   it('deletes no more keys than its plan said', async () => {
     stage.destination.write('/b/extra/0', 'x');
-    stage.destination.faultAt = (apply) => {
-      if (apply === 1) for (let index = 1; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
-      return null;
-    };
+    stage.destination.before(1, () => {
+      for (let index = 1; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
+    });
     const worker = stage.work({ brakes });
     await worker.becomes('held');
     const extra = [...stage.found.keys()].filter((key) => key.startsWith('/b/extra/'));
@@ -167,14 +138,9 @@ describe('a bootstrap', () => {
     const hints = new JournalHints(stage.facts);
     const position = { generation: 9, revision: 9_000 };
     await hints.write({ journal: 'the one that an older copy of this was put in the place of', position }, never);
-    const info = chronicle.journal.info.bind(chronicle.journal);
-    let looks = 0;
-    chronicle.journal.info = async (signal) => {
-      looks++;
-      return await info(signal);
-    };
+    const { infos } = chronicle.journal;
     const worker = stage.work();
-    await until(() => looks > 3, { describe: 'looks for a snapshot' });
+    await until(() => chronicle.journal.infos > infos + 3, { describe: 'looks for a snapshot' });
     expect(stage.destination.log).toEqual([]);
     expect((await stage.facts.list('snapshots/requested/')).size).toBe(0);
     await hints.write({ journal: chronicle.stream.id, position }, never);
@@ -187,14 +153,14 @@ describe('a bootstrap', () => {
     for (let index = 0; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
     const first = stage.work({ brakes });
     await first.becomes('held');
-    stage.destination.faultAt = (apply) => (apply > 18 ? 'refuse' : null);
+    stage.destination.refuseFrom(19);
     await stage.approve(first);
     await first.becomes('backing_off');
     await first.stop();
     const extra = [...stage.found.keys()].filter((key) => key.startsWith('/b/extra/'));
     expect(extra.length).toBeGreaterThan(20);
     expect(extra.length).toBeLessThan(60);
-    stage.destination.faultAt = () => null;
+    stage.destination.recover();
     const second = stage.work({ brakes });
     await second.becomes('streaming');
     expect(second.states).not.toContain('held');
@@ -214,22 +180,18 @@ describe('a hold', () => {
   });
 });
 
-describe('a base that is held', () => {
+describe('a resync that is held', () => {
   it('stays held while no snapshot can be begun with, and gives way to a newer one', async () => {
     for (let index = 0; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
-    const list = stage.chronicle.journal.snapshots.list.bind(stage.chronicle.journal.snapshots);
     const worker = stage.work({ brakes: { ...unbraked, maxDeletes: 20 } });
     await worker.becomes('held');
     const shown = worker.hold?.id;
-    let looks = 0;
-    stage.chronicle.journal.snapshots.list = async () => {
-      looks++;
-      return [];
-    };
-    await until(() => looks > 2, { describe: 'looks for a snapshot' });
+    const { snapshots } = stage.chronicle.journal;
+    snapshots.hide();
+    await until(() => snapshots.hiddenLooks > 2, { describe: 'looks for a snapshot' });
     expect((await stage.facts.list('snapshots/requested/')).size).toBe(0);
     expect(worker.lastState).toBe('held');
-    stage.chronicle.journal.snapshots.list = list;
+    snapshots.show();
     stage.chronicle.source.put('/a/newer', 'x');
     await stage.chronicle.catchUp();
     await stage.chronicle.snapshot();
@@ -247,13 +209,13 @@ describe('changed routes', () => {
 
   async function bootstrapHalf(to: ReturnType<typeof route>): Promise<void> {
     const start = stage.destination.applies;
-    stage.destination.faultAt = (apply) => (apply > start + 3 ? 'refuse' : null);
+    stage.destination.refuseFrom(start + 4);
     const worker = stage.work({ filter: to });
     await worker.becomes('held');
     await stage.approve(worker);
     await worker.becomes('backing_off');
     await worker.stop();
-    stage.destination.faultAt = () => null;
+    stage.destination.recover();
   }
 
   async function bootstrapWhole(to: ReturnType<typeof route>): Promise<void> {
@@ -271,7 +233,7 @@ describe('changed routes', () => {
     expect([...stage.destination.content().keys()].some((key) => key.startsWith('/1/'))).toBe(true);
   });
 
-  it('leave nothing behind of routes that were given up half-way', async () => {
+  it('leave no key of routes that were given up half-way', async () => {
     await bootstrapWhole(route('2'));
     expect([...stage.destination.content().keys()].filter((key) => !key.startsWith('/2/'))).toEqual([]);
   });
@@ -291,7 +253,7 @@ describe('changed routes', () => {
     expect(stage.destination.content().get('/b/of somebody else')).toBe('x');
   });
 
-  it('leave nothing behind when they are changed back half-way', async () => {
+  it('leave no key when they are changed back half-way', async () => {
     await bootstrapWhole(filter);
     expect(stage.destination.content()).toEqual(stage.expected);
   });
@@ -313,23 +275,18 @@ describe('a backlog', () => {
     expect(worker.lastState).toBe('streaming');
   });
 
-  it('that is approved is applied, although the journal no longer reaches back behind it by then', async () => {
+  it('that is approved is applied, although the journal begins after it by then', async () => {
     await stream();
     await stage.put('/a/before', 'applied');
     await stream();
     const { journal, source } = stage.chronicle;
-    const stands = source.revision;
+    const applied = source.revision;
     for (let index = 0; index < 30; index++) source.put(`/a/new/${index}`, 'x');
     await stage.chronicle.catchUp();
     const worker = stage.work({ brakes: { ...unbraked, maxBacklogChanges: 20 } });
     await worker.becomes('held');
     // Retention goes on while people think.
-    const info = journal.info.bind(journal);
-    journal.info = async (signal) => {
-      const position = { generation: 1, revision: stands + 1 };
-      return { ...(await info(signal)), first: { position, previous: stands, time: Date.now() } };
-    };
-    journal.read = lostBefore(stands, journal);
+    journal.loseUpTo(applied, { oldest: applied + 1 });
     await stage.approve(worker);
     await worker.reaches(source.revision);
     expect(worker.states).not.toContain('bootstrapping');
@@ -376,21 +333,15 @@ describe('a backlog', () => {
     stage.chronicle.source.put('/a/missed', 'x');
     await stage.chronicle.catchUp();
     await stage.chronicle.snapshot();
-    // From here on the journal begins behind the destination's position.
-    const info = stage.chronicle.journal.info.bind(stage.chronicle.journal);
-    stage.chronicle.journal.info = async (signal) => {
-      const seen = await info(signal);
-      const { revision } = stage.chronicle.source;
-      const position = { generation: 1, revision };
-      return { ...seen, first: { position, previous: revision, time: Date.now() - DAY_MS } };
-    };
-    stage.chronicle.journal.read = lostBefore(stage.chronicle.source.revision, stage.chronicle.journal);
+    // From here on the journal begins after the destination's position.
+    const { journal, source } = stage.chronicle;
+    journal.loseUpTo(source.revision, { time: Date.now() - DAY_MS });
     const worker = stage.work({ brakes: { ...unbraked, maxBacklogAge: 60_000 } });
     await until(() => worker.hold !== null || stage.found.has('/b/missed'), { describe: 'held, or applied' });
     expect(worker.hold).toMatchObject({ brake: 'backlog_age' });
     expect(stage.found.has('/b/missed')).toBe(false);
     await stage.approve(worker);
-    await until(() => stage.found.has('/b/missed'), { describe: 'the base' });
+    await until(() => stage.found.has('/b/missed'), { describe: 'the resync' });
   });
 });
 
@@ -400,13 +351,7 @@ describe('orders', () => {
     // The last look of this node was before.
     const board = new ControlBoard(stage.facts, silentLogger, 60_000_000);
     const stop = new AbortController();
-    const list = stage.facts.list.bind(stage.facts);
-    let first = true;
-    stage.facts.list = async (prefix) => {
-      const facts = first ? new Map<string, string>() : await list(prefix);
-      first = false;
-      return facts;
-    };
+    stage.facts.nextListIsEmpty();
     const running = board.run(stop.signal);
     const controls = board.of('codfw');
     await controls.changed(AbortSignal.timeout(1));
@@ -418,7 +363,7 @@ describe('orders', () => {
 });
 
 describe('a destination that is held from the start', () => {
-  it('tells since when changes wait', async () => {
+  it('shows since when changes wait', async () => {
     const first = stage.work();
     await first.reaches(stage.chronicle.source.revision);
     await first.stop();

@@ -66,7 +66,7 @@ async function goThrough(stage: Stage, crashes: readonly number[], tally: Tally)
   const left = [...crashes];
   for (;;) {
     const crashAt = left.length > 0 ? destination.applies + (left.shift() ?? 0) : Number.POSITIVE_INFINITY;
-    destination.faultAt = (apply) => (apply < crashAt ? null : apply === crashAt ? fault : 'refuse');
+    destination.crashAt(crashAt, fault);
     const worker = new WorkerNode(chronicle, destination, { facts, brakes });
     const arrived = async () => {
       const checkpoint = await destination.checkpoint(never);

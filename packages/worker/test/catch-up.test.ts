@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { CatchUpDetector } from '../src/apply/catch-up.js';
 
-it('a rush is on while what happened long ago is applied, and over a moment after the last of it', () => {
+it('catching up lasts while what happened long ago is applied, and over a moment after the last of it', () => {
   const clock = { now: 100_000, monotonic: () => clock.now, wall: () => clock.now };
   const rush = new CatchUpDetector(1_000, clock);
   expect(rush.isOn).toBe(false);

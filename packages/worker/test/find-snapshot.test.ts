@@ -48,11 +48,11 @@ function takenOverInBetween(): SnapshotSearch {
   };
 }
 
-it('what an older journal held is no base, also while its leader takes it over', async () => {
+it('what an older journal held is no snapshot for a resync, also while its leader takes it over', async () => {
   expect(await findSnapshot(takenOverInBetween(), null, never)).toMatchObject({ position: { generation: 2 } });
 });
 
-it('what an older journal held is no base that would be begun with now', async () => {
+it('what an older journal held is no snapshot that a resync would begin with now', async () => {
   const base = await snapshotNow(takenOverInBetween(), null, never);
   expect(base?.position.generation).not.toBe(1);
   expect(await snapshotNow(search, null, never)).toMatchObject({ position: { generation: 2 } });

@@ -46,7 +46,7 @@ describe('waiting for the first record of an empty journal', () => {
     expect(reads).toBe(1);
   });
 
-  it('leaves no reader behind', async () => {
+  it('leaves no reader open', async () => {
     let readers = 0;
     const journal = {
       async *read(...[from, signal]: Parameters<typeof chronicle.journal.read>): AsyncGenerator<StoredRecord> {

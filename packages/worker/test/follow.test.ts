@@ -140,11 +140,11 @@ describe('a journal and a destination that do not fit together', () => {
     for (let index = 0; index < 5; index++) chronicle.source.put('/a/2', `other ${index}`);
     await chronicle.catchUp();
     const { applies } = destination;
-    destination.faultAt = (apply) => (apply === applies + 1 ? null : 'refuse');
+    destination.refuseFrom(applies + 2);
     const first = new WorkerNode(chronicle, destination);
     await until(() => destination.applies > applies + 1, { everyMs: 1, describe: 'the crash' });
     await first.stop();
-    destination.faultAt = () => null;
+    destination.recover();
     await settled();
     expectEqual();
   });
@@ -196,7 +196,7 @@ describe('a revision that is larger than the destination takes at once', () => {
     ]);
   });
 
-  it.each([0, 1, 5])('resumes behind a part that was committed, after %i revisions for others', async (others) => {
+  it.each([0, 1, 5])('resumes after a part that was committed, after %i revisions for others', async (others) => {
     for (let crashAfter = 1; crashAfter <= 2; crashAfter++) {
       destination = new MemoryDestination({ limits: LIMITS });
       chronicle = new Chronicle();
@@ -205,12 +205,12 @@ describe('a revision that is larger than the destination takes at once', () => {
       for (let index = 0; index < others; index++) chronicle.source.put('/elsewhere', String(index));
       const large = chronicle.source.txn(many(10));
       await chronicle.catchUp(1);
-      destination.faultAt = () => (partsOf(large) >= crashAfter ? 'refuse' : null);
+      destination.refuseWhile(() => partsOf(large) >= crashAfter);
       const first = new WorkerNode(chronicle, destination);
       await until(() => first.states.includes('backing_off'), { everyMs: 1, describe: 'the crash' });
       await first.stop();
       expect(partsOf(large)).toBe(crashAfter);
-      destination.faultAt = () => null;
+      destination.recover();
       await settled();
       expectEqual();
       expectExactlyOnce(destination.log, chronicle.source);
@@ -222,7 +222,7 @@ describe('a revision that is larger than the destination takes at once', () => {
     const large = chronicle.source.txn(many(10));
     chronicle.source.put('/a/later', 'x');
     await chronicle.catchUp();
-    destination.faultAt = () => (partsOf(large) > 0 ? 'refuse' : null);
+    destination.refuseWhile(() => partsOf(large) > 0);
     const first = new WorkerNode(chronicle, destination);
     await until(() => partsOf(large) > 0 && first.states.includes('backing_off'), { describe: 'the crash' });
     await first.stop();

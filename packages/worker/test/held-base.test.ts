@@ -37,7 +37,7 @@ async function heldByFirstOwner() {
   return first;
 }
 
-describe('the hold of a base that is still to come', () => {
+describe('the hold of a resync that has not begun', () => {
   it('stays noted when the destination is handed over', async () => {
     const first = await heldByFirstOwner();
     const noted = await holds.current(never);
@@ -72,7 +72,7 @@ describe('the hold of a base that is still to come', () => {
   });
 });
 
-it('the hold of a base that nobody needs any more is removed', async () => {
+it('the hold of a resync that nobody needs any more is removed', async () => {
   const { chronicle } = stage;
   const id = `${chronicle.stream.id}/base/1-1-other/filter/7`;
   await holds.note({ id, brake: 'deletes', evidence: 'many', upTo: null, deletes: 7 }, never);

@@ -71,14 +71,14 @@ describe('whatever the history', () => {
           for (let crashAt = 1, crashed = true; crashed; crashAt++) {
             const { chronicle, destination } = await stage(given);
             await goOn(chronicle, given);
-            destination.faultAt = (apply) => (apply < crashAt ? null : apply === crashAt ? fault : 'refuse');
+            destination.crashAt(crashAt, fault);
             const first = new WorkerNode(chronicle, destination);
             const over = () => destination.applies >= crashAt || first.position.revision === chronicle.source.revision;
             await until(over, { everyMs: 0.1, describe: 'the crash, or the end' });
             await first.stop();
             crashed = destination.applies >= crashAt;
             if (crashed) crashes++;
-            destination.faultAt = () => null;
+            destination.recover();
             await settle(chronicle, destination);
             expectReplica(chronicle, destination, given);
           }
@@ -98,14 +98,11 @@ describe('whatever the history', () => {
         await settle(chronicle, destination);
         await goOn(chronicle, given);
         const kinds: Record<number, ApplyFault> = { 0: 'refuse', 1: 'ambiguous', 2: 'lose answer' };
-        destination.faultAt = () => {
-          const fault = kinds[dice.next().value ?? 9] ?? null;
-          if (fault !== null) faults++;
-          return fault;
-        };
+        destination.draw(() => kinds[dice.next().value ?? 9] ?? null);
         const workers = [new WorkerNode(chronicle, destination), new WorkerNode(chronicle, destination)];
         for (const worker of workers) await worker.reaches(chronicle.source.revision);
         for (const worker of workers) await worker.stop();
+        faults += destination.faults;
         expectReplica(chronicle, destination, given);
       }),
       { numRuns: 40 },

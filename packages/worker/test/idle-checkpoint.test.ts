@@ -118,7 +118,7 @@ describe('the checkpoint of a destination that nothing is for', () => {
     expect(storedRevision()).toBe(last);
   });
 
-  it('moves although work is begun anew more often than once a second', async () => {
+  it('moves although work is begun again more often than once a second', async () => {
     const stood = storedRevision();
     for (let round = 0; round < 4; round++) {
       stopping.abort();

@@ -33,7 +33,7 @@ function recordedWaits(): { readonly waits: number[]; readonly restore: () => vo
   return { waits, restore };
 }
 
-it('a destination that stays silent is tried less and less often, although what is unanswered is shut out each time', async () => {
+it('a destination that stays silent is tried less and less often, although what is in doubt is fenced off each time', async () => {
   const chronicle = new Chronicle();
   chronicle.source.put('/a/1', 'x');
   await chronicle.reset();

@@ -90,7 +90,7 @@ describe('a mass delete', () => {
     expect(worker.states).not.toContain('held');
   });
 
-  it('that a base would bring is held by its plan', async () => {
+  it('that a resync would bring is held by its plan', async () => {
     for (let index = 0; index < 60; index++) stage.destination.write(`/b/extra/${index}`, 'x');
     const worker = stage.work({ brakes });
     await worker.becomes('held');
@@ -200,13 +200,10 @@ describe('a pause', () => {
     expect(stage.found).toEqual(stage.expected);
   });
 
-  it('can interrupt a bootstrap, which goes on afterwards', async () => {
+  it('can interrupt a resync, which goes on afterwards', async () => {
     const small = new MemoryDestination({ limits: { maxWrites: 2, maxBytes: 1024 } });
     stage.destination = small;
-    small.faultAt = (apply) => {
-      if (apply === 20) void new Orders(stage.facts, 'codfw').pause('sre@host', never);
-      return null;
-    };
+    small.before(20, () => void new Orders(stage.facts, 'codfw').pause('sre@host', never));
     const worker = stage.work();
     await worker.becomes('paused');
     expect((await small.checkpoint(never))?.resync).not.toBeNull();
@@ -227,8 +224,8 @@ describe('a resync', () => {
     stage.destination.write('/b/4', null);
     const written = stage.destination.log.length;
     await new Orders(stage.facts, 'codfw').resync('sre@host', never);
-    // The leader is told that a snapshot is wanted.
-    await until(async () => (await stage.facts.list('snapshots/requested/')).size === 1, { describe: 'a wish' });
+    // The leader is asked for a snapshot.
+    await until(async () => (await stage.facts.list('snapshots/requested/')).size === 1, { describe: 'a request for a snapshot' });
     expect(stage.found.get('/b/3')).toBe('somebody else was here');
     await stage.chronicle.snapshot();
     await until(() => stage.found.get('/b/4') === 'value 4', { describe: 'the destination in order' });

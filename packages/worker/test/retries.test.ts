@@ -1,4 +1,4 @@
-import { Backoff, JournalChainBrokenError, type Logger, silentLogger, UnavailableError } from '@tidemark/core';
+import { Backoff, type Logger, silentLogger, UnavailableError } from '@tidemark/core';
 import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Orders } from '../src/index.js';
@@ -20,18 +20,14 @@ afterEach(async () => {
 it('a destination that refuses what waits is not streaming in between its attempts', async () => {
   const worker = stage.work();
   await worker.reaches(stage.chronicle.source.revision);
-  let refused = 0;
-  stage.destination.faultAt = () => {
-    refused++;
-    return 'refuse';
-  };
+  stage.destination.refuse();
   await stage.put('/a/1', 'refused');
   await worker.becomes('backing_off');
   const before = worker.states.length;
-  const attempts = refused;
-  await until(() => refused > attempts + 3, { describe: 'more attempts' });
+  const { faults } = stage.destination;
+  await until(() => stage.destination.faults > faults + 3, { describe: 'more attempts' });
   expect(new Set(worker.states.slice(before))).toEqual(new Set(['backing_off']));
-  stage.destination.faultAt = () => null;
+  stage.destination.recover();
   await worker.becomes('streaming');
   expect(stage.found).toEqual(stage.expected);
 });
@@ -39,10 +35,10 @@ it('a destination that refuses what waits is not streaming in between its attemp
 it('a destination that is back is streaming as soon as something is applied, also when changes never cease', async () => {
   const worker = stage.work();
   await worker.reaches(stage.chronicle.source.revision);
-  stage.destination.faultAt = () => 'refuse';
+  stage.destination.refuse();
   await stage.put('/a/1', 'refused');
   await worker.becomes('backing_off');
-  stage.destination.faultAt = () => null;
+  stage.destination.recover();
   let changes = 0;
   // It never rests, and so is never asked where it stands.
   const goesOn = async () => {
@@ -71,7 +67,7 @@ it('a destination that is back is streaming, although the change that waits is d
   await worker.becomes('streaming');
 });
 
-it('a destination that fails once more, for the reason of the last time, is told of in the log once more', async () => {
+it('a destination that fails again, for the reason of the last time, is reported in the log again', async () => {
   let warnings = 0;
   const logger: Logger = {
     ...silentLogger,
@@ -82,15 +78,12 @@ it('a destination that fails once more, for the reason of the last time, is told
   const worker = stage.work({ logger });
   await worker.reaches(stage.chronicle.source.revision);
   for (let time = 1; time <= 2; time++) {
-    let refused = 0;
-    stage.destination.faultAt = () => {
-      refused++;
-      return 'refuse';
-    };
+    const { faults } = stage.destination;
+    stage.destination.refuse();
     await stage.put('/a/1', `refused ${time}`);
-    await until(() => refused > 3, { describe: 'several attempts' });
+    await until(() => stage.destination.faults > faults + 3, { describe: 'several attempts' });
     expect(warnings).toBe(time);
-    stage.destination.faultAt = () => null;
+    stage.destination.recover();
     await worker.becomes('streaming');
   }
 });
@@ -99,49 +92,35 @@ it('an order that was carried out, and could not be crossed out, is not carried 
   const worker = stage.work();
   await worker.reaches(stage.chronicle.source.revision);
   const orders = new Orders(stage.facts, 'codfw');
-  const crossOut = stage.facts.removeExactly.bind(stage.facts);
-  let refused = 0;
-  stage.facts.removeExactly = async (name, fact) => {
-    if (!name.endsWith('/resync') || refused > 0) return await crossOut(name, fact);
-    refused++;
-    throw new UnavailableError({ message: 'no leader', remedy: 'none' });
-  };
+  stage.facts.failNext('removeExactly', 'destinations/codfw/resync');
   await orders.resync('sre@host', never);
   await until(async () => (await stage.facts.read('destinations/codfw/resync')) === null, {
     describe: 'the order to be crossed out',
   });
   await worker.becomes('streaming');
-  expect(refused).toBe(1);
+  expect(stage.facts.failures).toBe(1);
   // One when it began, one that was ordered.
   const bases = worker.states.filter((state, index) => state === 'bootstrapping' && worker.states[index - 1] !== state);
   expect(bases).toHaveLength(2);
 });
 
-it('a destination that refused a repair, and refuses what tells that, is not streaming in between its attempts', async () => {
+it('a destination that refused a repair, and refuses what shows that, is not streaming in between its attempts', async () => {
   const worker = stage.work();
   await worker.reaches(stage.chronicle.source.revision);
   await worker.becomes('streaming');
   stage.destination.write('/b/1', 'foreign');
-  let refused = 0;
-  stage.destination.faultAt = () => {
-    refused++;
-    return 'refuse';
-  };
+  stage.destination.refuse();
   await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
   await worker.becomes('backing_off');
   const before = worker.states.length;
-  const attempts = refused;
-  await until(() => refused > attempts + 3, { describe: 'more attempts' });
+  const { faults } = stage.destination;
+  await until(() => stage.destination.faults > faults + 3, { describe: 'more attempts' });
   expect(new Set(worker.states.slice(before))).toEqual(new Set(['backing_off']));
 });
 
-it('a base that is refused behind its mark is tried less and less often', async () => {
+it('a resync that is refused after its mark is tried less and less often', async () => {
   const next = vi.spyOn(Backoff.prototype, 'next');
-  const apply = stage.destination.apply.bind(stage.destination);
-  stage.destination.apply = async (request, signal) => {
-    if (request.writes.length > 0) throw new UnavailableError({ message: 'refused', remedy: 'none' });
-    return await apply(request, signal);
-  };
+  stage.destination.refuseWrites();
   stage.work();
   const delays = () => next.mock.results.map(({ value }) => Number(value));
   await until(() => delays().some((delay) => delay > 1_000), {
@@ -149,7 +128,7 @@ it('a base that is refused behind its mark is tried less and less often', async 
   });
 });
 
-it('a message that is missing in the journal costs one base, of a snapshot behind it', async () => {
+it('a message that is missing in the journal costs one resync, from a snapshot after it', async () => {
   const { chronicle } = stage;
   const first = stage.work();
   await first.reaches(chronicle.source.revision);
@@ -157,11 +136,7 @@ it('a message that is missing in the journal costs one base, of a snapshot behin
   const missing = chronicle.source.revision + 1;
   await stage.put('/a/1', 'in the message that is missing');
   await stage.put('/a/2', 'behind it');
-  const read = chronicle.journal.read.bind(chronicle.journal);
-  chronicle.journal.read = (from, signal) => {
-    if (from !== 'oldest' && from.after.revision >= missing) return read(from, signal);
-    throw new JournalChainBrokenError({ message: 'missing', remedy: 'none' });
-  };
+  chronicle.journal.loseMessage(missing);
   const second = stage.work();
   // There is a snapshot already, of before the gap.
   await until(async () => (await stage.facts.list('snapshots/requested/')).size > 0, {

@@ -1,4 +1,3 @@
-import { JournalPositionLostError } from '@tidemark/core';
 import { shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stage } from './support/stage.js';
@@ -25,7 +24,7 @@ function deleteMany(): void {
   for (let index = 0; index < 60; index++) stage.chronicle.source.delete(`/a/${index}`);
 }
 
-describe('since when changes wait is told', () => {
+describe('since when changes wait is reported', () => {
   it('of a destination that fell out of the journal, and is held', async () => {
     const { chronicle } = stage;
     deleteMany();
@@ -33,21 +32,14 @@ describe('since when changes wait is told', () => {
     await chronicle.snapshot();
     const { revision } = chronicle.source;
     const time = Date.now() - A_DAY_MS;
-    const info = chronicle.journal.info.bind(chronicle.journal);
-    const first = { position: { generation: 1, revision }, previous: revision, time };
-    chronicle.journal.info = async (signal) => ({ ...(await info(signal)), first });
-    const read = chronicle.journal.read.bind(chronicle.journal);
-    chronicle.journal.read = (from, signal) => {
-      if (from === 'oldest' || from.after.revision >= revision) return read(from, signal);
-      throw new JournalPositionLostError({ message: 'lost', remedy: 'none' });
-    };
+    chronicle.journal.loseUpTo(revision, { time });
     const worker = stage.work(BRAKED);
     await until(() => worker.hold !== null, { describe: 'held' });
     expect(worker.hold?.brake).toBe('deletes');
     expect(worker.waitingSince).toBe(time);
   });
 
-  it('of a destination for which history began anew while it was away, and that is held', async () => {
+  it('of a destination for which history began again while it was away, and that is held', async () => {
     const before = Date.now();
     deleteMany();
     await stage.chronicle.reset('rewound');
@@ -73,16 +65,9 @@ describe('since when changes wait is told', () => {
     await stage.put('/a/new', 'x');
     await stage.put('/a/newer', 'x');
     // The second record never comes: whoever counts waits for it.
-    const { journal } = stage.chronicle;
-    const read = journal.read.bind(journal);
-    journal.read = async function* (from, signal) {
-      for await (const record of read(from, signal)) {
-        yield record;
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      }
-    };
+    stage.chronicle.journal.stallAfterFirst();
     const worker = stage.work({ brakes: { ...unbraked, maxBacklogChanges: 100_000 } });
-    await until(() => worker.waitingSince !== null, { describe: 'told' });
+    await until(() => worker.waitingSince !== null, { describe: 'a time' });
     expect(worker.waitingSince).toBeGreaterThanOrEqual(before);
     expect(worker.states).not.toContain('streaming');
   });

@@ -5,10 +5,12 @@ import {
   type JournalWriter,
   type ReadFrom,
   type RecordDraft,
+  type SnapshotRef,
+  type SnapshotStore,
   UnavailableError,
 } from '@tidemark/core';
 import { MemoryJournal, type MemoryStream } from '@tidemark/journal';
-import { never } from '@tidemark/testing';
+import { never, Stall } from '@tidemark/testing';
 
 /**
  * What goes wrong with one append:
@@ -17,6 +19,13 @@ import { never } from '@tidemark/testing';
  * - `not stored`: it never arrives, and no answer comes.
  */
 export type AppendFault = 'fenced' | 'stored' | 'not stored';
+
+interface DueFault {
+  readonly kind: RecordDraft['kind'];
+  /** Any unless given. */
+  readonly revision?: number;
+  readonly fault: AppendFault;
+}
 
 const REMEDY = 'None needed: a test asked for this.';
 
@@ -28,18 +37,38 @@ export class FaultyJournal implements Journal {
   refusals = 0;
   /** Faults that happened. */
   readonly faults: AppendFault[] = [];
-  /** Asked before each append of a leader. */
-  faultFor: (draft: RecordDraft) => AppendFault | null = () => null;
-  /** Awaited before an append is sent. */
-  beforeSending: () => Promise<void> | undefined = () => undefined;
+  /** Answers to `info` so far. */
+  infos = 0;
+  readonly snapshots: StallableSnapshots;
   private readonly inner: MemoryJournal;
+  private readonly due: DueFault[] = [];
+  private appendStall: Stall | null = null;
+  private meanwhile: () => Promise<void> = async () => undefined;
 
   constructor(readonly stream: MemoryStream) {
     this.inner = new MemoryJournal(stream);
+    this.snapshots = new StallableSnapshots(this.inner.snapshots);
   }
 
-  get snapshots() {
-    return this.inner.snapshots;
+  /** The next appends of records of this kind have this fault, so many of them. */
+  failNext(kind: RecordDraft['kind'], fault: AppendFault, times = 1): void {
+    for (let time = 0; time < times; time++) this.due.push({ kind, fault });
+  }
+
+  /** The next append of a record of this kind and revision has this fault. */
+  failAt(kind: RecordDraft['kind'], revision: number, fault: AppendFault): void {
+    this.due.push({ kind, revision, fault });
+  }
+
+  /** Appends are not sent, until the stall is released. */
+  stallAppends(): Stall {
+    this.appendStall = new Stall();
+    return this.appendStall;
+  }
+
+  /** Something happens between each question for `info` and its answer. */
+  beforeEachInfo(action: () => Promise<void>): void {
+    this.meanwhile = action;
   }
 
   async open(signal: AbortSignal) {
@@ -49,7 +78,10 @@ export class FaultyJournal implements Journal {
 
   async info(signal: AbortSignal) {
     this.assertUp();
-    return await this.inner.info(signal);
+    const answer = await this.inner.info(signal);
+    await this.meanwhile();
+    this.infos++;
+    return answer;
   }
 
   async head(signal: AbortSignal) {
@@ -76,10 +108,52 @@ export class FaultyJournal implements Journal {
     await this.inner.takeOver(head, (head.last?.term ?? 0) + 1, 'usurper', never);
   }
 
-  assertUp(): void {
+  /** What the connection does with an append that is about to be sent. */
+  async beforeSending(draft: RecordDraft): Promise<AppendFault | null> {
+    await this.appendStall?.pass();
+    this.assertUp();
+    const isDue = ({ kind, revision = draft.revision }: DueFault) => kind === draft.kind && revision === draft.revision;
+    const index = this.due.findIndex(isDue);
+    const [due] = index < 0 ? [] : this.due.splice(index, 1);
+    if (due === undefined) return null;
+    this.faults.push(due.fault);
+    return due.fault;
+  }
+
+  private assertUp(): void {
     if (!this.down) return;
     this.refusals++;
     throw new UnavailableError({ message: 'The journal is down.', remedy: REMEDY });
+  }
+}
+
+/** Snapshots whose list a test can hold up. */
+class StallableSnapshots implements SnapshotStore {
+  private listStall: Stall | null = null;
+
+  constructor(private readonly inner: SnapshotStore) {}
+
+  /** Whoever asks for the list waits, until the stall is released. */
+  stallList(): Stall {
+    this.listStall = new Stall();
+    return this.listStall;
+  }
+
+  async list(signal: AbortSignal): Promise<readonly SnapshotRef[]> {
+    await this.listStall?.pass();
+    return await this.inner.list(signal);
+  }
+
+  put(...snapshot: Parameters<SnapshotStore['put']>): ReturnType<SnapshotStore['put']> {
+    return this.inner.put(...snapshot);
+  }
+
+  open(...part: Parameters<SnapshotStore['open']>): ReturnType<SnapshotStore['open']> {
+    return this.inner.open(...part);
+  }
+
+  remove(id: string, signal: AbortSignal): Promise<void> {
+    return this.inner.remove(id, signal);
   }
 }
 
@@ -113,10 +187,7 @@ class FaultyWriter implements JournalWriter {
   private async send(draft: RecordDraft): Promise<void> {
     const { journal } = this;
     await new Promise(setImmediate);
-    await journal.beforeSending();
-    journal.assertUp();
-    const fault = journal.faultFor(draft);
-    if (fault !== null) journal.faults.push(fault);
+    const fault = await journal.beforeSending(draft);
     if (fault === 'fenced') await journal.usurp();
     if (fault !== 'not stored') await this.inner.append(draft);
     if (fault === 'stored' || fault === 'not stored') {

@@ -73,7 +73,7 @@ function comparing(open: OpenDestination): void {
     expect(await contentOf(destination)).toEqual([]);
   });
 
-  it('lets one of two racers win and tells the other what it found', async () => {
+  it('lets one of two racers win and reports to the other what it found', async () => {
     const shared = await open();
     const [one, two] = [await shared.client(), await shared.client()];
     await one.apply(move(null, 1), never);
@@ -109,7 +109,7 @@ function comparing(open: OpenDestination): void {
     expect(await destination.checkpoint(never)).toEqual(at(5));
   });
 
-  it('tells checkpoints apart by journal, generation, resync, part and fence, not by revision alone', async () => {
+  it('distinguishes checkpoints by journal, generation, resync, part and fence, not by revision alone', async () => {
     const destination = await (await open()).client();
     const target = { generation: 1, revision: 5 };
     const partial: Checkpoint = { ...at(5), partial: { revision: 6, writes: 3 } };
@@ -357,7 +357,7 @@ function reading(open: OpenDestination): void {
 
 /** Where a destination can tell who wrote, it has to tell all of it, and nothing of our own. */
 function foreign(open: OpenDestination): void {
-  it('tells what somebody else wrote, in the ranges, and nothing that `apply` wrote', async () => {
+  it('reports what somebody else wrote, in the ranges, and nothing that `apply` wrote', async () => {
     const shared = await open();
     const [ours, replaced] = [await shared.client(), await shared.client()];
     await ours.apply(move(null, 1, [put('k1', 'a')]), never);

@@ -225,7 +225,7 @@ function retention(open: OpenJournal): void {
     expect(outline(edge)).toEqual(outline(kept));
   });
 
-  it('tells a reader that was overtaken', async () => {
+  it('reports to a reader that it was overtaken', async () => {
     const journal = await (await open({ maxBytes })).node();
     const writer = await begun(journal, 10);
     const reader = journal.read('oldest', never)[Symbol.asyncIterator]();

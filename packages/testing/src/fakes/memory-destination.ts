@@ -18,6 +18,7 @@ import {
   UnavailableError,
   type Write,
 } from '@tidemark/core';
+import { Stall } from './stall.js';
 
 /**
  * What goes wrong with one apply:
@@ -60,11 +61,14 @@ export class MemoryDestination implements Destination {
   applies = 0;
   /** Answered calls of `read` so far. */
   readings = 0;
-  /** Asked before each apply, with its number. */
-  faultAt: (apply: number) => ApplyFault | null = () => null;
+  /** Applies that were refused, or whose answer was lost. */
+  faults = 0;
   /** False: nothing can be read or written. */
   available = true;
   readonly deviations: readonly string[] = [];
+  private fault: (apply: number, request: ApplyRequest) => ApplyFault | null = () => null;
+  private readonly meanwhile = new Map<number, () => void>();
+  private checkpointStall: Stall | null = null;
   private readonly pageKeys: number;
   private readonly viewsAtOneState: boolean;
   private stored: Buffer | null = null;
@@ -79,14 +83,63 @@ export class MemoryDestination implements Destination {
     this.viewsAtOneState = options.viewsAtOneState ?? true;
   }
 
+  /** Every apply is refused, until `recover`. */
+  refuse(): void {
+    this.fault = () => 'refuse';
+  }
+
+  /** The apply of this number and all later ones are refused, until `recover`. */
+  refuseFrom(apply: number): void {
+    this.fault = (number) => (number >= apply ? 'refuse' : null);
+  }
+
+  /** Applies are refused while `condition` holds, until `recover`. */
+  refuseWhile(condition: () => boolean): void {
+    this.fault = () => (condition() ? 'refuse' : null);
+  }
+
+  /** Applies with writes are refused, until `recover`; those that move only the checkpoint pass. */
+  refuseWrites(): void {
+    this.fault = (_, { writes }) => (writes.length > 0 ? 'refuse' : null);
+  }
+
+  /** The apply of this number has a fault, and all later ones are refused, until `recover`. */
+  crashAt(apply: number, fault: ApplyFault): void {
+    this.fault = (number) => (number < apply ? null : number === apply ? fault : 'refuse');
+  }
+
+  /** Each apply has the fault that is drawn for it, until `recover`. */
+  draw(next: () => ApplyFault | null): void {
+    this.fault = next;
+  }
+
+  /** Ends all faults of applies. */
+  recover(): void {
+    this.fault = () => null;
+  }
+
+  /** Right before the apply of this number, something else happens. */
+  before(apply: number, action: () => void): void {
+    this.meanwhile.set(apply, action);
+  }
+
+  /** Whoever asks for the checkpoint waits, until the stall is released. */
+  stallCheckpoint(): Stall {
+    this.checkpointStall = new Stall();
+    return this.checkpointStall;
+  }
+
   async checkpoint(signal: AbortSignal): Promise<Checkpoint | null> {
+    await this.checkpointStall?.pass();
     await this.reach(signal);
     return decode(this.stored);
   }
 
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult> {
     await this.reach(signal);
-    const fault = this.faultAt(++this.applies);
+    this.meanwhile.get(++this.applies)?.();
+    const fault = this.fault(this.applies, request);
+    if (fault !== null) this.faults++;
     if (fault === 'refuse') throw unavailable();
     const result = this.commit(request);
     if (fault === 'ambiguous') {

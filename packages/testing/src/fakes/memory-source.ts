@@ -14,6 +14,7 @@ import {
   type SourceIdentity,
   UnavailableError,
 } from '@tidemark/core';
+import { Stall } from './stall.js';
 
 /** A write to the source; a value of null deletes. */
 export interface SourceWrite {
@@ -41,13 +42,19 @@ export class MemorySource implements Source {
   available = true;
   /** A revision the source's watch loses, each time it is due. */
   lost: number | null = null;
-  /** Awaited before a tail hands out what begins with this revision. */
-  beforeHandingOut: (revision: number) => Promise<void> | undefined = () => undefined;
+  /** Reads that failed because `failReads` said so. */
+  failedReads = 0;
   /** Where tails were opened. */
   readonly opened: number[] = [];
   private entries: Entry[] = [];
   private compacted = 0;
   private cuts = 0;
+  private failingReads = 0;
+  private beforeRead: () => Promise<void> = async () => undefined;
+  private afterRead: (() => Promise<void>) | null = null;
+  private afterIdentity: () => void = () => undefined;
+  private tailStall: Stall | null = null;
+  private readonly skips = new Map<number, number>();
   private readonly change = new Bell();
 
   constructor(private readonly options: MemorySourceOptions = {}) {}
@@ -102,9 +109,42 @@ export class MemorySource implements Source {
     this.change.ring();
   }
 
+  /** The next reads fail, so many of them. */
+  failReads(times: number): void {
+    this.failingReads = times;
+  }
+
+  /** Something happens before each read. */
+  beforeEachRead(action: () => Promise<void>): void {
+    this.beforeRead = action;
+  }
+
+  /** Something happens between the next read and its answer. */
+  afterNextRead(action: () => Promise<void>): void {
+    this.afterRead = action;
+  }
+
+  /** Something happens between each question for the identity and its answer. */
+  afterEachIdentity(action: () => void): void {
+    this.afterIdentity = action;
+  }
+
+  /** Tails hand out nothing, until the stall is released. */
+  stallTails(): Stall {
+    this.tailStall = new Stall();
+    return this.tailStall;
+  }
+
+  /** A tail from one revision begins at another one, and says nothing of it: the numbers were raised by a restore. */
+  skip(from: number, to: number): void {
+    this.skips.set(from, to);
+  }
+
   async identity(signal: AbortSignal): Promise<SourceIdentity> {
     this.assertReachable(signal);
-    return { clusterId: this.clusterId, revision: this.revision, raftTerm: this.raftTerm };
+    const identity = { clusterId: this.clusterId, revision: this.revision, raftTerm: this.raftTerm };
+    this.afterIdentity();
+    return identity;
   }
 
   async compactedRevision(signal: AbortSignal): Promise<number> {
@@ -113,18 +153,29 @@ export class MemorySource implements Source {
   }
 
   async read(range: KeyRange, revision: number | undefined, signal: AbortSignal): Promise<PagedRead> {
+    if (this.failingReads > 0) {
+      this.failingReads--;
+      this.failedReads++;
+      throw unavailable('The source is busy.');
+    }
+    await this.beforeRead();
     this.assertReachable(signal);
     const at = revision ?? this.revision;
     if (at > this.revision) throw unavailable(`Revision ${at} is in the future.`);
-    return { revision: at, pages: this.pages(range, at, signal) };
+    const answer = { revision: at, pages: this.pages(range, at, signal) };
+    const action = this.afterRead;
+    this.afterRead = null;
+    await action?.();
+    return answer;
   }
 
   async *tail(startRevision: number, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
-    this.opened.push(startRevision);
+    const start = this.skips.get(startRevision) ?? startRevision;
+    this.opened.push(start);
     const cuts = this.cuts;
-    let next = Math.max(FIRST_WRITE, startRevision);
+    let next = Math.max(FIRST_WRITE, start);
     while (!signal.aborted) {
-      await this.beforeHandingOut(next);
+      await this.tailStall?.pass();
       if (signal.aborted) return;
       if (this.cuts !== cuts || !this.available) throw unavailable('The stream broke.');
       if (next < this.compacted) throw compacted(next, this.compacted);

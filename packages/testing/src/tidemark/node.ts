@@ -104,6 +104,14 @@ export class TidemarkNode {
     return this.seen;
   }
 
+  /** A destination as its status shows it; the first one unless a name is given. */
+  async destination(name?: string): Promise<PlacedDestination> {
+    const { destinations } = await this.status();
+    const found = name === undefined ? destinations[0] : destinations.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`status shows no destination ${name ?? ''}`);
+    return found;
+  }
+
   /** What it answered last when it was asked for the status; null when it never was. */
   get seenStatus(): PipelineStatus | null {
     return this.seen;
