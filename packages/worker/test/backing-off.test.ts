@@ -1,7 +1,6 @@
 import { Backoff, type Logger, silentLogger, UnavailableError } from '@tidemark/core';
-import { never, shortWaits, until } from '@tidemark/testing';
+import { shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { Orders } from '../src/index.js';
 import { Stage } from './support/stage.js';
 
 beforeAll(shortWaits);
@@ -86,22 +85,6 @@ it('a destination that fails again, for the reason of the last time, is reported
     stage.destination.recover();
     await worker.becomes('streaming');
   }
-});
-
-it('an order that was carried out, and could not be crossed out, is not carried out once more', async () => {
-  const worker = stage.work();
-  await worker.reaches(stage.chronicle.source.revision);
-  const orders = new Orders(stage.facts, 'codfw');
-  stage.facts.failNext('removeExactly', 'destinations/codfw/resync');
-  await orders.resync('sre@host', never);
-  await until(async () => (await stage.facts.read('destinations/codfw/resync')) === null, {
-    describe: 'the order to be crossed out',
-  });
-  await worker.becomes('streaming');
-  expect(stage.facts.failures).toBe(1);
-  // One when it began, one that was ordered.
-  const bases = worker.states.filter((state, index) => state === 'bootstrapping' && worker.states[index - 1] !== state);
-  expect(bases).toHaveLength(2);
 });
 
 it('a destination that refused a repair, and refuses what shows that, is not streaming in between its attempts', async () => {
