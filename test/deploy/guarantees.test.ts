@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const page = readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8');
 
-/** Everything in backticks that is a path of this repository, with the symbol behind `#`. */
+/** Everything in backticks that is a path of this repository, with the symbol after `#`. */
 const references = [...page.matchAll(/`((?:packages|test|docs)\/[^`#\s]+)(?:#(\w+))?`/g)].map(
   ([, path = '', symbol]) => ({
     path,

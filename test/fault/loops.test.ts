@@ -97,10 +97,10 @@ it('of two directions that start at once at least one is refused', async () => {
     const states = await until(
       async () => {
         const seen = await Promise.all(pipelines.map(async ({ anyNode }) => (await anyNode.status()).destinations[0]));
-        const settled = seen.every((each) => each?.state === 'failed' || each?.state === 'streaming');
-        return settled ? seen.map((each) => each?.state) : null;
+        const decided = seen.every((each) => each?.state === 'failed' || each?.state === 'streaming');
+        return decided ? seen.map((each) => each?.state) : null;
       },
-      { timeoutMs: 30_000, describe: 'both settled' },
+      { timeoutMs: 30_000, describe: 'both failed or streaming' },
     );
     expect(states).toContain('failed');
   } finally {

@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 
 /** The value of the key and the fence of the checkpoint, as they stand in a Redis. */
-async function standing(redis: RedisServer): Promise<{ value: string; fencedOff: number; checkpoint: string }> {
+async function stored(redis: RedisServer): Promise<{ value: string; fencedOff: number; checkpoint: string }> {
   const value = (await redis.redisCli(['GET', `p:/${name}/key`])).toString().trim();
   const checkpoint = (await redis.redisCli(['GET', `p:__tidemark__/${name}/cache/checkpoint`])).toString().trim();
   const { fence } = JSON.parse(checkpoint) as { fence: { fencedOff: number } };
@@ -85,15 +85,15 @@ describe('a pause is reported when nothing can be written any more', () => {
     await until(() => link.counters.held > 0, { describe: 'the script in the link' });
     expect((await node.command('pause', 'cache')).code).toBe(0);
     await node.showsState('cache', 'paused');
-    const paused = await standing(redis);
+    const paused = await stored(redis);
     expect(paused).toMatchObject({ value: 'before', fencedOff: 1 });
     expect(monitor.scriptsWith('late')).toBe(0);
     link.forward();
     await until(() => monitor.scriptsWith('late') > 0, { describe: 'what was held carried out' });
-    expect(await standing(redis)).toEqual(paused);
+    expect(await stored(redis)).toEqual(paused);
     await node.command('resume', 'cache');
     await node.reached('cache', await gateway.revision());
-    expect(await standing(redis)).toMatchObject({ value: 'late', fencedOff: 1 });
+    expect(await stored(redis)).toMatchObject({ value: 'late', fencedOff: 1 });
   });
 
   it('Redis: while the server is frozen the outcome is reported as not known', async () => {
@@ -120,7 +120,7 @@ describe('a pause is reported when nothing can be written any more', () => {
     expect(stdout).toContain('may still be carried out');
     await redis.resume();
     await node.showsState('cache', 'paused');
-    const { value, fencedOff, checkpoint } = await standing(redis);
+    const { value, fencedOff, checkpoint } = await stored(redis);
     // Carried out before, or never.
     expect([
       ['late', 0],
@@ -128,10 +128,10 @@ describe('a pause is reported when nothing can be written any more', () => {
     ]).toContainEqual([value, fencedOff]);
     // The server ends the connection that was given up when it has read all of it.
     await until(() => link.open === open, { describe: () => `${open} connections; there are ${link.open}` });
-    expect(await standing(redis)).toEqual({ value, fencedOff, checkpoint });
+    expect(await stored(redis)).toEqual({ value, fencedOff, checkpoint });
     await node.command('resume', 'cache');
     await node.reached('cache', await gateway.revision());
-    expect((await standing(redis)).value).toBe('late');
+    expect((await stored(redis)).value).toBe('late');
   });
 
   it('survives the owner: who looks while nobody owns it sees by whom it is paused', async () => {

@@ -90,7 +90,7 @@ it('goes back and applies again what a failover to a replica that lagged took aw
   await replica.redisCli(['REPLICAOF', 'NO', 'ONE']);
   floating.redirect(replica.address);
   await master.kill();
-  // The fault is there: acknowledged writes were not at the new master, nor was the checkpoint behind them.
+  // The fault is there: acknowledged writes were not at the new master, nor was the checkpoint after them.
   expect(floating.counters.cut).toBeGreaterThan(0);
 
   await writing;
@@ -182,8 +182,8 @@ it('begins a resync again when a failover takes a part of it away', async () => 
   const size = async (redis: RedisServer) => Number(await redis.redisCli(['DBSIZE']));
   await until(async () => (await size(replica)) > 50, { describe: 'the replica with a part', timeoutMs: 60_000 });
   link.blackHole();
-  const behind = await size(replica);
-  await until(async () => (await size(master)) > behind + 100, { describe: 'a master that is ahead' });
+  const lagging = await size(replica);
+  await until(async () => (await size(master)) > lagging + 100, { describe: 'a master that is ahead' });
   expect(await replica.redisCli(['GET', `${PREFIX}__tidemark__/${name}/cache/checkpoint`])).toContain('"attempt":1');
   await replica.redisCli(['REPLICAOF', 'NO', 'ONE']);
   // No pause in between: the worker's next attempt finds its mark, and not what it wrote under it.

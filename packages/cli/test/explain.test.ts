@@ -9,7 +9,7 @@ const pause = { by: 'sre@host', at: '2026-02-28T10:00:00.000Z' };
 function unowned(ordered: Partial<OrderedDestination>): PlacedDestination {
   const configured = { name: 'codfw', kind: 'etcd', pause: null, isQuiesced: false, ...ordered };
   const [destination] = mergeStatus('test', [configured], []).destinations;
-  if (destination === undefined) throw new Error('it is not told');
+  if (destination === undefined) throw new Error('it is not shown');
   return destination;
 }
 

@@ -99,7 +99,7 @@ describe("somebody else's data", () => {
 });
 
 describe('a full server', () => {
-  it('gets nothing of a transaction with puts, all of what takes no room, and goes on when there is some', async () => {
+  it('gets nothing of a transaction with puts, all of what takes no memory, and goes on when there is some', async () => {
     const destination = open(redis);
     await destination.apply(move(null, 1, [put('a', '1'), put('b', '2')]), never);
     await redis.redisCli(['CONFIG', 'SET', 'maxmemory', '100kb']);
@@ -108,7 +108,7 @@ describe('a full server', () => {
     await expect(destination.apply(both, never)).rejects.toThrow(DestinationFullError);
     expect(await keysNow()).toEqual(before);
     expect(await destination.apply(move(1, 2, [remove('a')]), never)).toEqual({ outcome: 'applied' });
-    // A checkpoint over another one: what is unanswered can be shut out here, too. The first one does take room.
+    // A checkpoint over another one: what is in doubt can be fenced off here, too. The first one does take memory.
     const closed = { ...at(2), fence: { offJournal: 0, fencedOff: 1 } };
     const closing = { writes: [], expected: at(2), next: closed };
     expect(await destination.apply(closing, never)).toEqual({ outcome: 'applied' });

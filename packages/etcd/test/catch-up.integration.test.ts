@@ -5,7 +5,7 @@ import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { entryText, HistoryWriter } from './history-writer.js';
 
 const seed = Date.now();
-const BEHIND = 60_000;
+const LAG = 60_000;
 const MIB = 1024 * 1024;
 const LONG_MS = 180_000;
 
@@ -19,9 +19,9 @@ beforeAll(async () => {
   etcd = await servers.etcd();
   source = new EtcdSource(new EtcdClient({ endpoints: [etcd.url] }));
   writer = new HistoryWriter(etcd, seed);
-  await writer.write(BEHIND / 2);
+  await writer.write(LAG / 2);
   await writer.writeLeased(['/leased/a', '/leased/b', '/leased/c']);
-  await writer.write(BEHIND / 2);
+  await writer.write(LAG / 2);
 }, LONG_MS);
 
 afterAll(async () => {
@@ -70,7 +70,7 @@ describe('a tail that lags far', () => {
       if (streams < 3) streams = Math.max(streams, await openStreams(etcd));
       if (checker.next > writer.head) break;
     }
-    expect(writer.head).toBeGreaterThan(BEHIND);
+    expect(writer.head).toBeGreaterThan(LAG);
     expect(streams).toBeGreaterThan(2);
     await allClosed(etcd);
   });
@@ -86,7 +86,7 @@ describe('a tail that lags far', () => {
         const known = () => entries.every(({ revision }) => writer.history.has(revision));
         await until(known, { everyMs: 1, describe: 'the writers to have their answers' });
         checker.check(entries);
-        if (checker.next > BEHIND + 2_000) writing = false;
+        if (checker.next > LAG + 2_000) writing = false;
       }
     })();
     await load;
@@ -112,7 +112,7 @@ describe('a tail that lags far', () => {
         if (leave === 'break') break;
         stop.abort();
       }
-      expect(checker.next).toBeLessThan(BEHIND);
+      expect(checker.next).toBeLessThan(LAG);
       await allClosed(etcd);
     }
   });
@@ -185,22 +185,22 @@ describe('a tail that lags far', () => {
 
 describe('values of 1 MiB in the middle of small ones', () => {
   let large: EtcdServer;
-  let behind: EtcdSource;
+  let lagging: EtcdSource;
   let head: number;
 
   beforeAll(async () => {
     large = await servers.etcd();
-    behind = new EtcdSource(new EtcdClient({ endpoints: [large.url] }));
+    lagging = new EtcdSource(new EtcdClient({ endpoints: [large.url] }));
     const kv = new EtcdKv(new EtcdClient({ endpoints: [large.url] }));
     await putMany(kv, '/before/', { count: 3_000, bytes: 100 });
     await putMany(kv, '/large/', { count: 300, bytes: MIB });
     await putMany(kv, '/after/', { count: 3_000, bytes: 100 });
     await kv.close();
-    head = (await behind.identity(never)).revision;
+    head = (await lagging.identity(never)).revision;
   }, LONG_MS);
 
   afterAll(async () => {
-    await behind?.close();
+    await lagging?.close();
     await large?.kill();
   });
 
@@ -208,7 +208,7 @@ describe('values of 1 MiB in the middle of small ones', () => {
     for (const turns of [0, 20]) {
       const memory = new MemoryPeak();
       let next = 2;
-      for await (const entries of behind.tail(1, never)) {
+      for await (const entries of lagging.tail(1, never)) {
         for (const { revision } of entries) expect(revision).toBe(next++);
         for (let turn = 0; turn < turns; turn++) {
           memory.sample();
@@ -226,7 +226,7 @@ describe('values of 1 MiB in the middle of small ones', () => {
     let next = 2;
     let stood = false;
     const reading = (async () => {
-      for await (const entries of behind.tail(1, never)) {
+      for await (const entries of lagging.tail(1, never)) {
         for (const { revision } of entries) expect(revision).toBe(next++);
         if (stood || next < 3_010) continue;
         expect(await openStreams(large)).toBeGreaterThan(0);

@@ -163,7 +163,7 @@ describe('a checkpointed transaction', () => {
       const large = Array.from({ length: 70 }, (_, index): Write[] => [
         { kind: 'put', key: Buffer.from(`/data/large/${index}`), value },
       ]);
-      // Behind the probe of 1,000 keys, which tells that values are small.
+      // After the probe of 1,000 keys, which shows that values are small.
       for (const [index, writes] of [puts(1_500, '/data/before/'), ...large].entries()) {
         const request = { checkpointKey: Buffer.from(`/c${index}`), expected: null, next: Buffer.from('1'), writes };
         expect(await kv.executeCheckpointed(request, never)).toMatchObject({ succeeded: true });

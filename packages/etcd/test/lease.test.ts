@@ -149,13 +149,13 @@ describe('an answer of etcd about a key', () => {
     } as unknown as EtcdClient;
     let gone = false;
     const target = { key: Buffer.from('k'), createRevision: 5, pollMs: 100 };
-    const told = keyGone(reading, target, stop.signal).then(() => {
+    const reported = keyGone(reading, target, stop.signal).then(() => {
       gone = true;
     });
     await until(() => reads > 3, { everyMs: 1, describe: 'reads' });
     expect(gone).toBe(false);
     header = { revision: 5 };
-    await told;
+    await reported;
     expect(stop.signal.aborted).toBe(false);
   });
 

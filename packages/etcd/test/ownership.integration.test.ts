@@ -198,7 +198,7 @@ it('is silent while etcd is frozen, and goes on afterwards with what happened me
   proxy.blackHole();
   await b.claim('meanwhile');
   await sees(b, 'meanwhile', 'b');
-  // The fault is there: what b was told has been held back from the other one.
+  // The fault is there: what b was answered has been held back from the other one.
   await until(() => proxy.counters.held > 0, { describe: 'something held' });
   expect(cutOff.owner('meanwhile')).toBeNull();
   expect(cutOff.owner('before')).toBe('b');

@@ -21,7 +21,7 @@ function snapshotAt(generation: number, revision: number): SnapshotRef {
   return { id: 's', position: { generation, revision }, keys: 0, bytes: 0, createdAt: 0, rewind: null };
 }
 
-/** A batch of the revisions behind `previous`; `holding` are those that are really in it. */
+/** A batch of the revisions after `previous`; `holding` are those that are really in it. */
 function batch(
   previous: number,
   revision: number,

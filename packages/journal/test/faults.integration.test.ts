@@ -249,8 +249,8 @@ describe('the journal under faults of its server', () => {
     };
     for (let revision = 0; revision < 20; revision++) {
       const { seen, missing } = await readBehind(revision);
-      // Behind what is missing there is all the rest.
-      expect(missing, `behind ${revision}`).toBe(revision < 11);
+      // After what is missing there is all the rest.
+      expect(missing, `after ${revision}`).toBe(revision < 11);
       if (!missing) expect(seen).toEqual(Array.from({ length: 20 - revision }, (_, index) => revision + 1 + index));
     }
   });

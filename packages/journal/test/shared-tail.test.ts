@@ -130,7 +130,7 @@ describe('readers of one tail', () => {
     for (const [index, after] of [50, 45, 40, 50, 10].entries())
       expect(followers[index]?.revisions).toEqual(upTo(after + 1, 53));
     for (const follower of followers) await follower.stop();
-    await until(() => journal.readings === 0, { describe: 'no reading left behind' });
+    await until(() => journal.readings === 0, { describe: 'no reading left' });
   });
 
   it('do not wait for one that does not read, who then reads what he missed', async () => {

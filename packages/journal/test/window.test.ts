@@ -34,7 +34,7 @@ function fed() {
   return { window, filled, read: () => next, push: (...more: StoredRecord[]) => records.push(...more) };
 }
 
-/** Follows from a place; tells what it was handed, and the place where it lost the window. */
+/** Follows from a place; records what it was handed, and the place where it lost the window. */
 function follower(window: Window, place: Place, signal: AbortSignal) {
   const handed: number[] = [];
   const following = (async () => {

@@ -80,7 +80,7 @@ describe('a rewind', () => {
     await node.reaches(3);
     source.rewind(2);
     await node.reaches(2, 2);
-    const ordered = await node.desk.order();
+    const ordered = await node.snapshotQueue.order();
     source.lost = 3;
     for (const value of ['not seen by the watch', 'seen']) source.put('/a', value);
     await node.reaches(4, 3);
@@ -99,7 +99,7 @@ describe('a snapshot', () => {
       source.put('/a', '2');
       await node.reaches(source.put('/b', 'later'));
     });
-    const snapshot = await node.desk.order();
+    const snapshot = await node.snapshotQueue.order();
     expect(snapshot).toMatchObject({ position: { generation: 1, revision: 2 }, keys: 1 });
     expect(await contentOf(snapshot)).toEqual(source.content(2));
     expect(await shared.outline()).toContain('snapshot 4');
@@ -122,7 +122,7 @@ describe('after what retention has removed', () => {
     shared = new Shared(source, new MemoryStream({ maxBytes: 20_000 }));
   });
 
-  /** Until the oldest record is behind everything that was there before. */
+  /** Until the oldest record comes after everything that was there before. */
   async function fill(node: LeaderNode): Promise<void> {
     for (const value of FILLING) await node.reaches(source.put('/filling', value));
     expect((await node.journal.info(never)).first?.previous).toBeGreaterThan(source.revision - FILLING.length);
@@ -131,9 +131,9 @@ describe('after what retention has removed', () => {
   it('snapshots go when there is a newer one', async () => {
     const node = lead();
     await node.reaches(1);
-    await node.desk.order();
+    await node.snapshotQueue.order();
     await fill(node);
-    const newest = await node.desk.order();
+    const newest = await node.snapshotQueue.order();
     await until(async () => (await shared.journalSnapshots()).length === 1, { everyMs: 1, describe: 'one snapshot' });
     expect(await shared.journalSnapshots()).toEqual([newest]);
   });
@@ -142,7 +142,7 @@ describe('after what retention has removed', () => {
     const node = lead();
     await node.reaches(1);
     source.afterNextRead(() => fill(node));
-    const newest = await node.desk.order();
+    const newest = await node.snapshotQueue.order();
     expect(await shared.journalSnapshots()).toContainEqual(newest);
   });
 

@@ -7,7 +7,7 @@ import type { ScriptedLeadership } from './support/scripted-elector.js';
 
 beforeAll(shortWaits);
 
-/** What happens besides the history. `replaced` is a leader that is not told. */
+/** What happens besides the history. `replaced` is a leader that is not notified. */
 const INCIDENTS = ['cut', 'fenced', 'stored', 'not stored', 'replaced', 'stepped down'] as const;
 type Incident = (typeof INCIDENTS)[number];
 

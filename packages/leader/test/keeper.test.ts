@@ -73,7 +73,7 @@ describe('scheduled snapshots', () => {
     await lead({});
     source.put('/a', '1');
     await node.reaches(2);
-    const [one, two] = await Promise.all([node.desk.order(), node.desk.order()]);
+    const [one, two] = await Promise.all([node.snapshotQueue.order(), node.snapshotQueue.order()]);
     expect(one).toMatchObject({ position: { generation: 1, revision: 2 }, keys: 1 });
     expect(two).toEqual(one);
     expect(await shared.outline()).toEqual(['reset 1', 'batch 2', 'snapshot 2']);
@@ -88,7 +88,7 @@ describe('scheduled snapshots', () => {
     expect(await shared.journalSnapshots()).toHaveLength(1);
     source.put('/a', '1');
     await node.reaches(2);
-    await requests.request('behind', { generation: 1, revision: 2 }, never);
+    await requests.request('at the head', { generation: 1, revision: 2 }, never);
     await recordsOf('snapshot', 1);
     const before = shared.facts.lists;
     await until(() => shared.facts.lists > before + 3, { describe: 'more looks' });

@@ -238,7 +238,7 @@ describe('a leadership that ends', () => {
     const leadership = node.elector.elect(1);
     await node.reaches(1);
     const lists = node.journal.snapshots.stallList();
-    const ordered = node.desk.order();
+    const ordered = node.snapshotQueue.order();
     ordered.catch(() => undefined);
     await until(() => lists.calls > 0, { everyMs: 1, describe: 'a snapshot on the way' });
     let drained = false;

@@ -87,7 +87,7 @@ describe('a leader resumes by overlap', () => {
     await journaledTo(5);
     const between = lead();
     await between.reaches(5);
-    await between.desk.order();
+    await between.snapshotQueue.order();
     await between.stop();
     expect((await shared.outline()).slice(-2)).toEqual(['term 5', 'snapshot 5']);
     source.rewind(4);
@@ -188,7 +188,7 @@ describe('the note of which journal is written', () => {
     const node = lead();
     await node.reaches(5);
     expect(node.resets).toEqual([]);
-    // Workers take no base from a journal that is not noted.
+    // Workers resync from no snapshot of a journal that is not noted.
     expect(await hints.read(never)).toEqual({ journal: shared.stream.id, position });
   });
 });

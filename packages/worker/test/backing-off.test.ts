@@ -118,7 +118,7 @@ it('a message that is missing in the journal costs one resync, from a snapshot a
   await first.stop();
   const missing = chronicle.source.revision + 1;
   await stage.put('/a/1', 'in the message that is missing');
-  await stage.put('/a/2', 'behind it');
+  await stage.put('/a/2', 'after it');
   chronicle.journal.loseMessage(missing);
   const second = stage.work();
   // There is a snapshot already, of before the gap.
@@ -127,9 +127,11 @@ it('a message that is missing in the journal costs one resync, from a snapshot a
   });
   expect(stage.found.get('/b/1')).not.toContain('missing');
   await chronicle.snapshot();
-  await stage.put('/a/3', 'behind the snapshot');
+  await stage.put('/a/3', 'after the snapshot');
   await second.reaches(chronicle.source.revision);
   expect(stage.found).toEqual(stage.expected);
-  const bases = second.states.filter((state, index) => state === 'bootstrapping' && second.states[index - 1] !== state);
-  expect(bases).toHaveLength(1);
+  const resyncs = second.states.filter(
+    (state, index) => state === 'bootstrapping' && second.states[index - 1] !== state,
+  );
+  expect(resyncs).toHaveLength(1);
 });

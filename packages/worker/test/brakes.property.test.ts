@@ -33,7 +33,7 @@ const history = fc.record({
   fault: fc.constantFrom<ApplyFault>('refuse', 'ambiguous'),
 });
 
-/** The most keys that were deleted and not put again at any time, counted anew behind each approved revision. */
+/** The most keys that were deleted and not put again at any time, counted from zero after each approved revision. */
 function mostDeleted(log: readonly CommittedTransaction[], approved: readonly number[]): number {
   const deleted = new Set<string>();
   let [most, allowed] = [0, 0];

@@ -10,7 +10,7 @@ const checkpoint: Checkpoint = {
 const request: ApplyRequest = { writes: [], expected: checkpoint, next: checkpoint };
 const observer = { applied: () => undefined };
 
-/** Answers when the test says so, and gives up when told to. */
+/** Answers when the test says so, and gives up when asked to. */
 class SlowDestination extends MemoryDestination {
   calls = 0;
   answer: () => void = () => undefined;

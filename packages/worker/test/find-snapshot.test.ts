@@ -53,7 +53,7 @@ it('what an older journal held is no snapshot for a resync, also while its leade
 });
 
 it('what an older journal held is no snapshot that a resync would begin with now', async () => {
-  const base = await snapshotNow(takenOverInBetween(), null, never);
-  expect(base?.position.generation).not.toBe(1);
+  const found = await snapshotNow(takenOverInBetween(), null, never);
+  expect(found?.position.generation).not.toBe(1);
   expect(await snapshotNow(search, null, never)).toMatchObject({ position: { generation: 2 } });
 });

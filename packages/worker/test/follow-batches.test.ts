@@ -19,7 +19,7 @@ class SlowDestination extends MemoryDestination {
   most = 0;
   /** False: commits by itself, as soon as the event loop turns. */
   slow = true;
-  /** Told of each transaction that is carried out. */
+  /** Called for each transaction that is carried out. */
   onCommit: () => void = () => undefined;
 
   override async apply(...[request, signal]: Parameters<MemoryDestination['apply']>) {
@@ -51,7 +51,7 @@ let chronicle: Chronicle;
 let destination: SlowDestination;
 let filter: CountingFilter;
 let stop: AbortController;
-/** Revisions of which it was told that everything up to them is applied. */
+/** Revisions up to which everything was reported as applied. */
 let reached: number[];
 
 beforeEach(async () => {

@@ -14,7 +14,7 @@ const write: fc.Arbitrary<SourceWrite> = fc.record({
 });
 const transaction = fc.uniqueArray(write, { selector: (each) => each.key, minLength: 1, maxLength: 6 });
 const history = fc.record({
-  base: fc.array(transaction, { maxLength: 6 }),
+  first: fc.array(transaction, { maxLength: 6 }),
   rest: fc.array(transaction, { minLength: 1, maxLength: 20 }),
   /** What the destination holds before. */
   before: fc.dictionary(fc.constantFrom('/b/1', '/b/2', '/b/9', '/c'), fc.string({ maxLength: 3 })),
@@ -33,7 +33,7 @@ interface Stage {
 /** A journal that begins, and a destination as it was before. */
 async function stage(given: History): Promise<Stage> {
   const chronicle = new Chronicle();
-  for (const writes of given.base) chronicle.source.txn(writes);
+  for (const writes of given.first) chronicle.source.txn(writes);
   await chronicle.reset();
   const { maxWrites, maxBytes } = given;
   const destination = new MemoryDestination({ limits: { maxWrites, maxBytes }, pageKeys: 2 });
@@ -48,7 +48,7 @@ async function goOn(chronicle: Chronicle, given: History): Promise<void> {
   await chronicle.catchUp(given.perRecord);
 }
 
-async function settle(chronicle: Chronicle, destination: MemoryDestination): Promise<void> {
+async function catchUp(chronicle: Chronicle, destination: MemoryDestination): Promise<void> {
   const worker = new WorkerNode(chronicle, destination);
   await worker.reaches(chronicle.source.revision);
   await worker.stop();
@@ -79,7 +79,7 @@ describe('whatever the history', () => {
             crashed = destination.applies >= crashAt;
             if (crashed) crashes++;
             destination.recover();
-            await settle(chronicle, destination);
+            await catchUp(chronicle, destination);
             expectReplica(chronicle, destination, given);
           }
         }),
@@ -95,7 +95,7 @@ describe('whatever the history', () => {
       fc.asyncProperty(history, fc.infiniteStream(fc.nat({ max: 9 })), async (given, dice) => {
         const { chronicle, destination } = await stage(given);
         // One worker writes the difference: with two, or with lost answers, its puts may come twice, which is harmless.
-        await settle(chronicle, destination);
+        await catchUp(chronicle, destination);
         await goOn(chronicle, given);
         const kinds: Record<number, ApplyFault> = { 0: 'refuse', 1: 'ambiguous', 2: 'lose answer' };
         destination.draw(() => kinds[dice.next().value ?? 9] ?? null);

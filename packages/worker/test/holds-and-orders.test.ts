@@ -2,7 +2,7 @@ import { MemoryFacts, never } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
 
-/** Whatever is read once is written anew by somebody else, right after that. */
+/** Whatever is read once is written again by somebody else, right after that. */
 class RacingFacts extends MemoryFacts {
   readonly successors = new Map<string, string>();
 

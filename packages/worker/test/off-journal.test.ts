@@ -76,7 +76,7 @@ describe('a repair', () => {
       if (when === 'while nobody owns it') stage.work();
       await endsEqual();
       await until(async () => (await offJournal()) > 0, { describe: 'the fence' });
-      // A checkpoint that went back is told as one, by the owner that knew better.
+      // A checkpoint that went back is reported as one, by the owner that knew better.
       if (when !== 'while nobody owns it') expect(worker.fencings).toBeGreaterThan(0);
     },
   );

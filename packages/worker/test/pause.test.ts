@@ -168,7 +168,7 @@ describe('a transaction that is in doubt when a destination is paused', () => {
     expect(stage.found).toEqual(stage.expected);
   });
 
-  it.each(['carried out', 'shut out'])('moves nothing but the checkpoint, and is %s', async (outcome) => {
+  it.each(['carried out', 'fenced off'])('moves nothing but the checkpoint, and is %s', async (outcome) => {
     const worker = await pausing(() => stage.put('/elsewhere', 'a revision without writes'));
     destination.deaf = false;
     const before = await checkpoint();

@@ -51,6 +51,8 @@ it('an order that was carried out, and could not be crossed out, is not carried 
   await worker.becomes('streaming');
   expect(stage.facts.failures).toBe(1);
   // One when it began, one that was ordered.
-  const bases = worker.states.filter((state, index) => state === 'bootstrapping' && worker.states[index - 1] !== state);
-  expect(bases).toHaveLength(2);
+  const resyncs = worker.states.filter(
+    (state, index) => state === 'bootstrapping' && worker.states[index - 1] !== state,
+  );
+  expect(resyncs).toHaveLength(2);
 });

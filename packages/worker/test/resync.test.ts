@@ -154,7 +154,7 @@ describe('a resync', () => {
     const second = new WorkerNode(chronicle, destination);
     await until(() => destination.applies > applies + 1, { everyMs: 1, describe: 'the second mark' });
     await second.stop();
-    // By this, too, a Redis that was restarted in between tells that the difference was begun anew.
+    // By this, too, a Redis that was restarted in between shows that the resync was begun again.
     const attempts = destination.log.map(({ next }) => next.resync?.attempt);
     expect(attempts).toEqual([1, 2]);
     destination.recover();

@@ -62,7 +62,7 @@ export class Shared {
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
   readonly journal: FaultyJournal;
-  readonly desk = new SnapshotQueue();
+  readonly snapshotQueue = new SnapshotQueue();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
   fencings = 0;
@@ -77,7 +77,7 @@ export class LeaderNode implements LeaderObserver {
     this.journal = new FaultyJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
-    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.desk, observer: this };
+    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.snapshotQueue, observer: this };
     const options = { ...given, ...own, reserved: new ReservedKeys(reserved), logger: silentLogger };
     this.running = runLeader(options, this.stopping.signal);
   }
@@ -115,7 +115,7 @@ export class LeaderNode implements LeaderObserver {
   }
 
   steppedDown(): void {
-    // The leadership's own `drained` tells.
+    // The leadership's own `drained` shows it.
   }
 
   received(): void {

@@ -140,7 +140,7 @@ function comparing(open: OpenDestination): void {
   it.each<[string, Partial<Checkpoint>]>([
     ['whole revisions', {}],
     ['a part of a revision', { partial: { revision: 6, writes: 3 } }],
-    ['a base', { resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt: 1 } }],
+    ['a resync', { resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt: 1 } }],
   ])('shuts out what expects a checkpoint whose fence has changed since: %s', async (_, state) => {
     const shared = await open();
     const [late, present] = [await shared.client(), await shared.client()];
@@ -153,7 +153,7 @@ function comparing(open: OpenDestination): void {
     const request = { writes: [put('k', 'late'), remove('k1')], expected: stands, next: stands };
     expect(await late.apply(request, never)).toEqual({ outcome: 'superseded', found: closed });
     expect(await contentOf(late)).toEqual([['k', 'a']]);
-    // Shut out twice is shut out once.
+    // Fenced off twice is fenced off once.
     const again = await present.apply({ writes: [], expected: stands, next: closed }, never);
     expect(again).toEqual({ outcome: 'already' });
   });
@@ -355,7 +355,7 @@ function reading(open: OpenDestination): void {
   });
 }
 
-/** Where a destination can tell who wrote, it has to tell all of it, and nothing of our own. */
+/** Where a destination knows who wrote, it has to report all of it, and nothing of our own. */
 function foreign(open: OpenDestination): void {
   it('reports what somebody else wrote, in the ranges, and nothing that `apply` wrote', async () => {
     const shared = await open();

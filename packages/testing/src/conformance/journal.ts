@@ -204,8 +204,8 @@ function reading(open: OpenJournal): void {
     expect(writer.position).toEqual(at(6, 2));
     const records = await readUntil(journal, { after: at(11) }, ({ record }) => record.revision === 6);
     expect(outline(records)).toEqual(['batch 10-12', 'reset 5-5', 'batch 5-6']);
-    const behind = await readUntil(journal, { after: at(12) }, ({ record }) => record.revision === 6);
-    expect(outline(behind)).toEqual(['reset 5-5', 'batch 5-6']);
+    const after = await readUntil(journal, { after: at(12) }, ({ record }) => record.revision === 6);
+    expect(outline(after)).toEqual(['reset 5-5', 'batch 5-6']);
   });
 }
 
@@ -231,7 +231,7 @@ function retention(open: OpenJournal): void {
     const reader = journal.read('oldest', never)[Symbol.asyncIterator]();
     expect((await reader.next()).value?.record.revision).toBe(10);
     for (let revision = 11; revision <= 400; revision++) await writer.append(batch(revision, revision, 4096));
-    // What is on the way already still counts; behind it there is a hole, or the end when all of it was on the way.
+    // What is on the way already still counts; after it there is a hole, or the end when all of it was on the way.
     let due = 11;
     const rest = async () => {
       while (due <= 400) expect((await reader.next()).value?.record.revision).toBe(due++);

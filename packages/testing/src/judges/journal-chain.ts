@@ -19,7 +19,7 @@ export function checkChain(messages: readonly RawMessage[]): ChainVerdict {
   const violations: string[] = [];
   const kinds: Record<string, number> = {};
   const terms: number[] = [];
-  let before: Standing | null = null;
+  let before: ChainPoint | null = null;
   for (const [index, message] of messages.entries()) {
     const record = readHeaders(message);
     const problems = [...orderProblems(record, before), ...partProblems(record, messages[index + 1])];
@@ -30,18 +30,18 @@ export function checkChain(messages: readonly RawMessage[]): ChainVerdict {
     }
     violations.push(...problems.map((problem) => `message ${record.sequence} (${record.kind}): ${problem}`));
     if (terms.at(-1) !== record.term) terms.push(record.term);
-    before = standing(record, complete ? null : before);
+    before = pointAfter(record, complete ? null : before);
   }
   return { violations, messages: messages.length, kinds, terms };
 }
 
-/** Where the journal stands behind a message; a part that is not the last one moves nothing. */
-function standing({ sequence, term, generation, last }: RecordHeaders, unmoved: Standing | null): Standing {
+/** Where the journal is after a message; a part that is not the last one moves nothing. */
+function pointAfter({ sequence, term, generation, last }: RecordHeaders, unmoved: ChainPoint | null): ChainPoint {
   const at = unmoved ?? { generation, revision: last };
   return { generation: at.generation, revision: at.revision, sequence, term };
 }
 
-interface Standing {
+interface ChainPoint {
   readonly sequence: number;
   readonly generation: number;
   readonly revision: number;
@@ -59,7 +59,7 @@ interface RecordHeaders {
   readonly parts: number;
 }
 
-function orderProblems(record: RecordHeaders, before: Standing | null): string[] {
+function orderProblems(record: RecordHeaders, before: ChainPoint | null): string[] {
   if (before === null) return [];
   return [
     ...(record.sequence === before.sequence + 1 ? [] : [`follows message ${before.sequence}`]),
@@ -75,7 +75,7 @@ function partProblems({ part, parts }: RecordHeaders, next: RawMessage | undefin
   return follower.kind === 'term' ? [] : ['is cut off, and no new term follows'];
 }
 
-function chainProblems(record: RecordHeaders, before: Standing | null): string[] {
+function chainProblems(record: RecordHeaders, before: ChainPoint | null): string[] {
   if (before === null) return record.kind === 'reset' ? [] : ['a journal begins with a reset'];
   if (record.kind === 'reset') return record.generation > before.generation ? [] : ['a reset raises the generation'];
   if (record.generation !== before.generation)

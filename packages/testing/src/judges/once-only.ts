@@ -17,7 +17,7 @@ interface SeenKey {
 }
 
 /**
- * Writes transactions of a few keys that nobody ever writes again. At a destination these keys tell what an equal
+ * Writes transactions of a few keys that nobody ever writes again. At a destination these keys show what an equal
  * content does not: a key written twice has version 2, half a transaction has two revisions, and the order of two
  * transactions is the order of their revisions.
  */

@@ -7,7 +7,7 @@ import { until } from '../waiting/until.js';
 const LINE = /^\+?[\d.]+ \[\d+ (\S+)\] (.*)$/;
 
 /**
- * Everything that one Redis server carries out, in order, as MONITOR tells it: the witness of how often something was
+ * Everything that one Redis server carries out, in order, as MONITOR shows it: the witness of how often something was
  * written. Shows what scripts do, what came from a master, and what clients asked for.
  */
 export class RedisMonitor implements Disposable {

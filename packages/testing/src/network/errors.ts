@@ -5,5 +5,5 @@ export class TestServerError extends TidemarkError {
   readonly code = 'TEST_SERVER';
 }
 
-/** The start failed by bad luck: the same again, with everything chosen anew, is likely to succeed. */
+/** The start failed by bad luck: the same again, with everything chosen again, is likely to succeed. */
 export class StartAgainError extends TestServerError {}

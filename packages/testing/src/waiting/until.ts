@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TidemarkError } from '@tidemark/core';
 
 export interface UntilOptions {
-  /** 10 s unless told. Above what a loaded machine needs: a test that waits in vain is red anyway. */
+  /** 10 s unless given. Above what a loaded machine needs: a test that waits in vain is red anyway. */
   readonly timeoutMs?: number;
   readonly everyMs?: number;
   /** What is awaited, in words; called when the time is over, so that it can say what was last seen. */
@@ -26,7 +26,7 @@ export function bearWitness(witness: () => string): () => void {
 
 /**
  * Asks until the answer is truthy and returns it. A condition that throws counts as "not yet", one that hangs ends with
- * the time limit; the message tells the last answer or error.
+ * the time limit; the message shows the last answer or error.
  */
 export async function until<T>(
   condition: () => T | Falsy | Promise<T | Falsy>,

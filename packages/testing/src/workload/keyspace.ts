@@ -43,7 +43,7 @@ export function* conftoolKeyspace({ seed, keys }: KeyspaceOptions): Generator<Ke
   }
 }
 
-/** A value as `confctl` writes it when a host is pooled, depooled or weighted anew. */
+/** A value as `confctl` writes it when a host is pooled, depooled or given another weight. */
 export function poolValue(random: Random): string {
   const pooled = random.chance(0.92) ? 'yes' : random.pick(['no', 'inactive']);
   const weight = random.chance(0.9) ? 10 : random.pick([1, 5, 50, 100]);

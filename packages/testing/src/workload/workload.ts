@@ -10,9 +10,9 @@ export interface WorkloadOptions {
   readonly prefixes: readonly [string, ...(readonly string[])];
   /** Distinct keys per prefix: few enough that keys are overwritten and deleted often. */
   readonly keysPerPrefix: number;
-  /** Requests under way at once; 16 unless told. */
+  /** Requests under way at once; 16 unless given. */
   readonly concurrency?: number;
-  /** Largest value, in bytes; 1 MiB unless told. One value in 400 is that large or nearly. */
+  /** Largest value, in bytes; 1 MiB unless given. One value in 400 is that large or nearly. */
   readonly maxValueBytes?: number;
   /** Leases to attach to some puts. */
   readonly leases?: readonly string[];

@@ -118,7 +118,7 @@ async function viewOf(member: EtcdServer): Promise<MemberView | undefined> {
   const limits = ['--dial-timeout=1s', '--command-timeout=2s'];
   const output = await member.etcdctl(['endpoint', 'status', '-w', 'json', ...limits]).catch(() => undefined);
   if (output === undefined) return undefined;
-  // Ids have 64 bits and are rounded here, all in the same way: good enough to tell three members from each other.
+  // Ids have 64 bits and are rounded here, all in the same way: good enough to distinguish three members.
   const [answer] = JSON.parse(output.toString('utf8')) as {
     Status: { header: { member_id: number }; leader: number };
   }[];

@@ -167,7 +167,7 @@ function endedHow(child: ChildProcess): string {
 /** Only what a server needs: etcd would take every ETCD_* variable as a setting. */
 function environment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, LANG } = process.env;
-  // etcd 3.4 starts on arm64 only when told to.
+  // etcd 3.4 starts on arm64 only when asked to.
   const architecture = process.arch === 'arm64' ? { ETCD_UNSUPPORTED_ARCH: 'arm64' } : {};
   return { PATH, HOME, TMPDIR, LANG, ...architecture };
 }
