@@ -12,6 +12,7 @@ import {
   WrongTypeError,
 } from '@tidemark/core';
 import {
+  checkpointAt,
   FaultProxy,
   localServers,
   never,
@@ -21,7 +22,7 @@ import {
   until,
 } from '@tidemark/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { at, CHECKPOINT, move, PREFIX, put, redisClients, remove } from './support/redis-client.js';
+import { CHECKPOINT, move, PREFIX, put, redisClients, remove } from './support/redis-client.js';
 
 let servers: Servers;
 let redis: RedisServer;
@@ -73,7 +74,7 @@ describe("somebody else's data", () => {
     await expect(attempt).rejects.toThrow(/"conf:theirs" holds a list/);
     await expect(attempt).rejects.toMatchObject({ code: 'WRONG_TYPE', permanent: true });
     expect(await keysNow()).toEqual([CHECKPOINT, `${PREFIX}theirs`]);
-    expect(await destination.checkpoint(never)).toEqual(at(1));
+    expect(await destination.checkpoint(never)).toEqual(checkpointAt(1));
     await redis.redisCli(['DEL', `${PREFIX}theirs`]);
     expect(await destination.apply(move(1, 2, writes), never)).toEqual({ outcome: 'applied' });
   });
@@ -109,10 +110,10 @@ describe('a full server', () => {
     expect(await keysNow()).toEqual(before);
     expect(await destination.apply(move(1, 2, [remove('a')]), never)).toEqual({ outcome: 'applied' });
     // A checkpoint over another one: what is in doubt can be fenced off here, too. The first one does take memory.
-    const closed = { ...at(2), fence: { offJournal: 0, fencedOff: 1 } };
-    const closing = { writes: [], expected: at(2), next: closed };
+    const closed = { ...checkpointAt(2), fence: { offJournal: 0, fencedOff: 1 } };
+    const closing = { writes: [], expected: checkpointAt(2), next: closed };
     expect(await destination.apply(closing, never)).toEqual({ outcome: 'applied' });
-    expect(await destination.apply({ ...closing, expected: closed, next: at(2) }, never)).toEqual({
+    expect(await destination.apply({ ...closing, expected: closed, next: checkpointAt(2) }, never)).toEqual({
       outcome: 'applied',
     });
     await redis.redisCli(['DEL', CHECKPOINT]);

@@ -1,5 +1,6 @@
 import { type Checkpoint, FULL_KEYSPACE, UnavailableError } from '@tidemark/core';
 import {
+  checkpointAt,
   FaultProxy,
   localServers,
   never,
@@ -10,7 +11,7 @@ import {
   unusedPort,
 } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { at, move, put, redisClients } from './support/redis-client.js';
+import { move, put, redisClients } from './support/redis-client.js';
 
 let servers: Servers;
 
@@ -118,7 +119,7 @@ describe('TLS', () => {
 
 describe('while a difference against a snapshot is written', () => {
   const marked = (attempt: number): Checkpoint => ({
-    ...at(1),
+    ...checkpointAt(1),
     resync: { snapshot: 's', target: { generation: 1, revision: 9 }, attempt },
   });
 
@@ -141,7 +142,7 @@ describe('while a difference against a snapshot is written', () => {
     // The fault is there: the mark survived, a write under it did not.
     expect(await replica.redisCli(['EXISTS', 'conf:lost'])).toBe('0');
 
-    const arrive = { writes: [], expected: marked(1), next: at(9) };
+    const arrive = { writes: [], expected: marked(1), next: checkpointAt(9) };
     await expect(destination.apply(arrive, never)).rejects.toThrow(/failed over/);
     const again = { writes: [], expected: marked(1), next: marked(2) };
     await expect(destination.apply(again, never)).rejects.toThrow(/failed over/);

@@ -9,6 +9,8 @@ export {
   journalConformance,
   type OpenJournal,
 } from './conformance/journal.js';
+export { checkpointAt } from './fakes/checkpoint-at.js';
+export { FaultySnapshots } from './fakes/faulty-snapshots.js';
 export {
   type ApplyFault,
   type CommittedTransaction,

@@ -1,5 +1,5 @@
 import { type Logger, silentLogger } from '@tidemark/core';
-import { MemoryDestination, MemorySource, shortWaits, until } from '@tidemark/testing';
+import { checkpointAt, MemoryDestination, MemorySource, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { verifyRegularly, type WatcherOptions, watchForeignWrites } from '../src/compare/watchers.js';
 import type { VerifyReport } from '../src/index.js';
@@ -48,15 +48,11 @@ function options(more: Partial<WatcherOptions> = {}): WatcherOptions {
   return { ...sides, observer, logger, verifyEveryMs: 1, busy: () => false, repair, ...more };
 }
 
-/** A destination that stands where the source stands, and has none of its keys. */
+/** A destination whose checkpoint is at the source's revision, and has none of its keys. */
 async function lacks(keys: number): Promise<string[]> {
   const names = Array.from({ length: keys }, (_, index) => `${index}`.padStart(5, '0'));
   source.txn(names.map((name) => ({ key: `/a/${name}`, value: 'x' })));
-  const position = { generation: 1, revision: source.revision };
-  const next = {
-    ...{ journal: 'j', position, filter: filter.fingerprint },
-    ...{ resync: null, partial: null, fence: null },
-  };
+  const next = checkpointAt(source.revision, { filter: filter.fingerprint });
   await destination.apply({ writes: [], expected: null, next }, stop.signal);
   return names.map((name) => `/b/${name}`);
 }

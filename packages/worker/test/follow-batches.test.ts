@@ -1,12 +1,5 @@
-import {
-  type ApplyRequest,
-  type Checkpoint,
-  type Entry,
-  type Position,
-  SharedBudget,
-  silentLogger,
-} from '@tidemark/core';
-import { MemoryDestination, until } from '@tidemark/testing';
+import { type ApplyRequest, type Entry, type Position, SharedBudget, silentLogger } from '@tidemark/core';
+import { checkpointAt, MemoryDestination, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { follow } from '../src/apply/follow.js';
 import { Filter, TrackedWriter } from '../src/index.js';
@@ -68,15 +61,7 @@ function putAll(entries: number, value: string): void {
 }
 
 async function start(): Promise<{ readonly following: Promise<unknown> }> {
-  const position = { generation: 1, revision: 1 };
-  const from: Checkpoint = {
-    journal: chronicle.stream.id,
-    position,
-    filter: 'f',
-    resync: null,
-    partial: null,
-    fence: null,
-  };
+  const from = checkpointAt(1, { journal: chronicle.stream.id });
   const first: ApplyRequest = { writes: [], expected: null, next: from };
   await destination.apply(first, stop.signal);
   const nothing = () => undefined;

@@ -1,5 +1,5 @@
 import { type Checkpoint, FencedError, SharedBudget, silentLogger } from '@tidemark/core';
-import { MemoryDestination, never } from '@tidemark/testing';
+import { checkpointAt, MemoryDestination, never } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FollowOptions, follow } from '../src/apply/follow.js';
 import { TrackedWriter } from '../src/index.js';
@@ -40,15 +40,7 @@ beforeEach(async () => {
   destination = new MemoryDestination();
   time = new Time();
   await chronicle.reset();
-  const position = { generation: 1, revision: 1 };
-  const from: Checkpoint = {
-    journal: chronicle.stream.id,
-    position,
-    filter: 'f',
-    resync: null,
-    partial: null,
-    fence: null,
-  };
+  const from = checkpointAt(1, { journal: chronicle.stream.id });
   await destination.apply({ writes: [], expected: null, next: from }, never);
   begin(from);
   // A first change for this destination: from here on its checkpoint is of a known age.

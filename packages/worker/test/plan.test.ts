@@ -1,5 +1,5 @@
-import { type Checkpoint, JournalHints, SnapshotRequests, silentLogger } from '@tidemark/core';
-import { MemoryDestination, MemoryFacts, MemorySource, never } from '@tidemark/testing';
+import { JournalHints, SnapshotRequests, silentLogger } from '@tidemark/core';
+import { checkpointAt, MemoryDestination, MemoryFacts, MemorySource, never } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Filter, planAgainstSource, TrackedWriter, verify } from '../src/index.js';
 import { planResync } from '../src/resync/apply-snapshot.js';
@@ -39,9 +39,7 @@ beforeEach(() => {
 /** Equal to the source. */
 async function filled<Kind extends MemoryDestination>(destination: Kind): Promise<Kind> {
   for (const [key, value] of replica(source.content())) destination.write(key, value);
-  const position = { generation: 1, revision: source.revision };
-  const fences = { resync: null, partial: null, fence: null };
-  const next: Checkpoint = { journal: 'j', position, filter: filter.fingerprint, ...fences };
+  const next = checkpointAt(source.revision, { filter: filter.fingerprint });
   await destination.apply({ writes: [], expected: null, next }, never);
   return destination;
 }

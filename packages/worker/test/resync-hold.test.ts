@@ -1,5 +1,5 @@
 import type { Checkpoint, SnapshotRef } from '@tidemark/core';
-import { never } from '@tidemark/testing';
+import { checkpointAt, never } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
 import { survey } from '../src/brakes/survey.js';
 import { resyncHold } from '../src/resync/resync-hold.js';
@@ -11,7 +11,7 @@ const rewind = { generation: 3, reason: 'rewound', evidence: 'The source went ba
 
 function checkpointIn(generation: number, more: Partial<Checkpoint> = {}): Checkpoint {
   const position = { generation, revision: generation === 0 ? 0 : 7 };
-  return { journal: 'j', position, filter: filter.fingerprint, resync: null, partial: null, fence: null, ...more };
+  return checkpointAt(position.revision, { position, filter: filter.fingerprint, ...more });
 }
 
 /** The brake that holds a resync from a snapshot of generation 4; null for none. */

@@ -5,12 +5,10 @@ import {
   type JournalWriter,
   type ReadFrom,
   type RecordDraft,
-  type SnapshotRef,
-  type SnapshotStore,
   UnavailableError,
 } from '@tidemark/core';
 import { MemoryJournal, type MemoryStream } from '@tidemark/journal';
-import { never, Stall } from '@tidemark/testing';
+import { FaultySnapshots, never, Stall } from '@tidemark/testing';
 
 /**
  * What goes wrong with one append:
@@ -39,7 +37,7 @@ export class FaultyJournal implements Journal {
   readonly faults: AppendFault[] = [];
   /** Answers to `info` so far. */
   infos = 0;
-  readonly snapshots: StallableSnapshots;
+  readonly snapshots: FaultySnapshots;
   private readonly inner: MemoryJournal;
   private readonly due: DueFault[] = [];
   private appendStall: Stall | null = null;
@@ -47,7 +45,7 @@ export class FaultyJournal implements Journal {
 
   constructor(readonly stream: MemoryStream) {
     this.inner = new MemoryJournal(stream);
-    this.snapshots = new StallableSnapshots(this.inner.snapshots);
+    this.snapshots = new FaultySnapshots(this.inner.snapshots);
   }
 
   /** The next appends of records of this kind have this fault, so many of them. */
@@ -124,36 +122,6 @@ export class FaultyJournal implements Journal {
     if (!this.down) return;
     this.refusals++;
     throw new UnavailableError({ message: 'The journal is down.', remedy: REMEDY });
-  }
-}
-
-/** Snapshots whose list a test can hold up. */
-class StallableSnapshots implements SnapshotStore {
-  private listStall: Stall | null = null;
-
-  constructor(private readonly inner: SnapshotStore) {}
-
-  /** Whoever asks for the list waits, until the stall is released. */
-  stallList(): Stall {
-    this.listStall = new Stall();
-    return this.listStall;
-  }
-
-  async list(signal: AbortSignal): Promise<readonly SnapshotRef[]> {
-    await this.listStall?.pass();
-    return await this.inner.list(signal);
-  }
-
-  put(...snapshot: Parameters<SnapshotStore['put']>): ReturnType<SnapshotStore['put']> {
-    return this.inner.put(...snapshot);
-  }
-
-  open(...part: Parameters<SnapshotStore['open']>): ReturnType<SnapshotStore['open']> {
-    return this.inner.open(...part);
-  }
-
-  remove(id: string, signal: AbortSignal): Promise<void> {
-    return this.inner.remove(id, signal);
   }
 }
 

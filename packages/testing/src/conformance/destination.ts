@@ -8,6 +8,7 @@ import {
   type Write,
 } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
+import { checkpointAt } from '../fakes/checkpoint-at.js';
 import { never } from '../waiting/never.js';
 
 /** One destination's storage, as several workers see it. */
@@ -34,10 +35,6 @@ export function destinationConformance(name: string, open: OpenDestination): voi
 }
 const EVERYTHING_BELOW_K = prefixRange(Buffer.from('k'));
 
-function at(revision: number): Checkpoint {
-  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null, fence: null };
-}
-
 function put(key: string, value: string): Write {
   return { kind: 'put', key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') };
 }
@@ -48,7 +45,7 @@ function remove(key: string): Write {
 
 /** Moves the checkpoint from one revision (null: none) to the next one given. */
 function move(from: number | null, to: number, writes: readonly Write[] = []): ApplyRequest {
-  return { writes, expected: from === null ? null : at(from), next: at(to) };
+  return { writes, expected: from === null ? null : checkpointAt(from), next: checkpointAt(to) };
 }
 
 async function contentOf(destination: Destination, range: KeyRange = EVERYTHING_BELOW_K): Promise<[string, string][]> {
@@ -67,9 +64,9 @@ function comparing(open: OpenDestination): void {
     const early = await destination.apply(move(1, 2, [put('k', 'early')]), never);
     expect(early).toEqual({ outcome: 'superseded', found: null });
     expect(await destination.apply(move(null, 1), never)).toEqual({ outcome: 'applied' });
-    expect(await destination.checkpoint(never)).toEqual(at(1));
+    expect(await destination.checkpoint(never)).toEqual(checkpointAt(1));
     const again = await destination.apply(move(null, 7, [put('k', 'late')]), never);
-    expect(again).toEqual({ outcome: 'superseded', found: at(1) });
+    expect(again).toEqual({ outcome: 'superseded', found: checkpointAt(1) });
     expect(await contentOf(destination)).toEqual([]);
   });
 
@@ -82,7 +79,7 @@ function comparing(open: OpenDestination): void {
       two.apply(move(1, 3, [put('k', 'two')]), never),
     ]);
     const won = results.findIndex(({ outcome }) => outcome === 'applied');
-    expect(results[1 - won]).toEqual({ outcome: 'superseded', found: at(2 + won) });
+    expect(results[1 - won]).toEqual({ outcome: 'superseded', found: checkpointAt(2 + won) });
     expect(await contentOf(two)).toEqual([['k', won === 0 ? 'one' : 'two']]);
   });
 
@@ -101,22 +98,22 @@ function comparing(open: OpenDestination): void {
     const destination = await (await open()).client();
     await destination.apply(move(null, 5, [put('k1', 'a'), put('k2', 'b')]), never);
     const stale = move(4, 6, [put('k1', 'stale'), remove('k2'), put('k3', 'stale')]);
-    expect(await destination.apply(stale, never)).toEqual({ outcome: 'superseded', found: at(5) });
+    expect(await destination.apply(stale, never)).toEqual({ outcome: 'superseded', found: checkpointAt(5) });
     expect(await contentOf(destination)).toEqual([
       ['k1', 'a'],
       ['k2', 'b'],
     ]);
-    expect(await destination.checkpoint(never)).toEqual(at(5));
+    expect(await destination.checkpoint(never)).toEqual(checkpointAt(5));
   });
 
   it('distinguishes checkpoints by journal, generation, resync, part and fence, not by revision alone', async () => {
     const destination = await (await open()).client();
     const target = { generation: 1, revision: 5 };
-    const partial: Checkpoint = { ...at(5), partial: { revision: 6, writes: 3 } };
+    const partial: Checkpoint = { ...checkpointAt(5), partial: { revision: 6, writes: 3 } };
     await destination.apply({ writes: [], expected: null, next: partial }, never);
     expect(await destination.checkpoint(never)).toEqual(partial);
     const others: Checkpoint[] = [
-      at(5),
+      checkpointAt(5),
       { ...partial, journal: 'other' },
       { ...partial, filter: 'other' },
       { ...partial, position: { generation: 2, revision: 5 } },
@@ -125,10 +122,10 @@ function comparing(open: OpenDestination): void {
       { ...partial, fence: { offJournal: 0, fencedOff: 1 } },
     ];
     for (const expected of others) {
-      const result = await destination.apply({ writes: [put('k', 'x')], expected, next: at(9) }, never);
+      const result = await destination.apply({ writes: [put('k', 'x')], expected, next: checkpointAt(9) }, never);
       expect(result).toEqual({ outcome: 'superseded', found: partial });
     }
-    const resync: Checkpoint = { ...at(5), resync: { snapshot: 's', target, attempt: 1 } };
+    const resync: Checkpoint = { ...checkpointAt(5), resync: { snapshot: 's', target, attempt: 1 } };
     await destination.apply({ writes: [], expected: partial, next: resync }, never);
     // A resync's writes keep the mark.
     const kept = await destination.apply({ writes: [put('k', 'y')], expected: resync, next: resync }, never);
@@ -144,7 +141,7 @@ function comparing(open: OpenDestination): void {
   ])('shuts out what expects a checkpoint whose fence has changed since: %s', async (_, state) => {
     const shared = await open();
     const [late, present] = [await shared.client(), await shared.client()];
-    const stands: Checkpoint = { ...at(5), ...state };
+    const stands: Checkpoint = { ...checkpointAt(5), ...state };
     const closed: Checkpoint = { ...stands, fence: { offJournal: 7, fencedOff: 1 } };
     await late.apply({ writes: [put('k', 'a')], expected: null, next: stands }, never);
     expect(await present.apply({ writes: [], expected: stands, next: closed }, never)).toEqual({
@@ -187,7 +184,7 @@ function writing(open: OpenDestination): void {
     const destination = await (await open()).client();
     await destination.apply(move(null, 1, [put('k', 'a')]), never);
     expect(await destination.apply(move(1, 100), never)).toEqual({ outcome: 'applied' });
-    expect(await destination.checkpoint(never)).toEqual(at(100));
+    expect(await destination.checkpoint(never)).toEqual(checkpointAt(100));
   });
 
   it('takes keys and values of any bytes', async () => {

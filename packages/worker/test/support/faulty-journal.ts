@@ -4,11 +4,10 @@ import {
   type JournalInfo,
   JournalPositionLostError,
   type ReadFrom,
-  type SnapshotRef,
-  type SnapshotStore,
   type StoredRecord,
 } from '@tidemark/core';
 import { MemoryJournal, type MemoryStream } from '@tidemark/journal';
+import { FaultySnapshots } from '@tidemark/testing';
 
 /** The oldest record that is left of a journal. */
 interface Oldest {
@@ -22,7 +21,7 @@ const REMEDY = 'None needed: a test asked for this.';
 
 /** A journal in memory, and the faults that tests of a worker need. */
 export class FaultyJournal extends MemoryJournal {
-  override readonly snapshots: HidableSnapshots;
+  override readonly snapshots: FaultySnapshots;
   /** Calls of `info` so far. */
   infos = 0;
   private first: JournalInfo['first'] = null;
@@ -32,7 +31,7 @@ export class FaultyJournal extends MemoryJournal {
 
   constructor(stream: MemoryStream) {
     super(stream);
-    this.snapshots = new HidableSnapshots(new MemoryJournal(stream).snapshots);
+    this.snapshots = new FaultySnapshots(new MemoryJournal(stream).snapshots);
   }
 
   /** Retention has removed what led up to a revision of generation 1. */
@@ -74,40 +73,5 @@ async function* oneOf(records: AsyncGenerator<StoredRecord>, signal: AbortSignal
   for await (const record of records) {
     yield record;
     await aborted(signal);
-  }
-}
-
-/** Snapshots that a test can hide from whoever looks for one. */
-class HidableSnapshots implements SnapshotStore {
-  /** Looks for a snapshot while they were hidden. */
-  hiddenLooks = 0;
-  private hidden = false;
-
-  constructor(private readonly inner: SnapshotStore) {}
-
-  hide(): void {
-    this.hidden = true;
-  }
-
-  show(): void {
-    this.hidden = false;
-  }
-
-  async list(signal: AbortSignal): Promise<readonly SnapshotRef[]> {
-    if (!this.hidden) return await this.inner.list(signal);
-    this.hiddenLooks++;
-    return [];
-  }
-
-  put(...snapshot: Parameters<SnapshotStore['put']>): ReturnType<SnapshotStore['put']> {
-    return this.inner.put(...snapshot);
-  }
-
-  open(...part: Parameters<SnapshotStore['open']>): ReturnType<SnapshotStore['open']> {
-    return this.inner.open(...part);
-  }
-
-  remove(id: string, signal: AbortSignal): Promise<void> {
-    return this.inner.remove(id, signal);
   }
 }
