@@ -7,7 +7,7 @@ import { fromRoot } from './support/files.js';
 
 const read = (path: string) => readFileSync(fromRoot(path), 'utf8');
 const runbook = read('docs/operations.md');
-const sources = ['core', 'api', 'etcd', 'journal', 'leader', 'worker', 'cli'].flatMap((name) =>
+const sources = ['core', 'api', 'etcd', 'journal', 'leader', 'worker', 'destinations', 'cli'].flatMap((name) =>
   readdirSync(fromRoot(`packages/${name}/src`), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `packages/${name}/src/${file}`),

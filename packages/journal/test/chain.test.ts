@@ -8,7 +8,7 @@ import {
 } from '@tidemark/core';
 import { someAnchor } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
-import { behind, chainFault, completeDraft } from '../src/chain/chain.js';
+import { chainFault, completeDraft, pointAfter } from '../src/chain/chain.js';
 import { Cursor, type CursorStart } from '../src/chain/cursor.js';
 import { locate } from '../src/chain/locate.js';
 import { frameRecord } from '../src/format/frame.js';
@@ -49,7 +49,7 @@ const announced = (snapshot: SnapshotRef): JournalRecord => ({
 });
 
 /** What the next record has to follow: it ends at 2/9, under term 3. */
-const before = behind(batch(8, 9));
+const before = pointAfter(batch(8, 9));
 
 describe('what follows a record', () => {
   it.each([

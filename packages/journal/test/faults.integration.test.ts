@@ -119,7 +119,7 @@ describe('the journal under faults of its server', () => {
   it('ends an append to a frozen server as ambiguous, in time, and a read as unavailable', async () => {
     const nats = await servers.nats();
     const test = underTest(nats.url);
-    const journal = await test.node({ timeoutMs: 500, readerPatienceMs: 500 });
+    const journal = await test.node({ timeoutMs: 500, readerMaxOutageMs: 500 });
     const writer = await takeOver(journal, 1);
     const reader = journal.read('oldest', never)[Symbol.asyncIterator]();
     await reader.next();

@@ -4,7 +4,7 @@ import { headers, type Msg } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { headerLines } from '../src/format/frame.js';
 import { MemoryJournal, MemoryStream } from '../src/index.js';
-import type { Link } from '../src/nats/link.js';
+import type { NatsConnection } from '../src/nats/connection.js';
 import { readJournal } from '../src/nats/reader.js';
 import type { JournalStream } from '../src/nats/stream.js';
 
@@ -33,8 +33,8 @@ class FakeServer {
     this.beforeConsumer = action;
   }
 
-  get link(): Link {
-    const link = {
+  get connection(): NatsConnection {
+    const connection = {
       connected: true,
       assertConnected: () => undefined,
       onLost: (listener: () => void) => {
@@ -62,7 +62,7 @@ class FakeServer {
         },
       },
     };
-    return link as unknown as Link;
+    return connection as unknown as NatsConnection;
   }
 
   get journalStream(): JournalStream {
@@ -133,12 +133,12 @@ afterEach(() => {
 function read(server: FakeServer, from: ReadFrom, quietMs = 60_000) {
   const stop = new AbortController();
   stopping.push(stop);
-  const options = { link: server.link, stream: server.journalStream, id: server.stream.id, quietMs };
-  const room = new SharedBudget(1024 * 1024);
+  const options = { connection: server.connection, stream: server.journalStream, id: server.stream.id, quietMs };
+  const budget = new SharedBudget(1024 * 1024);
   const handed: StoredRecord[] = [];
   const reading = (async () => {
     for await (const stored of readJournal(
-      { ...options, room, log: silentLogger, patienceMs: 5_000 },
+      { ...options, budget, log: silentLogger, maxOutageMs: 5_000 },
       from,
       stop.signal,
     )) {

@@ -1,8 +1,8 @@
 import { type Change, type Entry, type KeyRange, type KeyValue, rangeContains } from '@tidemark/core';
 
 /**
- * Leaves out what nobody needs: our own coordination keys. Their revisions stay in the journal as entries without
- * changes, because the chain of revisions must not have holes.
+ * Leaves out Tidemark's own coordination keys, which are never replicated. Their revisions stay in the journal as entries
+ * without changes, because the chain of revisions must not have holes.
  */
 export class ReservedKeys {
   constructor(private readonly ranges: readonly KeyRange[]) {}

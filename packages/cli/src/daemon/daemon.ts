@@ -143,7 +143,7 @@ class Daemon {
     logger.info('stopped');
   }
 
-  /** Takes over the destinations of the file; anything wrong with it changes nothing. */
+  /** Takes the destinations from the file. A file that is wrong changes nothing. */
   async reload(configFile: string): Promise<void> {
     const { logger } = this;
     try {
@@ -154,7 +154,7 @@ class Daemon {
     }
   }
 
-  /** Off the list first: the others take what this node gives up as soon as it does, and do not wait for it to come back. */
+  /** Leaves the list of nodes first, so that the others take at once what this node gives up, and do not wait for it to come back. */
   private async leaveDestinations(announcing: Promise<void>): Promise<void> {
     await announcing;
     await this.registry.withdraw(this.config.node.id);
@@ -162,8 +162,8 @@ class Daemon {
   }
 
   /**
-   * A node that is not on its own list claims nothing. Read before it is, the list would have to be brought up to date by
-   * the watch, and etcd lets a watch that begins behind its newest revision wait for up to 100 ms.
+   * A node that is not on its own list claims nothing. Read earlier, the list would have to be brought up to date by the
+   * watch, and etcd lets a watch that begins before its newest revision wait for up to 100 ms.
    */
   private async place(signal: AbortSignal): Promise<void> {
     await this.registry.registered(signal);

@@ -11,7 +11,7 @@ import {
 } from '@tidemark/core';
 import { LoopGuard, OriginSource } from '@tidemark/worker';
 
-/** Where pipelines keep their checkpoints unless told otherwise. */
+/** Where pipelines keep their checkpoints by default. */
 const DEFAULT_PREFIX = '/__tidemark/';
 
 interface LoopGuardParts {

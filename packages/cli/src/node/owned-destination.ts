@@ -38,7 +38,7 @@ export interface DestinationContext {
   readonly logger: Logger;
 }
 
-/** What was asked for is the business of the node that owns the destination. */
+/** Only the node that owns the destination can do this. */
 export class NotOwnedError extends TidemarkError {
   readonly code = 'NOT_OWNED';
 }
@@ -83,7 +83,7 @@ export class OwnedDestination {
     return this.status === null ? null : { ...this.status.report, deviations: this.destination.deviations };
   }
 
-  /** Null while another node owns it: then it is that node's business. */
+  /** Null while another node owns it: that node reports it. */
   get health(): HopHealth | null {
     return this.status === null ? null : this.monitor.health;
   }
@@ -96,7 +96,7 @@ export class OwnedDestination {
     if (this.worker !== null) return await this.worker.repair(keys);
     throw new NotOwnedError({
       message: `This node does not own ${this.config.name}.`,
-      remedy: 'Ask its owner: see `tidemark status`.',
+      remedy: 'Ask its owner; `tidemark status` shows it.',
     });
   }
 

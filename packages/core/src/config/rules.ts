@@ -5,7 +5,7 @@ import type { RuleViolation } from './problems.js';
 import { redisViolations } from './redis-rules.js';
 import type { ParsedConfig } from './schema.js';
 
-/** Checks what no single key can tell: unique names, and routes that would write each other's keys, or their own. */
+/** Checks the rules that span several keys: unique names, and routes that would write each other's keys, or their own. */
 export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
   return [
     ...duplicateNames(config),

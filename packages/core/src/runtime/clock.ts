@@ -13,7 +13,7 @@ export const systemClock: Clock = {
   wall: () => Date.now(),
 };
 
-/** Waits `ms` milliseconds, or until `signal` aborts; never rejects, so that a loop's condition decides what is next. */
+/** Waits `ms` milliseconds, or until `signal` aborts; never rejects: the loop's own condition decides what comes next. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await delay(ms, undefined, { signal });

@@ -11,16 +11,16 @@ export type CheckpointedOutcome =
   /** Nothing was written: the checkpoint key holds `found`, null when it is absent. */
   | { readonly succeeded: false; readonly found: Buffer | null };
 
-/** A transaction of thousands of operations takes etcd a good part of a second, and waits its turn behind others. */
+/** A transaction of thousands of operations takes etcd a good part of a second, and waits for others before it. */
 const TXN_TIMEOUT_MS = 10_000;
 /** Operations of one transaction, below the default `--max-txn-ops` of 128. */
 const READS_PER_TXN = 100;
 /** etcd counts by walking its index: a second for some millions of keys. */
 const COUNT_TIMEOUT_MS = 10_000;
 
-/** The keys of an etcd cluster, for those who write to it. */
+/** The keys of an etcd cluster, for a writer. */
 export class EtcdKv {
-  /** Takes the client over: `close` closes it. */
+  /** Owns the client: `close` closes it. */
   constructor(private readonly client: EtcdClient) {}
 
   /** One key, by a linearizable read, and the revision of the store at which it was read. */
@@ -35,7 +35,7 @@ export class EtcdKv {
     return (await this.client.call(RANGE, request, { kind: 'read', signal })).header.clusterId;
   }
 
-  /** Puts one key, or deletes it when the value is null, whatever it held. */
+  /** Puts one key, or deletes it when the value is null, without a compare. */
   async put(key: Buffer, value: Buffer | null, signal: AbortSignal): Promise<void> {
     const operation = value === null ? { request_delete_range: { key } } : { request_put: { key, value } };
     await this.client.call(TXN, { success: [operation] }, { kind: 'write', repeatable: true, signal });
@@ -64,7 +64,7 @@ export class EtcdKv {
     return count;
   }
 
-  /** What others write in the ranges: see {@link foreignChanges}. */
+  /** Foreign writes in the ranges: see {@link foreignChanges}. */
   foreignChanges(options: ForeignOptions, signal: AbortSignal): AsyncGenerator<readonly ForeignWrite[]> {
     return foreignChanges(this.client, options, signal);
   }
@@ -75,14 +75,13 @@ export class EtcdKv {
   }
 
   /**
-   * Writes everything and the new checkpoint in one transaction, hence in one revision, provided that the checkpoint is
-   * what the caller believes. Up to MAX_WRITES writes, and the server's `--max-request-bytes`, with the default
-   * `--max-txn-ops` of 128.
+   * Writes everything and the new checkpoint in one transaction, hence in one revision, if the checkpoint is the expected
+   * one. Up to MAX_WRITES writes with the default `--max-txn-ops` of 128, and up to the server's `--max-request-bytes`.
    *
-   * An attempt without an answer is sent again, to the next member: the compare makes that harmless. So `found` may be
-   * equal to `next`, which means that an earlier attempt, this call's own or another's, was carried out.
+   * An attempt without an answer is sent again, to the next member; the compare makes that harmless. A `found` that equals
+   * `next` means that an earlier attempt was carried out.
    *
-   * @throws AmbiguousWriteError when no member gave an answer: it may have been carried out, or may still be
+   * @throws AmbiguousWriteError when no member gave an answer: the transaction is in doubt, and may be carried out later
    * @throws UnavailableError when no member could be reached
    * @throws RequestTooLargeError
    * @throws DestinationFullError

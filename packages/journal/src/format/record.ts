@@ -106,7 +106,7 @@ function readBytesField(reader: protobuf.Reader, number: number, fields: Fields)
   else skipField(reader, WIRE_BYTES);
 }
 
-/** The digest is a copy: anchors are kept for longer than their record, and a view would keep its payload. */
+/** The digest is a copy: anchors live longer than their record, and a view would keep the payload in memory. */
 function readAnchor(reader: protobuf.Reader): Anchor {
   const end = readEnd(reader);
   let [revision, raftTerm, clusterId] = [0, 0, ''];

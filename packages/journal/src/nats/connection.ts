@@ -6,7 +6,7 @@ import {
   Events,
   type JetStreamClient,
   type JetStreamManager,
-  type NatsConnection,
+  type NatsConnection as NatsClient,
 } from 'nats';
 import { castConnectError } from './errors.js';
 import { Requests } from './requests.js';
@@ -15,15 +15,15 @@ import { NatsTls } from './tls.js';
 /** How long a NATS server may take to answer one request, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 5_000;
 
-/** A link over which nothing comes back is given up after two pings: 10 to 15 s. nats.js's default is four to six minutes. */
+/** A connection without answers is given up after two pings: 10 to 15 s. nats.js's default is four to six minutes. */
 const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 2;
 const RECONNECT_WAIT_MS = 250;
 
-type HopConfig = Pick<JournalConfig, 'servers' | 'tls' | 'credentialsFile'>;
+type ServersConfig = Pick<JournalConfig, 'servers' | 'tls' | 'credentialsFile'>;
 
-export interface LinkOptions {
-  readonly config: HopConfig;
+export interface NatsConnectionOptions {
+  readonly config: ServersConfig;
   /** Shown by `nats server report connections`. */
   readonly name: string;
   readonly log: Logger;
@@ -34,16 +34,16 @@ export interface LinkOptions {
 /**
  * One NATS connection that reconnects for ever, and knows whether it is connected.
  *
- * nats.js keeps what is published while disconnected and sends it after the reconnect, seconds late and with an answer
- * nobody waits for. So whoever writes asks {@link connected} first, and learns of a loss by {@link onLost}.
+ * nats.js keeps messages that are published while disconnected, and sends them seconds late, after the reconnect. A writer
+ * therefore checks {@link connected} before each message, and hears of a loss by {@link onLost}.
  */
-export class Link {
+export class NatsConnection {
   readonly requests: Requests;
   private readonly lostListeners = new Set<() => void>();
   private up = true;
 
   private constructor(
-    readonly nats: NatsConnection,
+    readonly nats: NatsClient,
     readonly jetstream: JetStreamClient,
     readonly manager: JetStreamManager,
     private readonly log: Logger,
@@ -52,18 +52,18 @@ export class Link {
   }
 
   /** @throws UnavailableError when no server answers @throws AccessDeniedError */
-  static async open(options: LinkOptions): Promise<Link> {
-    const connection = connectionOptions(options);
+  static async open(options: NatsConnectionOptions): Promise<NatsConnection> {
+    const settings = connectionOptions(options);
     try {
-      const nats = await connect(connection);
+      const nats = await connect(settings);
       const timeout = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
       const manager = await nats.jetstreamManager({ timeout, checkAPI: false });
-      const link = new Link(nats, nats.jetstream({ timeout }), manager, options.log);
-      void link.follow();
-      return link;
+      const connection = new NatsConnection(nats, nats.jetstream({ timeout }), manager, options.log);
+      void connection.follow();
+      return connection;
     } catch (error) {
       const { servers } = options.config;
-      throw castConnectError(error, `connect to ${servers.join(', ')}`, connection.tls !== undefined);
+      throw castConnectError(error, `connect to ${servers.join(', ')}`, settings.tls !== undefined);
     }
   }
 
@@ -114,10 +114,10 @@ export class Link {
   }
 }
 
-/** The server's default, for the time before it has told its own. */
+/** The server's default, until it has reported its own. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
-function connectionOptions({ config, name }: LinkOptions): ConnectionOptions {
+function connectionOptions({ config, name }: NatsConnectionOptions): ConnectionOptions {
   const { servers, credentialsFile } = config;
   const tls = new NatsTls(config);
   return {
@@ -130,12 +130,12 @@ function connectionOptions({ config, name }: LinkOptions): ConnectionOptions {
     maxPingOut: MAX_PINGS_OUT,
     timeout: REQUEST_TIMEOUT_MS,
     waitOnFirstConnect: false,
-    // Two refusals in a row would otherwise close the connection for ever, e.g. while credentials are being replaced.
+    // Keeps reconnecting after two refusals in a row, for example while credentials are being replaced.
     ignoreAuthErrorAbort: true,
-    // A stack trace for each request costs more than the request.
+    // The stack trace of a request costs more than the request.
     noAsyncTraces: true,
     ...(tls.isWanted && { tls }),
-    // Read at each connect, so that a replaced file counts without a restart.
+    // Read at each connect, so that a replaced file is used without a restart.
     ...(credentialsFile !== undefined && {
       authenticator: credsAuthenticator(() => readSecret(credentialsFile, 'journal.credentialsFile')),
     }),
