@@ -7,6 +7,7 @@ import {
   encryptedEtcd,
   IPV6_TLS_FILES,
   localServers,
+  never,
   type Servers,
   STRANGERS_TLS_FILES,
   TLS_FILES,
@@ -16,7 +17,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv } from '../src/index.js';
 import { watch } from '../src/watch/watch.js';
 
-const never = new AbortController().signal;
 const KEY = Buffer.from('/key');
 
 let servers: Servers;
@@ -71,7 +71,7 @@ it('a watch that was refused reads the files again as a call does', async () => 
   expect(await watched()).toMatchObject([{ created: true }]);
 });
 
-it('half of a replacement is told as such, and what worked before goes on', async () => {
+it('half of a replacement is reported as such, and what worked before goes on', async () => {
   use(TLS_FILES);
   await read();
   copyFileSync(STRANGERS_TLS_FILES.cert, files.cert);
@@ -85,7 +85,7 @@ it('half of a replacement is told as such, and what worked before goes on', asyn
   other.close();
 });
 
-it.each(['', 'no certificate'])('a file that holds "%s" is told', async (content) => {
+it.each(['', 'no certificate'])('a file that holds "%s" is reported', async (content) => {
   use(TLS_FILES);
   writeFileSync(files.cert, content);
   await expect(read()).rejects.toBeInstanceOf(AccessDeniedError);

@@ -7,7 +7,7 @@ import {
   silentLogger,
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
+import { MemoryFacts, type MemorySource, never, until } from '@tidemark/testing';
 import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotQueue } from '../../src/index.js';
 import { FaultyJournal } from './faulty-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
@@ -58,13 +58,11 @@ export class Shared {
   }
 }
 
-export const never = new AbortController().signal;
-
 /** A node that campaigns over its own connection to the shared journal. */
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
   readonly journal: FaultyJournal;
-  readonly desk = new SnapshotQueue();
+  readonly snapshotQueue = new SnapshotQueue();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
   fencings = 0;
@@ -79,7 +77,7 @@ export class LeaderNode implements LeaderObserver {
     this.journal = new FaultyJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
-    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.desk, observer: this };
+    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.snapshotQueue, observer: this };
     const options = { ...given, ...own, reserved: new ReservedKeys(reserved), logger: silentLogger };
     this.running = runLeader(options, this.stopping.signal);
   }
@@ -117,7 +115,7 @@ export class LeaderNode implements LeaderObserver {
   }
 
   steppedDown(): void {
-    // The leadership's own `drained` tells.
+    // The leadership's own `drained` shows it.
   }
 
   received(): void {
