@@ -42,12 +42,6 @@ describe('docs/operations.md explains', () => {
   it('every path of the admin HTTP', () => {
     expect(unexplained(endpoints().map(({ path }) => path.replace('{name}', 'NAME')))).toEqual([]);
   });
-
-  it('no command that is not there', () => {
-    const commands = found(read('packages/cli/src/main.ts'), /\.command\('([a-z-]+)/g);
-    const named = found(runbook, /`tidemark ([a-z-]+)/g);
-    expect(named.filter((command) => !commands.includes(command))).toEqual([]);
-  });
 });
 
 describe.each(['docs/operations.md', 'deploy/README.md'])('%s', (document) => {

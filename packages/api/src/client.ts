@@ -13,12 +13,13 @@ import {
   TEXTS,
   type TextName,
 } from './paths.js';
+import { Patience } from './patience.js';
 import { problemSchema } from './problem.js';
 
 export interface ClientOptions {
   /** HOST:PORT of a node. */
   readonly listen: string;
-  /** Milliseconds for one request, until the end of its answer. */
+  /** Milliseconds for one request, until the end of its answer; of a stream, for each piece of it. */
   readonly timeoutMs: number;
   readonly token?: string | undefined;
   /** Ends all requests. */
@@ -67,25 +68,29 @@ export class ApiClient {
 
   /** The lines of a stream as they come, each a JSON document. */
   async *lines<N extends StreamName>(name: N, ...[request]: Arguments<StreamShape<N>>): AsyncGenerator<string> {
-    const { url, response } = await this.send(STREAMS[name], request);
-    if (!response.ok) throw refusal(url, response, await readText(url, response));
+    const patience = new Patience(this.options.timeoutMs);
+    const { url, response } = await patience.during(() => this.send(STREAMS[name], request, patience.signal));
+    if (!response.ok) throw refusal(url, response, await patience.during(() => readText(url, response)));
     if (response.body === null) return;
     try {
-      yield* joinLines(response.body);
+      yield* joinLines(patience.pieces(response.body));
     } catch (error) {
       throw brokenOff(url, error);
     }
   }
 
-  private async send<S extends Shape>(endpoint: Endpoint<S>, request: AnyRequest | undefined): Promise<Exchange> {
-    const { listen, timeoutMs, token, signal } = this.options;
+  private async send<S extends Shape>(
+    endpoint: Endpoint<S>,
+    request: AnyRequest | undefined,
+    ending = AbortSignal.timeout(this.options.timeoutMs),
+  ): Promise<Exchange> {
+    const { listen, token, signal } = this.options;
     const { params, query, body } = request ?? {};
     const url = `http://${listen}${fill(endpoint.path, params)}${search({ ...endpoint.when, ...textOf(query) })}`;
     const headers = {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
-    const ending = AbortSignal.timeout(timeoutMs);
     try {
       const response = await fetch(url, {
         method: endpoint.method,

@@ -1,9 +1,8 @@
 import { FULL_KEYSPACE } from '@tidemark/core';
+import { never } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JournaledSource } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
-
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 let source: JournaledSource;

@@ -7,11 +7,10 @@ import {
   rangeContains,
   silentLogger,
 } from '@tidemark/core';
-import { MemorySource } from '@tidemark/testing';
+import { MemorySource, never } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
 import { LoopGuard, OriginSource } from '../src/index.js';
 
-const never = new AbortController().signal;
 const RESERVED: KeyRange = { start: Buffer.from('/__tidemark/'), end: Buffer.from('/__tidemark0') };
 
 /** A cluster that pipelines read and write. */

@@ -115,8 +115,8 @@ describe('what is remembered for the next attempt', () => {
 
 describe('since when a destination fails', () => {
   /** Outcomes at seconds, and since when people see the last state. */
-  const since = (...told: (readonly [at: string, outcome: Outcome])[]) =>
-    conditionOf(told.reduce((memory, [at, outcome]) => remember(memory, outcome, at), beginning('0'))).since;
+  const since = (...given: (readonly [at: string, outcome: Outcome])[]) =>
+    conditionOf(given.reduce((memory, [at, outcome]) => remember(memory, outcome, at), beginning('0'))).since;
   const resyncing = OUTCOMES.resyncing;
   const tooLarge = { ...failure('too large'), permanent: true };
 

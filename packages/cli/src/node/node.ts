@@ -15,6 +15,7 @@ import {
   type JournalRecord,
   type Metrics,
   type ReadFrom,
+  readToEnd,
   type SharedFacts,
   type SnapshotRef,
   type Source,
@@ -158,15 +159,13 @@ export class Node {
   /** Records from a source revision of the present generation on (0: all that are kept), up to the present end of the journal. */
   async *records(fromRevision: number, signal: AbortSignal): AsyncGenerator<JournalRecord> {
     const { journal } = this.parts;
-    const { first, last, lastSequence } = await journal.info(signal);
+    const end = await journal.info(signal);
+    const { first, last } = end;
     if (first === null || last === null) return;
     const { generation } = last.position;
     const reaches = first.position.generation === generation && fromRevision - 1 > first.previous;
     const from: ReadFrom = reaches ? { after: { generation, revision: fromRevision - 1 } } : 'oldest';
-    for await (const { sequence, record } of journal.read(from, signal)) {
-      yield record;
-      if (sequence >= lastSequence) return;
-    }
+    for await (const { record } of readToEnd(journal, { from, end }, signal)) yield record;
   }
 
   private async shownHold(name: string, signal: AbortSignal): Promise<Hold | null> {

@@ -1,13 +1,16 @@
 import {
+  Channel,
   type ChannelOptions,
   type Client,
   type ClientDuplexStream,
+  type ClientOptions,
+  credentials,
   Metadata,
   type MethodDefinition,
   type ServiceClientConstructor,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
+import { checkServerIdentity, InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { Etcd3, type IOptions } from 'etcd3';
 import type { Login } from './credentials.js';
 import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError, NoTokenError } from './errors.js';
@@ -92,14 +95,13 @@ export class Member {
   constructor(options: MemberOptions) {
     this.endpoint = options.endpoint;
     this.login = options.login;
-    const hop = {
-      hosts: options.endpoint,
-      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-    };
-    this.channels = new Channels({ ...hop, grpcOptions: CHANNEL_OPTIONS });
+    const { endpoint: hosts, credentials: files } = options;
+    const hop = { hosts, ...(files !== undefined && { credentials: files }) };
+    const encrypted = files === undefined ? {} : encryptedBy(files);
+    this.channels = new Channels({ ...hop, grpcOptions: { ...CHANNEL_OPTIONS, ...encrypted } });
     const { watchWindowBytes } = options;
     const window = watchWindowBytes === undefined ? {} : { 'grpc-node.flow_control_window': watchWindowBytes };
-    this.watchChannels = new Channels({ ...hop, grpcOptions: { ...WATCH_CHANNEL_OPTIONS, ...window } });
+    this.watchChannels = new Channels({ ...hop, grpcOptions: { ...WATCH_CHANNEL_OPTIONS, ...window, ...encrypted } });
   }
 
   /** One request, one answer. A token that the member no longer knows is renewed once. */
@@ -206,6 +208,12 @@ export class Member {
       throw closed(this.endpoint, error);
     }
   }
+}
+
+/** etcd3 has no option for who checks the names in a certificate: the channel is made here in its place. */
+function encryptedBy({ rootCertificate, privateKey, certChain }: NonNullable<IOptions['credentials']>): ClientOptions {
+  const verified = credentials.createSsl(rootCertificate, privateKey, certChain, { checkServerIdentity });
+  return { channelFactoryOverride: (address, _ofEtcd3, options) => new Channel(address, verified, options) };
 }
 
 function definitionOf<Req, Res>(client: Client, method: Method<Req, Res>): MethodDefinition<Req, Res> {

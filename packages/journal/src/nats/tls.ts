@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
+import type { PeerCertificate } from 'node:tls';
+import { checkServerIdentity, type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
 import type { TlsOptions } from 'nats';
 
 /** The name that Node.js checks when no server name was given. */

@@ -7,7 +7,7 @@ import {
   silentLogger,
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
+import { MemoryFacts, type MemorySource, never, until } from '@tidemark/testing';
 import {
   type LeaderObserver,
   type LeaderOptions,
@@ -65,13 +65,11 @@ export class Shared {
   }
 }
 
-export const never = new AbortController().signal;
-
 /** A node that campaigns over its own connection to the shared journal. */
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
   readonly journal: FaultyJournal;
-  readonly desk = new SnapshotQueue();
+  readonly snapshotQueue = new SnapshotQueue();
   readonly sightings = new SourceSightings();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
@@ -87,7 +85,7 @@ export class LeaderNode implements LeaderObserver {
     this.journal = new FaultyJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
-    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.desk, observer: this };
+    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.snapshotQueue, observer: this };
     const { sightings } = this;
     const options = { ...given, ...own, sightings, reserved: new ReservedKeys(reserved), logger: silentLogger };
     this.running = runLeader(options, this.stopping.signal);
@@ -126,7 +124,7 @@ export class LeaderNode implements LeaderObserver {
   }
 
   steppedDown(): void {
-    // The leadership's own `drained` tells.
+    // The leadership's own `drained` shows it.
   }
 
   received(): void {

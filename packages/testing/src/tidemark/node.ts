@@ -10,7 +10,7 @@ import {
   type Readiness,
 } from '@tidemark/api';
 import { ServerProcess } from '../servers/local/server-process.js';
-import { type Falsy, until } from '../wait.js';
+import { type Falsy, until } from '../waiting/until.js';
 import { type CommandResult, TIDEMARK, tidemark } from './command.js';
 
 const STATUS_TIMEOUT_MS = 2_000;
@@ -102,6 +102,14 @@ export class TidemarkNode {
   async status(): Promise<PipelineStatus> {
     this.seen = await this.client.call('status');
     return this.seen;
+  }
+
+  /** A destination as its status shows it; the first one unless a name is given. */
+  async destination(name?: string): Promise<PlacedDestination> {
+    const { destinations } = await this.status();
+    const found = name === undefined ? destinations[0] : destinations.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`status shows no destination ${name ?? ''}`);
+    return found;
   }
 
   /** What it answered last when it was asked for the status; null when it never was. */

@@ -1,4 +1,5 @@
 import {
+  type BatchRecord,
   type BrakesConfig,
   type Checkpoint,
   type Clock,
@@ -212,17 +213,25 @@ class Following {
 
   private async take(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
     for (const { record } of group) {
-      if (record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0) {
-        return { kind: 'reset' };
-      }
-      for (const entry of record.kind === 'batch' ? record.entries : []) {
-        if (this.mustJudge(entry.revision, record)) return await this.endBefore({ kind: 'judge' });
-        // Only what has to be waited for is awaited: most revisions are one small write, or none.
-        const added = this.add(entry, record.time);
-        const exceeded = added === null ? null : await added;
-        if (exceeded !== null) return await this.hold(exceeded);
-        if (++this.collected % ENTRIES_PER_TURN === 0) await eventLoopTurn();
-      }
+      const end = record.kind === 'batch' ? await this.takeBatch(record) : this.endAt(record);
+      if (end !== null) return end;
+    }
+    return null;
+  }
+
+  private endAt(record: JournalRecord): FollowEnd | null {
+    const begins = record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0;
+    return begins ? { kind: 'reset' } : null;
+  }
+
+  private async takeBatch(record: BatchRecord): Promise<FollowEnd | null> {
+    for (const entry of record.entries) {
+      if (this.mustJudge(entry.revision, record)) return await this.endBefore({ kind: 'judge' });
+      // Only what has to be waited for is awaited: most revisions are one small write, or none.
+      const added = this.add(entry, record.time);
+      const exceeded = added === null ? null : await added;
+      if (exceeded !== null) return await this.hold(exceeded);
+      if (++this.collected % ENTRIES_PER_TURN === 0) await eventLoopTurn();
     }
     return null;
   }
@@ -251,11 +260,11 @@ class Following {
   }
 
   /** Whether a revision lies beyond what was let go, or waited unseen beyond what backlog brakes have judged. */
-  private mustJudge(revision: number, record: JournalRecord): boolean {
+  private mustJudge(revision: number, { notBefore }: BatchRecord): boolean {
     const { letGo, judged } = this.from;
     if (revision <= this.applier.checkpoint.position.revision) return false;
     if (letGo !== null && revision > letGo.revision) return true;
-    return judged !== null && revision > judged && record.kind === 'batch' && record.notBefore !== null;
+    return judged !== null && revision > judged && notBefore !== null;
   }
 
   /** Whether everything that was let go is applied. */

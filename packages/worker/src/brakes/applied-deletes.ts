@@ -1,4 +1,4 @@
-import { comparePositions, type JournalReader, type Position, Scope } from '@tidemark/core';
+import { comparePositions, type JournalReader, type Position, readToEnd } from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
 import { DeleteWindow } from './delete-window.js';
 
@@ -17,28 +17,23 @@ export async function appliedDeletes(
     /** Milliseconds. */
     readonly windowMs: number;
   },
-  outer: AbortSignal,
+  signal: AbortSignal,
 ): Promise<number> {
   const { from, to, allowed, windowMs } = range;
-  const { last } = await journal.info(outer);
-  if (last === null || comparePositions(from, last.position) >= 0) return 0;
+  const end = await journal.info(signal);
+  if (end.last === null || comparePositions(from, end.last.position) >= 0) return 0;
   const window = new DeleteWindow(windowMs);
-  const scope = new Scope(outer);
-  try {
-    for await (const { record } of journal.read({ after: from }, scope.signal)) {
-      if (record.kind === 'batch' && record.generation === to.generation) {
-        for (const entry of record.entries) {
-          // Nothing is added at that time: what is older than the window is forgotten.
-          const counts = entry.revision > allowed && entry.revision <= to.revision;
-          const writes = counts ? filter.mapEntry(entry) : [];
-          window.add(writes, record.time);
-          if (entry.revision > to.revision) return window.size;
-        }
+  for await (const { record } of readToEnd(journal, { from: { after: from }, end }, signal)) {
+    if (record.kind === 'batch' && record.generation === to.generation) {
+      for (const entry of record.entries) {
+        // Nothing is added at that time: what is older than the window is forgotten.
+        const counts = entry.revision > allowed && entry.revision <= to.revision;
+        const writes = counts ? filter.mapEntry(entry) : [];
+        window.add(writes, record.time);
+        if (entry.revision > to.revision) return window.size;
       }
-      if (comparePositions(record, last.position) >= 0) break;
     }
-    return window.size;
-  } finally {
-    scope.end();
+    if (comparePositions(record, end.last.position) >= 0) break;
   }
+  return window.size;
 }

@@ -4,7 +4,7 @@ import {
   type JournalRecord,
   type Position,
   printableKey,
-  Scope,
+  readToEnd,
   type Write,
 } from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
@@ -57,20 +57,16 @@ export class WaitingChanges {
    * Reads on to the journal's end as it is now, or to what was journaled after `dueBy`, milliseconds since the epoch.
    * @throws JournalPositionLostError when retention has removed what comes next
    */
-  async readOn(outer: AbortSignal, dueBy = Number.POSITIVE_INFINITY): Promise<Survey> {
+  async readOn(signal: AbortSignal, dueBy = Number.POSITIVE_INFINITY): Promise<Survey> {
     const { journal, after } = this.options;
-    const end = (await journal.info(outer)).last?.position ?? this.upTo;
-    if (comparePositions(this.upTo, end) >= 0) return this.survey;
-    const scope = new Scope(outer);
-    try {
-      for await (const { record } of journal.read({ after: this.upTo }, scope.signal)) {
-        if (record.kind === 'reset' && record.generation > after.generation) break;
-        if (record.time > dueBy) break;
-        this.add(record);
-        if (comparePositions(record, end) >= 0) break;
-      }
-    } finally {
-      scope.end();
+    const end = await journal.info(signal);
+    const last = end.last?.position ?? this.upTo;
+    if (comparePositions(this.upTo, last) >= 0) return this.survey;
+    for await (const { record } of readToEnd(journal, { from: { after: this.upTo }, end }, signal)) {
+      if (record.kind === 'reset' && record.generation > after.generation) break;
+      if (record.time > dueBy) break;
+      this.add(record);
+      if (comparePositions(record, last) >= 0) break;
     }
     return this.survey;
   }

@@ -177,7 +177,7 @@ export class WorkerNode implements WorkerObserver {
   }
 
   applied(): void {
-    // The destination's own log tells.
+    // The destination's own log shows it.
   }
 
   checkpointRead(): void {
