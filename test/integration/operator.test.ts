@@ -78,7 +78,7 @@ async function run(...args: readonly string[]): Promise<string> {
 
 /** Runs the very command that `explain` prints. */
 async function approveAsExplained(): Promise<void> {
-  const [, id = ''] = /tidemark approve codfw --hold (\S+)/.exec(await run('explain', 'codfw')) ?? [];
+  const [, id = ''] = /tidemark approve codfw --hold ([^\s`]+)/.exec(await run('explain', 'codfw')) ?? [];
   expect(await run('approve', 'codfw', '--hold', id)).toContain('Approved for codfw');
 }
 
