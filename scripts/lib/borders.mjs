@@ -3,7 +3,7 @@
 
 /** Folders of a package from top to bottom: each may import those after it, and none before it. */
 const ROOMS = {
-  core: ['coordination', 'telemetry', 'contracts', 'config', 'runtime', 'model'],
+  core: ['coordination', 'telemetry', 'runtime', 'contracts', 'config', 'model'],
   api: [],
   etcd: ['coordination', 'store', 'watch', 'client', 'wire'],
   leader: [],

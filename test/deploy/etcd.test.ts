@@ -48,7 +48,7 @@ async function start(file: string): Promise<RunningEtcd> {
     command: binary('etcd'),
     args: ['--config-file', path],
     ready: healthy,
-    // etcd 3.4 starts on arm64 only when told to.
+    // etcd 3.4 starts on arm64 only when asked to.
     environment: process.arch === 'arm64' ? { ETCD_UNSUPPORTED_ARCH: 'arm64' } : {},
   });
   return {

@@ -8,7 +8,7 @@ const EXAMPLES = readdirSync(deployed('examples'), { recursive: true, encoding: 
   file.endsWith('.yaml'),
 );
 
-/** `#key: value`: a setting with its default. Prose has a space behind the `#`. */
+/** `#key: value`: a setting with its default. Prose has a space after the `#`. */
 const DEFAULTS = /(?<=^ *)#(?=\w+:)/gm;
 /** `#+key: value`, `#+  key: value`, `#+- key: value`: a setting without a default. */
 const OPTIONS = /(?<=^ *)#\+/gm;

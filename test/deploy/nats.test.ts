@@ -80,7 +80,7 @@ describe('a single nats-server', () => {
     expect(await jsonOf(`${url}/jsz`)).toMatchObject({ config: { store_dir: join(file, '..', 'store', 'jetstream') } });
   });
 
-  it('has room for the journal and as much again for snapshots', async () => {
+  it('has space for the journal and as much again for snapshots', async () => {
     const { journal } = loadConfig(deployed('examples/tidemark.yaml'));
     for (const file of ['nats-server.conf', 'cluster.conf.example']) {
       const storeGib = Number(/^\s*max_file_store: (\d+)GB$/m.exec(deployedText(`nats/${file}`))?.[1]);

@@ -74,7 +74,7 @@ async function expectEqual(): Promise<void> {
   expect(keys).toBeGreaterThan(100);
 }
 
-describe('compaction while the leader is behind', () => {
+describe('compaction while the leader lags', () => {
   it.each(CASES)('N is $last, compacted at $cut, leader $leader: ends equal', async ({ last, cut, leader }) => {
     await gateway.transaction([put('/app/n'), put('/app/base/3'), put('/app/base/0')]);
     const n = await gateway.transaction(LAST[last] ?? []);

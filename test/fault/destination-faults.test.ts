@@ -69,7 +69,7 @@ describe('a destination of three members', () => {
 });
 
 describe('a destination that is restored from a backup', () => {
-  /** What is there when the backup is taken, and what is written, changed and deleted behind it. */
+  /** What is there when the backup is taken, and what is written, changed and deleted after it. */
   async function withBackup(stage: Stage, destination: EtcdServer): Promise<string> {
     await stage.write('before', 100);
     await stage.reached();
@@ -139,7 +139,7 @@ describe('a destination that is restored from a backup', () => {
     const at = await stage.source.revision();
     for (let n = 0; n < 40; n++) await stage.source.put(`/elsewhere/${n}`, Buffer.alloc(100_000));
     await stage.reached();
-    // The fault happened: the journal begins behind the backup.
+    // The fault happened: the journal begins after the backup.
     const { first } = await stage.pipeline.anyNode.output('journal info');
     expect(first?.position.revision).toBeGreaterThan(at);
     await destination.restoreFrom(backup);
@@ -152,14 +152,14 @@ describe('a destination that is restored from a backup', () => {
 
 it('a value that is too large for a destination holds that one alone, and status and explain say what to do', async () => {
   const [small, large] = await Promise.all([servers.etcd({ flags: ['--max-request-bytes=100000'] }), servers.etcd()]);
-  const destinations = [replicaOf('large', small), replicaOf('large', large, 'roomy')];
+  const destinations = [replicaOf('large', small), replicaOf('large', large, 'larger')];
   await using stage = await Stage.start('large', { source, nats, destination: small }, { nodes: 2, destinations });
   await stage.write('before', 3);
   await stage.reached();
   await stage.source.put(`${stage.prefix}big`, Buffer.alloc(200_000, 'v'));
   const last = await stage.write('later', 3);
   const node = stage.pipeline.anyNode;
-  await node.reached('roomy', last);
+  await node.reached('larger', last);
   const failed = await until(
     async () => {
       const replica = (await node.status()).destinations.find(({ name }) => name === 'replica');

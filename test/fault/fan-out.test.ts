@@ -47,7 +47,7 @@ it('keeps 48 destinations as fast as before while one is frozen and one refuses 
   await Promise.all([frozen.pause(), refusing.stop()]);
   const faulty = await fanOut.lags();
   await fanOut.expectEqual(fanOut.healthy);
-  // The faults happened: both are told, and both have stayed behind.
+  // The faults happened: both are reported, and both lag.
   const suffering = async () => {
     const { destinations } = await fanOut.pipeline.anyNode.status();
     return destinations.filter(({ name, lagRevisions }) => !fanOut.healthy.includes(name) && lagRevisions > 0);
@@ -90,7 +90,7 @@ it('kill -9 of a node: its destinations go to the others, nothing else moves, an
   await victim.start();
 });
 
-it('hands the destinations back when the node has settled: no write is refused, nothing waits', async () => {
+it('hands the destinations back when the node has been up long enough: no write is refused, nothing waits', async () => {
   const refused = async () => {
     const counts = fanOut.pipeline.nodes.map((node) => node.metric('tidemark_fenced_total', 'role="worker"'));
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);

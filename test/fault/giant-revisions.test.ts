@@ -40,7 +40,7 @@ function* keys(prefix: string, count: number) {
   for (let n = 0; n < count; n++) yield { key: `${prefix}${String(n).padStart(6, '0')}`, value: `value ${n}` };
 }
 
-/** Parts of the record that ends at a source revision, as its header tells them: `last/count`. */
+/** Parts of the record that ends at a source revision, as its header shows them: `last/count`. */
 async function partsOf(play: Stage, revision: number): Promise<string> {
   const messages = await readRawJournal(nats, play.stream);
   const record = messages.find(
@@ -117,7 +117,7 @@ describe('a revision larger than a NATS message', () => {
     await play.reached();
     const leader = await play.pipeline.leader();
 
-    // The middle part is stored, and its writer is never told: the last part is not sent.
+    // The middle part is stored, and its writer is never answered: the last part is not sent.
     proxy.loseReplyTo('Tidemark-Part: 1/');
     const { length } = await readRawJournal(nats, play.stream);
     const puts = [...keys(`${play.prefix}wide/`, 3)].map(({ key }) => Buffer.from(key));

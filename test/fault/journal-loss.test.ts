@@ -67,7 +67,7 @@ describe('NATS data put back to an earlier copy: an acknowledged suffix of the j
     await play.write('after', 50);
     const stands = await play.reached();
     const verdict = await play.expectOneChain();
-    // The fault happened: what was acknowledged behind the copy is gone, and a leader took over there.
+    // The fault happened: what was acknowledged after the copy is gone, and a leader took over there.
     expect(kindOf((await readRawJournal(nats, play.stream))[kept])).toBe('term');
     expect(verdict.kinds['reset']).toBe(fault.suffix === 'compacted' ? 2 : 1);
     expect(stands.generation).toBe(stood.generation + (fault.suffix === 'compacted' ? 1 : 0));
@@ -83,14 +83,16 @@ describe('NATS data put back to an earlier copy: an acknowledged suffix of the j
     const kept = (await readRawJournal(nats, play.stream)).length;
     await play.write('lost', 100);
     await play.reached();
+    expect(kindOf((await readRawJournal(nats, play.stream))[kept])).toBe('batch');
     await nats.restoreData(copy);
-    expect((await readRawJournal(nats, play.stream)).length).toBeLessThanOrEqual(kept + 1);
 
     const head = await play.source.revision();
     await until(
       async () => Number((await readRawJournal(nats, play.stream)).at(-1)?.headers.get('Tidemark-Last')) >= head,
       { describe: 'the journal at the head of the source again', timeoutMs: 20_000, everyMs: 200 },
     );
+    // The fault happened: a leader took over where the suffix was.
+    expect(kindOf((await readRawJournal(nats, play.stream))[kept])).toBe('term');
     await play.expectOneChain();
     await play.reached();
     await play.expectSameVersions();
@@ -132,7 +134,7 @@ describe('NATS data put back to an earlier copy: an acknowledged suffix of the j
 
 describe('the journal is gone', () => {
   it.each(['idle', 'writing'])(
-    'stream deleted while running, source %s: begins anew, only differences are written',
+    'stream deleted while running, source %s: begins again, only differences are written',
     async (load) => {
       await using play = await stage(`deleted-${load}`, 2);
       await play.write('before', 100);
@@ -152,7 +154,7 @@ describe('the journal is gone', () => {
     },
   );
 
-  it('store wiped while everything is down: begins anew, only differences are written', async () => {
+  it('store wiped while everything is down: begins again, only differences are written', async () => {
     await using play = await stage('wiped');
     await play.write('before', 100);
     const stood = await play.reached();
@@ -197,7 +199,7 @@ describe('the journal is gone', () => {
   });
 });
 
-it('snapshots deleted: a new destination still gets its base', async () => {
+it('snapshots deleted: a new destination gets a snapshot all the same', async () => {
   await using play = await stage('bucket', 2);
   await play.write('key', 100);
   await play.reached();
@@ -217,7 +219,7 @@ it('snapshots deleted: a new destination still gets its base', async () => {
   await other.start();
   await other.reached('second', await play.source.revision());
   expect((await versions(destination, '/bucket-second/')).size).toBe(100);
-  // The fault happened: the base was another snapshot than the one that was taken at the start.
+  // The fault happened: the snapshot was another one than the one that was taken at the start.
   expect(await snapshotIds(leader)).not.toContain(before);
   expect(await play.counter('resets_total', 'reason="snapshot_missing"')).toBe(1);
   expect((await leader.status()).source.revision).toBeGreaterThan(0);
@@ -260,7 +262,7 @@ describe('limits of the journal', () => {
       await until(async () => ((await leading.status()).journal?.revision ?? 0) >= revision, {
         describe: 'all journaled',
       });
-      // The fault happened: the oldest record begins behind the destination.
+      // The fault happened: the oldest record begins after the destination.
       const [oldest] = await readRawJournal(nats, play.stream);
       expect(Number(oldest?.headers.get('Tidemark-First'))).toBeGreaterThan(stood.revision + 1);
 
@@ -275,7 +277,7 @@ describe('limits of the journal', () => {
     },
   );
 
-  it('records older than 5 s are removed, source idle: a leader that was away meanwhile begins anew', async () => {
+  it('records older than 5 s are removed, source idle: a leader that was away meanwhile begins again', async () => {
     const servers_ = { source, destination, nats };
     await using play = await Stage.start('aged', servers_, {
       nodes: 1,
@@ -291,9 +293,15 @@ describe('limits of the journal', () => {
     const aged = async () => ((await readRawJournal(nats, play.stream))[0]?.sequence ?? 0) > first + 3;
     await until(aged, { describe: 'the first records removed', timeoutMs: 20_000, everyMs: 200 });
     await play.pipeline.stop();
+    const left = (await readRawJournal(nats, play.stream)).at(-1);
     await play.pipeline.start();
     await play.write('short', 1);
-    expect((await play.reached()).generation).toBe(stood.generation);
+    const restarted = await play.reached();
+    // A busy machine may take longer than 5 s for that, and no record be left: only then history begins anew.
+    const mayBeEmpty = left === undefined || Date.now() - left.storedAt > 5_000;
+    const resets = await play.counter('resets_total', '');
+    expect(resets).toBeLessThanOrEqual(mayBeEmpty ? 1 : 0);
+    expect(restarted.generation).toBe(stood.generation + resets);
 
     await play.pipeline.stop();
     await until(async () => (await messages()) === 0, {
@@ -303,8 +311,8 @@ describe('limits of the journal', () => {
     });
     await play.pipeline.start();
     await play.write('after', 1);
-    const stands = await play.begunAnew(stood.generation);
-    expect(stands.generation).toBe(stood.generation + 1);
+    const stands = await play.begunAnew(restarted.generation);
+    expect(stands.generation).toBe(restarted.generation + 1);
     await play.expectEqual(52);
     await play.expectSameVersions();
   });

@@ -97,10 +97,10 @@ it('of two directions that start at once at least one is refused', async () => {
     const states = await until(
       async () => {
         const seen = await Promise.all(pipelines.map(async ({ anyNode }) => (await anyNode.status()).destinations[0]));
-        const settled = seen.every((each) => each?.state === 'failed' || each?.state === 'streaming');
-        return settled ? seen.map((each) => each?.state) : null;
+        const decided = seen.every((each) => each?.state === 'failed' || each?.state === 'streaming');
+        return decided ? seen.map((each) => each?.state) : null;
       },
-      { timeoutMs: 30_000, describe: 'both settled' },
+      { timeoutMs: 30_000, describe: 'both failed or streaming' },
     );
     expect(states).toContain('failed');
   } finally {
@@ -122,7 +122,7 @@ it('both directions of different keys go on', async () => {
   for (const { anyNode } of [x, y]) await becomes(anyNode, 'streaming');
 });
 
-it('a destination that is the source behind another address is refused, unless it writes where nobody reads', async () => {
+it('a destination that is the source under another address is refused, unless it writes where nobody reads', async () => {
   const gateway = new EtcdGateway(a.url);
   await using proxy = await FaultProxy.start(a.address);
   const disguised = { url: `http://${proxy.address}` };
@@ -136,7 +136,7 @@ it('a destination that is the source behind another address is refused, unless i
   expect((await readKeys({ server: a, prefix: right })).size).toBe(1);
 });
 
-it('clusters that were started with the same names and URLs have one id, and are told apart', async () => {
+it('clusters that were started with the same names and URLs have one id, and are distinguished', async () => {
   const peer = 'http://127.0.0.1:2380';
   const flags = [`--initial-advertise-peer-urls=${peer}`, `--initial-cluster=default=${peer}`];
   const [one, two] = await Promise.all([servers.etcd({ flags }), servers.etcd({ flags })]);

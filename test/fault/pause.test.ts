@@ -1,4 +1,3 @@
-import type { PlacedDestination } from '@tidemark/api';
 import {
   EtcdGateway,
   type EtcdServer,
@@ -9,7 +8,6 @@ import {
   RedisMonitor,
   type RedisServer,
   type Servers,
-  type TidemarkNode,
   until,
 } from '@tidemark/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -33,25 +31,8 @@ beforeEach(() => {
   name = `pause${++cases}`;
 });
 
-async function seen(node: TidemarkNode): Promise<PlacedDestination> {
-  const [destination] = (await node.status()).destinations;
-  if (destination === undefined) throw new Error('there is no destination');
-  return destination;
-}
-
-function becomes(node: TidemarkNode, state: string): Promise<PlacedDestination> {
-  let last: PlacedDestination | undefined;
-  return until(
-    async () => {
-      last = await seen(node);
-      return last.state === state ? last : null;
-    },
-    { timeoutMs: 60_000, describe: () => `${state}; seen ${JSON.stringify(last)}` },
-  );
-}
-
 /** The value of the key and the fence of the checkpoint, as they stand in a Redis. */
-async function standing(redis: RedisServer): Promise<{ value: string; fencedOff: number; checkpoint: string }> {
+async function stored(redis: RedisServer): Promise<{ value: string; fencedOff: number; checkpoint: string }> {
   const value = (await redis.redisCli(['GET', `p:/${name}/key`])).toString().trim();
   const checkpoint = (await redis.redisCli(['GET', `p:__tidemark__/${name}/cache/checkpoint`])).toString().trim();
   const { fence } = JSON.parse(checkpoint) as { fence: { fencedOff: number } };
@@ -60,7 +41,7 @@ async function standing(redis: RedisServer): Promise<{ value: string; fencedOff:
 
 const ROUTES = () => [{ prefix: `/${name}/` }];
 
-describe('a pause is told when nothing can be written any more', () => {
+describe('a pause is reported when nothing can be written any more', () => {
   it('etcd: a transaction that a dead link still holds is refused when the link comes back', async () => {
     const destination = await servers.etcd();
     // Two ways to one cluster: the transaction is on the first when it dies, and the second goes on.
@@ -77,14 +58,14 @@ describe('a pause is told when nothing can be written any more', () => {
     await gateway.put(`/${name}/key`, 'late');
     await until(() => dying.counters.held > 0, { describe: 'the transaction in the link' });
     expect((await node.command('pause', 'replica')).code).toBe(0);
-    await becomes(node, 'paused');
+    await node.showsState('replica', 'paused');
     const checkpoint = await destination.etcdctl(['get', '/__tidemark/', '--prefix', '--print-value-only']);
     expect(checkpoint.toString()).toContain('"fencedOff":1');
     const before = dying.counters.bytesToServer;
     dying.forward();
     await until(() => dying.counters.bytesToServer > before, { describe: 'what was held delivered' });
     // Whatever comes first on a connection of its own is answered after what was delivered before.
-    await until(async () => (await seen(node)).state === 'paused', { describe: 'the pause, still' });
+    await until(async () => (await node.destination()).state === 'paused', { describe: 'the same pause' });
     expect(await value()).toBe('before');
     await node.command('resume', 'replica');
     await node.reached('replica', await gateway.revision());
@@ -103,19 +84,19 @@ describe('a pause is told when nothing can be written any more', () => {
     await gateway.put(`/${name}/key`, 'late');
     await until(() => link.counters.held > 0, { describe: 'the script in the link' });
     expect((await node.command('pause', 'cache')).code).toBe(0);
-    await becomes(node, 'paused');
-    const paused = await standing(redis);
+    await node.showsState('cache', 'paused');
+    const paused = await stored(redis);
     expect(paused).toMatchObject({ value: 'before', fencedOff: 1 });
     expect(monitor.scriptsWith('late')).toBe(0);
     link.forward();
     await until(() => monitor.scriptsWith('late') > 0, { describe: 'what was held carried out' });
-    expect(await standing(redis)).toEqual(paused);
+    expect(await stored(redis)).toEqual(paused);
     await node.command('resume', 'cache');
     await node.reached('cache', await gateway.revision());
-    expect(await standing(redis)).toMatchObject({ value: 'late', fencedOff: 1 });
+    expect(await stored(redis)).toMatchObject({ value: 'late', fencedOff: 1 });
   });
 
-  it('Redis: while the server is frozen the outcome is told as not known', async () => {
+  it('Redis: while the server is frozen the outcome is reported as not known', async () => {
     const redis = await servers.redis();
     await using link = await FaultProxy.start(redis.address);
     const cache = { name: 'cache', kind: 'redis', url: `redis://${link.address}`, keyPrefix: 'p:', routes: ROUTES() };
@@ -132,14 +113,14 @@ describe('a pause is told when nothing can be written any more', () => {
     link.forward();
     await until(() => counters.bytesToServer > sent, { describe: 'the change in the socket of the server' });
     await node.command('pause', 'cache');
-    const { reason } = await becomes(node, 'backing_off');
+    const { reason } = await node.showsState('cache', 'backing_off');
     expect(reason).toMatch(/^Pausing, as .+@.+ ordered at .*the outcome of the last transaction is not known yet/);
     const { stdout } = await node.command('explain', 'cache');
     expect(stdout).toContain('is being paused, by ');
     expect(stdout).toContain('may still be carried out');
     await redis.resume();
-    await becomes(node, 'paused');
-    const { value, fencedOff, checkpoint } = await standing(redis);
+    await node.showsState('cache', 'paused');
+    const { value, fencedOff, checkpoint } = await stored(redis);
     // Carried out before, or never.
     expect([
       ['late', 0],
@@ -147,13 +128,13 @@ describe('a pause is told when nothing can be written any more', () => {
     ]).toContainEqual([value, fencedOff]);
     // The server ends the connection that was given up when it has read all of it.
     await until(() => link.open === open, { describe: () => `${open} connections; there are ${link.open}` });
-    expect(await standing(redis)).toEqual({ value, fencedOff, checkpoint });
+    expect(await stored(redis)).toEqual({ value, fencedOff, checkpoint });
     await node.command('resume', 'cache');
     await node.reached('cache', await gateway.revision());
-    expect((await standing(redis)).value).toBe('late');
+    expect((await stored(redis)).value).toBe('late');
   });
 
-  it('survives the owner: who looks while nobody owns it is told by whom it is paused', async () => {
+  it('survives the owner: who looks while nobody owns it sees by whom it is paused', async () => {
     const destination = await servers.etcd();
     const replica = { name: 'replica', kind: 'etcd', endpoints: [destination.url], routes: ROUTES() };
     const roles = [['leader', 'worker'], ['leader']];
@@ -162,10 +143,10 @@ describe('a pause is told when nothing can be written any more', () => {
     if (worker === undefined || other === undefined) throw new Error('two nodes were asked for');
     await worker.reached('replica', await gateway.put(`/${name}/key`, 'before'));
     await worker.command('pause', 'replica');
-    await becomes(other, 'paused');
+    await other.showsState('replica', 'paused');
     await worker.stop();
-    await until(async () => (await seen(other)).owner === null, { describe: 'nobody to own it' });
-    expect((await becomes(other, 'paused')).reason).toMatch(/^Paused by .+@/);
+    await until(async () => (await other.destination()).owner === null, { describe: 'nobody to own it' });
+    expect((await other.showsState('replica', 'paused')).reason).toMatch(/^Paused by .+@/);
     const { stdout } = await other.command('explain', 'replica');
     expect(stdout).toMatch(/replica is paused, by .+@.+ since 20.*No node works for it/);
   });

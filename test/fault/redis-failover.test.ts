@@ -71,7 +71,7 @@ async function expectEqual(redis: RedisServer, keys: number): Promise<void> {
   expect(wanted.size).toBe(keys);
 }
 
-it('goes back and applies again what a failover to a replica that was behind took away', async () => {
+it('goes back and applies again what a failover to a replica that lagged took away', async () => {
   const master = await servers.redis({ flags: VOLATILE });
   await using link = await FaultProxy.start(master.address);
   const replica = await replicaOf(link.address);
@@ -90,7 +90,7 @@ it('goes back and applies again what a failover to a replica that was behind too
   await replica.redisCli(['REPLICAOF', 'NO', 'ONE']);
   floating.redirect(replica.address);
   await master.kill();
-  // The fault is there: acknowledged writes were not at the new master, nor was the checkpoint behind them.
+  // The fault is there: acknowledged writes were not at the new master, nor was the checkpoint after them.
   expect(floating.counters.cut).toBeGreaterThan(0);
 
   await writing;
@@ -103,7 +103,7 @@ it('goes back and applies again what a failover to a replica that was behind too
   expect((await node.command('verify', 'cache')).stdout).toContain('equal');
 });
 
-it('repairs again what a failover to a replica that was behind took away', async () => {
+it('repairs again what a failover to a replica that lagged took away', async () => {
   const master = await servers.redis({ flags: VOLATILE });
   await using link = await FaultProxy.start(master.address);
   const replica = await replicaOf(link.address);
@@ -169,7 +169,7 @@ it('writes everything once although answers are lost', async () => {
   expect([...sets].filter(([, times]) => times !== 1)).toEqual([]);
 });
 
-it('begins a bootstrap anew when a failover takes a part of it away', async () => {
+it('begins a resync again when a failover takes a part of it away', async () => {
   const value = 'v'.repeat(20_000);
   const keys = 800;
   await write('big', keys, value);
@@ -182,8 +182,8 @@ it('begins a bootstrap anew when a failover takes a part of it away', async () =
   const size = async (redis: RedisServer) => Number(await redis.redisCli(['DBSIZE']));
   await until(async () => (await size(replica)) > 50, { describe: 'the replica with a part', timeoutMs: 60_000 });
   link.blackHole();
-  const behind = await size(replica);
-  await until(async () => (await size(master)) > behind + 100, { describe: 'a master that is ahead' });
+  const lagging = await size(replica);
+  await until(async () => (await size(master)) > lagging + 100, { describe: 'a master that is ahead' });
   expect(await replica.redisCli(['GET', `${PREFIX}__tidemark__/${name}/cache/checkpoint`])).toContain('"attempt":1');
   await replica.redisCli(['REPLICAOF', 'NO', 'ONE']);
   // No pause in between: the worker's next attempt finds its mark, and not what it wrote under it.

@@ -36,7 +36,7 @@ async function write(gateway: EtcdGateway, what: string, count: number): Promise
   }
 }
 
-/** The source's revision falls behind the journal's, or overtakes it again; with a name of its own each, and none alike. */
+/** The source's revision is lower than the journal's, or overtakes it again; with a name of its own each, and none alike. */
 describe.each([500, 1_500, 5_000])(
   'a source restored from a backup that is 1,000 revisions old, then %i other writes',
   (others) => {
@@ -88,7 +88,7 @@ describe.each([500, 1_500, 5_000])(
         expect(seen.generation).toBe(reached.generation);
         expect(await readKeys({ server: destination, prefix: `/${name}/` })).toEqual(content);
 
-        const approved = await node.command('approve', 'replica');
+        const approved = await node.approve('replica');
         expect(approved, `${approved.stderr}${pipeline.evidence}`).toMatchObject({ code: 0 });
         const position = { generation: reached.generation + 1, revision: await gateway.revision() };
         await node.reached('replica', position);

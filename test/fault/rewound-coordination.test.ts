@@ -64,7 +64,7 @@ describe('coordination in a source that is restored from a backup', () => {
       return replica?.state === 'held' && replica.owner === preferred.id && replica;
     });
     expect(handed.hold).toEqual(held.hold);
-    const approved = await first.command('approve', 'replica');
+    const approved = await first.approve('replica');
     expect(approved, approved.stderr).toMatchObject({ code: 0 });
     await stage.begunAnew(generation);
     await stage.expectEqual(50);
@@ -101,7 +101,7 @@ describe('coordination in a source that is restored from a backup', () => {
     await leader.stop();
     const node = pipeline.anyNode;
     await node.showsState('replica', 'held');
-    expect(await node.command('approve', 'replica')).toMatchObject({ code: 0 });
+    expect(await node.approve('replica')).toMatchObject({ code: 0 });
     await stage.write('after', 50);
     await stage.begunAnew(before.generation);
     await stage.expectEqual(100);

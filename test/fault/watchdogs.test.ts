@@ -19,7 +19,7 @@ const MOVED_MS = 20_000;
 /** Of a node that leads and applies. */
 const MAX_RSS_MIB = 300;
 const PASSWORD = 'not-a-secret';
-/** Simple tokens live for 5 s after their last use. Only this logger tells of their end. */
+/** Simple tokens live for 5 s after their last use. Only this logger reports their end. */
 const TOKENS = ['--auth-token-ttl=5', '--logger=zap'];
 
 let servers: Servers;
@@ -101,7 +101,7 @@ describe('a single source', () => {
       timeoutMs: MOVED_MS,
     });
     const connections = proxy.counters.connections;
-    // gRPC's keepalive has given the old connection up, and dialled anew.
+    // gRPC's keepalive has given the old connection up, and dialled again.
     await until(() => proxy.counters.connections > connections, { describe: 'a new connection', timeoutMs: MOVED_MS });
     proxy.forward();
     expect(proxy.counters.held).toBeGreaterThan(0);

@@ -150,7 +150,7 @@ it.each(['source', 'journal', 'destination replica'])(
   },
 );
 
-it('step-down hands leadership to another node, and SIGTERM ends a node with nothing left behind', async () => {
+it('step-down hands leadership to another node, and SIGTERM ends a node with nothing left over', async () => {
   const routes = [{ prefix: '/app/' }];
   await using pipeline = await Pipeline.start({
     source,

@@ -1,4 +1,4 @@
-import { EtcdGateway, type EtcdServer, localServers, Pipeline, type Servers, until } from '@tidemark/testing';
+import { EtcdGateway, type EtcdServer, localServers, Pipeline, type Servers } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Described, Description } from './support/openapi.js';
 
@@ -52,8 +52,8 @@ async function caughtUp(): Promise<void> {
 }
 
 async function becomes(state: string): Promise<void> {
-  const seen = async () => (await pipeline.anyNode.status()).destinations[0]?.state === state;
-  await until(seen, { describe: state, timeoutMs: 30_000 });
+  const { name } = await pipeline.anyNode.destination();
+  await pipeline.anyNode.showsState(name, state, 30_000);
 }
 
 /** A mass delete, which the brake stops. */

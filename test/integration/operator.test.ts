@@ -64,28 +64,28 @@ async function equal(): Promise<void> {
   await until(async () => (await compare()).differences.length === 0, { timeoutMs: 60_000, describe: 'equal' });
 }
 
-async function seen(): Promise<PlacedDestination> {
-  const found = (await pipeline.anyNode.status()).destinations[0];
-  if (found === undefined) throw new Error('status shows no destination');
-  return found;
-}
-
 async function becomes(state: string): Promise<PlacedDestination> {
-  const { name } = await seen();
+  const { name } = await pipeline.anyNode.destination();
   return await pipeline.anyNode.showsState(name, state, 30_000);
 }
 
 /** A command on the first node that runs; returns what it prints. */
-async function tell(...args: readonly string[]): Promise<string> {
+async function run(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await pipeline.anyNode.command(...args);
   expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
   return stdout;
 }
 
+/** Runs the very command that `explain` prints. */
+async function approveAsExplained(): Promise<void> {
+  const [, id = ''] = /tidemark approve codfw --hold ([^\s`]+)/.exec(await run('explain', 'codfw')) ?? [];
+  expect(await run('approve', 'codfw', '--hold', id)).toContain('Approved for codfw');
+}
+
 async function owner(): Promise<TidemarkNode> {
   return await until(
     async () => {
-      const name = (await seen()).owner;
+      const name = (await pipeline.anyNode.destination()).owner;
       return pipeline.nodes.find(({ id, running }) => running && id === name) ?? null;
     },
     { timeoutMs: 30_000, describe: 'an owner' },
@@ -99,28 +99,36 @@ describe('an operator', () => {
     expect(left).toBeLessThan(KEYS - 100);
     await becomes('held');
     expect(await countAt(destination, '/copy/')).toBe(KEYS);
-    const explained = await tell('explain', 'codfw');
+    const explained = await run('explain', 'codfw');
     expect(explained).toContain(`delete ${KEYS - left} keys (/copy/1, `);
     expect(explained).toContain('tidemark approve codfw');
 
     await (await owner()).kill();
     await becomes('held');
     expect(await countAt(destination, '/copy/')).toBe(KEYS);
-    await tell('approve', 'codfw');
+    // Nobody approves what he does not name, nor what holds it no more.
+    const unnamed = await pipeline.anyNode.command('approve', 'codfw');
+    expect(unnamed).toMatchObject({ code: 2 });
+    expect(unnamed.stderr).toMatch(/tidemark approve codfw --hold \S+/);
+    const other = await pipeline.anyNode.command('approve', 'codfw', '--hold', 'another');
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.stderr).toContain(`delete ${KEYS - left} keys`);
+    expect(await countAt(destination, '/copy/')).toBe(KEYS);
+    await approveAsExplained();
     await equal();
     expect(await countAt(destination, '/copy/')).toBe(left);
     await Promise.all(pipeline.nodes.filter(({ running }) => !running).map((node) => node.start()));
   });
 
   it('pauses a destination, which stays paused when its owner is killed, and resumes it', async () => {
-    await tell('pause', 'codfw');
+    await run('pause', 'codfw');
     await becomes('paused');
     await put('/conf/paused', 'x');
     await (await owner()).kill();
     const paused = await becomes('paused');
     expect(paused.reason).toMatch(/^Paused by .+@.+ since /);
     expect(await countAt(destination, '/copy/paused')).toBe(0);
-    await tell('resume', 'codfw');
+    await run('resume', 'codfw');
     await equal();
     expect(await countAt(destination, '/copy/paused')).toBe(1);
     await Promise.all(pipeline.nodes.filter(({ running }) => !running).map((node) => node.start()));
@@ -132,13 +140,13 @@ describe('an operator', () => {
     await destination.etcdctl(['put', '/copy/20', 'by hand']);
     await destination.etcdctl(['put', '/copy/nowhere', 'by hand']);
     await destination.etcdctl(['put', '/elsewhere', 'not ours']);
-    await until(async () => (await tell('explain', 'codfw')).includes('/copy/nowhere'), { describe: 'the key named' });
-    expect(await tell('explain', 'codfw')).not.toContain('/elsewhere');
+    await until(async () => (await run('explain', 'codfw')).includes('/copy/nowhere'), { describe: 'the key named' });
+    expect(await run('explain', 'codfw')).not.toContain('/elsewhere');
     const { code, stdout } = await pipeline.anyNode.command('verify', 'codfw');
     expect(code).toBe(1);
     expect(stdout).toContain('different  /copy/20');
     expect(stdout).toContain('extra      /copy/nowhere');
-    expect(await tell('verify', 'codfw', '--repair')).toContain('Put 1, deleted 1.');
+    expect(await run('verify', 'codfw', '--repair')).toContain('Put 1, deleted 1.');
     await equal();
     expect(await destination.etcdctl(['get', '/copy/21', '-w', 'json']).then(versionOf)).toBe(versionOf(before));
     expect(await countAt(destination, '/elsewhere')).toBe(1);
@@ -152,7 +160,7 @@ describe('an operator', () => {
       node.configure(nodeConfig(options([codfw(routes)]), { id: node.id, listen: node.listen }));
     // It is made at the checkpoint, which moves once a second over what no route takes.
     const planned = async () => {
-      const said = await tell('resync', 'codfw', '--plan');
+      const said = await run('resync', 'codfw', '--plan');
       return said.includes('/other/1') ? said : null;
     };
     const plan = await until(planned, { timeoutMs: 30_000, describe: 'a plan that knows the new key' });
@@ -163,7 +171,7 @@ describe('an operator', () => {
     const held = await becomes('held');
     expect(held.reason).toContain(`1 keys would appear, 0 would change, ${leaving} would disappear`);
     expect(await countAt(destination, '/copy/2')).toBe(leaving);
-    await tell('approve', 'codfw');
+    await approveAsExplained();
     await becomes('streaming');
     await until(async () => (await countAt(destination, '/copy/2')) === 0, { describe: 'the keys gone' });
     expect(await countAt(destination, '/other/')).toBe(1);
@@ -175,7 +183,7 @@ describe('an operator', () => {
     await until(async () => (await countAt(destination, '/copy/after')) === 1, { describe: 'the key' });
     await destination.etcdctl(['del', '/copy/after']);
     const before = versionOf(await destination.etcdctl(['get', '/copy/31', '-w', 'json']));
-    await tell('resync', 'codfw');
+    await run('resync', 'codfw');
     await until(async () => (await countAt(destination, '/copy/after')) === 1, { timeoutMs: 30_000, describe: 'back' });
     expect(versionOf(await destination.etcdctl(['get', '/copy/31', '-w', 'json']))).toBe(before);
     await becomes('streaming');

@@ -123,7 +123,7 @@ it('SIGHUP adds, changes and removes destinations; the others are not touched, a
     timeoutMs: 30_000,
   });
   expect(await copyOf('changing')).toBe('first');
-  expect(await pipeline.anyNode.command('approve', 'changing')).toMatchObject({ code: 0 });
+  expect(await pipeline.anyNode.approve('changing')).toMatchObject({ code: 0 });
   await pipeline.anyNode.reached('changing', await new EtcdGateway(source.url).revision());
   expect(await copyOf('changed')).toBe('second');
   expect(await copyOf('leaving')).toBe('first');

@@ -97,7 +97,7 @@ describe.each<Hop>(['source', 'journal', 'destination'])('a node that at the %s'
     await using troubled = await pipeline({ [hop]: files });
     const node = troubled.anyNode;
     let seen: Readiness['hops'] = [];
-    const told = await until(
+    const report = await until(
       async () => {
         seen = (await node.readiness()).hops;
         return seen.find((each) => each.hop.startsWith(hop) && reason.test(each.reason ?? ''));
@@ -105,9 +105,9 @@ describe.each<Hop>(['source', 'journal', 'destination'])('a node that at the %s'
       { timeoutMs: 30_000, describe: () => `the reason at ${hop}: ${JSON.stringify(seen)}` },
     );
     const setting = files.key?.endsWith('.gone') ? 'the user Tidemark runs as' : 'tls.ca';
-    expect(told.remedy).toContain(setting);
+    expect(report.remedy).toContain(setting);
     expect((await node.fetch('/metrics')).status).toBe(200);
-    expect((await node.command('status')).stdout).toContain(`${told.reason} ${told.remedy}`);
+    expect((await node.command('status')).stdout).toContain(`${report.reason} ${report.remedy}`);
   });
 });
 

@@ -13,19 +13,20 @@ import {
   TEXTS,
   type TextName,
 } from './paths.js';
+import { Patience } from './patience.js';
 import { problemSchema } from './problem.js';
 
 export interface ClientOptions {
   /** HOST:PORT of a node. */
   readonly listen: string;
-  /** Milliseconds for one request, until the end of its answer. */
+  /** Milliseconds for one request, until the end of its answer; of a stream, for each piece of it. */
   readonly timeoutMs: number;
   readonly token?: string | undefined;
   /** Ends all requests. */
   readonly signal?: AbortSignal;
 }
 
-/** A request may be left out where nothing in it must be there. */
+/** The request may be left out where none of its parts is required. */
 type Arguments<S extends Shape> = object extends Request<S> ? [request?: Request<S>] : [request: Request<S>];
 
 interface AnyRequest {
@@ -42,8 +43,8 @@ interface Exchange {
 /**
  * Talks to the admin address of one node.
  *
- * Every method throws NodeUnreachableError when nothing answers there, or not to the end in time; RequestFailedError when
- * the node says why not; UnexpectedAnswerError when the answer is not of the form that this version knows.
+ * Every method throws NodeUnreachableError when nothing answers there, or not completely in time; RequestFailedError when
+ * the node answers a problem; UnexpectedAnswerError when the answer is not of the form that this version knows.
  */
 export class ApiClient {
   constructor(private readonly options: ClientOptions) {}
@@ -67,25 +68,29 @@ export class ApiClient {
 
   /** The lines of a stream as they come, each a JSON document. */
   async *lines<N extends StreamName>(name: N, ...[request]: Arguments<StreamShape<N>>): AsyncGenerator<string> {
-    const { url, response } = await this.send(STREAMS[name], request);
-    if (!response.ok) throw refusal(url, response, await readText(url, response));
+    const patience = new Patience(this.options.timeoutMs);
+    const { url, response } = await patience.during(() => this.send(STREAMS[name], request, patience.signal));
+    if (!response.ok) throw refusal(url, response, await patience.during(() => readText(url, response)));
     if (response.body === null) return;
     try {
-      yield* joinLines(response.body);
+      yield* joinLines(patience.pieces(response.body));
     } catch (error) {
       throw brokenOff(url, error);
     }
   }
 
-  private async send<S extends Shape>(endpoint: Endpoint<S>, request: AnyRequest | undefined): Promise<Exchange> {
-    const { listen, timeoutMs, token, signal } = this.options;
+  private async send<S extends Shape>(
+    endpoint: Endpoint<S>,
+    request: AnyRequest | undefined,
+    ending = AbortSignal.timeout(this.options.timeoutMs),
+  ): Promise<Exchange> {
+    const { listen, token, signal } = this.options;
     const { params, query, body } = request ?? {};
     const url = `http://${listen}${fill(endpoint.path, params)}${search({ ...endpoint.when, ...textOf(query) })}`;
     const headers = {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
-    const ending = AbortSignal.timeout(timeoutMs);
     try {
       const response = await fetch(url, {
         method: endpoint.method,
@@ -98,7 +103,7 @@ export class ApiClient {
       throw new NodeUnreachableError({
         message: `No Tidemark node answers at ${url}.`,
         remedy:
-          'Check that a node runs there (systemctl status tidemark), or name the configuration of one that does with -c.',
+          'Check that a node runs there (systemctl status tidemark), or give the configuration of a running node with -c.',
         cause: error,
       });
     }
@@ -115,19 +120,19 @@ async function readText(url: string, response: Response): Promise<string> {
 
 function brokenOff(url: string, cause: unknown): NodeUnreachableError {
   return new NodeUnreachableError({
-    message: `The answer of ${url} did not come to its end.`,
-    remedy: 'See the log of the node there; what takes long gets its time with --timeout.',
+    message: `The answer of ${url} is incomplete.`,
+    remedy: 'See the log of that node. If the command takes long, set a longer --timeout.',
     cause,
   });
 }
 
-/** What the node says of a request that it did not fulfil, or that what answers is no node. */
+/** The problem that the node answered; where there is none, what answers is no node. */
 function refusal(url: string, { status, ok }: Response, text: string): RequestFailedError | UnexpectedAnswerError {
   const problem = ok ? null : parseJson(problemSchema, text);
   if (problem !== null) return new RequestFailedError(problem.value);
   return new UnexpectedAnswerError({
     message: `What answers at ${url} (${status}) is no Tidemark node of this version.`,
-    remedy: 'Check that node.listen is the address of a node, and that it runs the version of this command.',
+    remedy: 'Check that node.listen is the address of a node, and that the node has the version of this command.',
   });
 }
 
@@ -152,7 +157,7 @@ function search(query: Readonly<Record<string, string>>): string {
   return Object.keys(query).length === 0 ? '' : `?${new URLSearchParams(query).toString()}`;
 }
 
-/** What is given, as it stands in a URL. */
+/** What is given, as it is written in a URL. */
 function textOf(values: unknown): Readonly<Record<string, string>> {
   if (typeof values !== 'object' || values === null) return {};
   const given = Object.entries(values).filter(([, value]) => typeof value === 'string' || typeof value === 'number');

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ProblemCode } from './problem.js';
 
-/** What goes into a request, and what comes out: the types behind an endpoint's schemas. */
+/** What goes into a request, and what comes out: the types of an endpoint's schemas. */
 export interface Shape {
   readonly params: unknown;
   readonly query: unknown;
@@ -24,7 +24,7 @@ export interface Endpoint<S extends Shape> {
   /** A query that only this endpoint of its path has. */
   readonly when?: Readonly<Record<string, string>>;
   readonly body: Schema<S['body']>;
-  /** A body that is right, for whoever sent another one. Absent where none is expected. */
+  /** A valid body, shown to a caller whose body is not. Absent where none is expected. */
   readonly example?: object;
   /** Codes that have a status of their own; every endpoint may answer 500 and 503 as well. */
   readonly problems: readonly ProblemCode[];
@@ -42,7 +42,7 @@ export interface TextEndpoint<S extends Shape> extends Endpoint<S> {
   readonly type: string;
 }
 
-/** Answers JSON documents, one a line, for as long as there are some. */
+/** Answers JSON documents, one on each line, until there are no more. */
 export interface StreamEndpoint<S extends Shape> extends Endpoint<S> {
   readonly line: Schema<S['answer']>;
 }
@@ -72,7 +72,7 @@ type Given<K extends 'params' | 'query' | 'body', S extends Shape> =
       ? { readonly [key in K]?: S[K] }
       : { readonly [key in K]: S[K] };
 
-/** What a caller gives: parts without anything that must be there may be left out. */
+/** What a caller gives: parts without a required field may be left out. */
 export type Request<S extends Shape> = Given<'params', S> & Given<'query', S> & Given<'body', S>;
 
 /** What a handler is given. */
@@ -80,7 +80,7 @@ export interface Received<S extends Shape> {
   readonly params: S['params'];
   readonly query: S['query'];
   readonly body: S['body'];
-  /** Aborts when the one who asked is gone. */
+  /** Aborts when the caller is gone. */
   readonly signal: AbortSignal;
 }
 

@@ -1,12 +1,12 @@
 import { TidemarkError } from '@tidemark/core';
 import { type Problem, type ProblemStatus, statusOf } from './problem.js';
 
-/** No node answered, or it did not answer to the end. */
+/** No node answered, or the answer is incomplete. */
 export class NodeUnreachableError extends TidemarkError {
   readonly code = 'NODE_UNREACHABLE';
 }
 
-/** What answered does not speak as this version of Tidemark does. */
+/** The answer is not one of this version of Tidemark. */
 export class UnexpectedAnswerError extends TidemarkError {
   readonly code = 'UNEXPECTED_ANSWER';
 }

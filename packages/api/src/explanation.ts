@@ -2,13 +2,16 @@ import { DESTINATION_STATES } from '@tidemark/core';
 import * as z from 'zod';
 import { timeSchema } from './values.js';
 
-/** Everything somebody needs to know who was woken for it. */
+/** Everything that the person on call needs to know. */
 export const explanationSchema = z.object({
   destination: z.string(),
   state: z.enum(DESTINATION_STATES),
   since: timeSchema.describe('Since when it is in this state.'),
-  why: z.string().nullable().describe('As far as it is known: the fault, the evidence of a hold, who paused it.'),
-  what: z.string().describe('What is so.'),
+  why: z
+    .string()
+    .nullable()
+    .describe('The fault, the evidence of a hold, or who paused it; null when the state explains itself.'),
+  what: z.string().describe('What the state means here.'),
   safe: z.string().describe('What is safe, and what is at stake.'),
   next: z.string().nullable().describe('Most often a command; null when there is nothing to do.'),
 });

@@ -1,7 +1,7 @@
-/** Lines of UTF-8 text that comes in pieces; a last one without an end counts. */
+/** Lines of UTF-8 text that comes in pieces. The last one may lack its line end. */
 export async function* joinLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  // Of the line that has not ended yet: joined once, as a record may have come in a hundred pieces.
+  // The pieces of the line that has not ended yet. They are joined once: a record may come in a hundred of them.
   let parts: string[] = [];
   for await (const piece of pieces) {
     const [first = '', ...lines] = decoder.decode(piece, { stream: true }).split('\n');

@@ -39,7 +39,7 @@ export type Snapshot = z.output<typeof snapshotSchema>;
 export function journalInfoSchemaWith<T extends z.ZodType>(time: T) {
   return z
     .object({
-      id: z.string().describe('Identity of the journal, new when the stream is created anew.'),
+      id: z.string().describe('Identity of the journal: a new one each time the stream is created.'),
       firstSequence: countSchema,
       lastSequence: countSchema,
       bytes: countSchema,
@@ -48,9 +48,9 @@ export function journalInfoSchemaWith<T extends z.ZodType>(time: T) {
         .nullable()
         .describe('The first record that is kept; null when empty.'),
       last: z.object({ position: positionSchema, term: z.int(), time }).nullable(),
-      deviations: list(z.string()).describe('Settings that differ from what the configuration asks for.'),
+      deviations: list(z.string()).describe('Settings that differ from the configuration.'),
     })
-    .describe('Extent and size of the journal, and what is set otherwise than configured.');
+    .describe('Extent and size of the journal, and settings that differ from the configuration.');
 }
 
 export const journalInfoSchema = journalInfoSchemaWith(millisecondsSchema.describe('Milliseconds since the epoch.'));

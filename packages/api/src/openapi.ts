@@ -52,13 +52,13 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
 
 type Json = Record<string, unknown>;
 
-/** An endpoint, and what it answers when all is well. */
+/** An endpoint, and its answer when nothing fails. */
 interface Variant {
   readonly name: string;
   readonly endpoint: Endpoint<Shape>;
   readonly type: string;
   readonly schema: Json;
-  /** The same form comes with 503 when not all is well. */
+  /** The same form comes with 503 when something is not reachable. */
   readonly alsoUnavailable: boolean;
 }
 
@@ -80,7 +80,7 @@ export function openapiDocument(version: string): z.output<typeof documentSchema
         token: {
           type: 'http',
           scheme: 'bearer',
-          description: 'What stands in `node.tokenFile`; asked for where the address is not loopback.',
+          description: 'The content of `node.tokenFile`. Required where the address is not loopback.',
         },
       },
     },
@@ -117,7 +117,7 @@ function variants(): readonly Variant[] {
   ];
 }
 
-/** One method of one path: the last of its variants is the one that asks for nothing particular. */
+/** One method of one path: the last of its variants is the one without a query of its own. */
 function describeOperation(each: readonly Variant[]): Json {
   const main = each.at(-1);
   if (main === undefined) throw new InvariantError('A method of a path has no variant.');
@@ -127,7 +127,7 @@ function describeOperation(each: readonly Variant[]): Json {
   return {
     operationId: main.name,
     summary: main.endpoint.summary,
-    // An empty requirement beside it: on a loopback address there is no token.
+    // The empty requirement says that the token is optional: a loopback address needs none.
     ...(access === 'token' && { security: [{ token: [] }, {}] }),
     parameters: each.flatMap(parametersOf),
     ...(example !== undefined && {
@@ -136,7 +136,7 @@ function describeOperation(each: readonly Variant[]): Json {
     responses: {
       200: { description: each.map(({ endpoint }) => endpoint.summary).join(' '), content },
       ...problemsOf(main.endpoint),
-      ...(main.alsoUnavailable && { 503: { description: 'Not all is well; the body says what.', content } }),
+      ...(main.alsoUnavailable && { 503: { description: 'Something is not reachable; the body says what.', content } }),
     },
   };
 }
@@ -156,7 +156,7 @@ function fieldsOf(schema: z.ZodType, place: 'path' | 'query'): readonly Json[] {
   });
 }
 
-/** By status: which codes it may be. */
+/** The problem codes by status. */
 function problemsOf({ access, example, problems }: Endpoint<Shape>): Json {
   const codes: readonly ProblemCode[] = [
     ...(example === undefined ? [] : ['BAD_REQUEST' as const]),
@@ -177,7 +177,7 @@ function problemsOf({ access, example, problems }: Endpoint<Shape>): Json {
   };
 }
 
-/** A schema by its name, which it must have: clients that are made from the document name their types by it. */
+/** A schema by its name. It must have one: generated clients name their types by it. */
 function reference(schema: z.ZodType): Json {
   const found = Object.entries(COMPONENTS).find(([, component]) => component === schema);
   if (found === undefined) throw new InvariantError('A schema of a path is not among the components.');
@@ -189,10 +189,10 @@ function describeComponents(): Record<string, Json> {
   for (const [id, schema] of Object.entries(COMPONENTS)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, {
     uri,
-    // As a client reads it: more may be added to every object.
+    // As a client reads it: fields may be added to every object.
     io: 'input',
     override: ({ jsonSchema }) => {
-      // That nobody changes a list here says nothing about requests.
+      // It comes from readonly lists in TypeScript, and says nothing about requests.
       delete jsonSchema.readOnly;
       if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
     },

@@ -10,7 +10,7 @@ import { planSchema, repairAnswerSchema, verifyReportSchema } from './verbs.js';
 const about = { destination: z.string() };
 const snapshotOutput = snapshotSchemaWith(timeSchema);
 
-/** What a command prints with `-o json`, by its words. A stable contract; all times are RFC 3339. */
+/** What each command prints with `-o json`, by its name. A stable contract; all times are RFC 3339. */
 const outputs = {
   'check-config': z.object({ file: z.string(), ok: z.literal(true), pipeline: z.string() }),
   status: pipelineStatusSchema,

@@ -32,7 +32,7 @@ import {
 
 /** Every path of the admin HTTP. The server, the client and `/openapi.json` are made from these tables. */
 
-/** Carried out by one node only: another one passes it on, and says so. */
+/** The query of a request that only one node can carry out: another one passes it on, and marks it. */
 const passedOn = z.object({
   forwarded: z.string().optional().describe('Set by the node that passed it on; it is not passed on again.'),
 });
@@ -41,7 +41,7 @@ const destination = { params: z.object({ name: z.string() }) } as const;
 const ofDestination = 'UNKNOWN_DESTINATION';
 const example = { by: 'user@host' } as const;
 
-/** Of OpenAPI 3.1, what every reader of it needs. */
+/** The part of OpenAPI 3.1 that every reader needs. */
 export const documentSchema = z
   .looseObject({
     openapi: z.string(),
@@ -93,7 +93,7 @@ const operations = {
     ...get,
     ...destination,
     path: '/v1/destinations/{name}/hold',
-    summary: 'What a destination waits for approval of.',
+    summary: 'The hold that waits for approval.',
     answer: holdAnswerSchema,
     problems: [ofDestination],
   },
@@ -101,7 +101,7 @@ const operations = {
     ...post,
     ...destination,
     path: '/v1/destinations/{name}/approve',
-    summary: 'As `tidemark approve`: lets go exactly the hold that was shown.',
+    summary: 'As `tidemark approve`: approves exactly the hold that was shown.',
     access: 'token',
     body: approvalSchema,
     example: { id: '...', ...example },
@@ -232,7 +232,7 @@ export const OPERATIONS: { readonly [N in OperationName]: Operation<Shapes[N]> }
 export const TEXTS: { readonly [N in TextName]: TextEndpoint<TextShapes[N]> } = texts;
 export const STREAMS: { readonly [N in StreamName]: StreamEndpoint<StreamShapes[N]> } = streams;
 
-/** All that a server has to do: a path without a handler does not compile. */
+/** A handler for each path: one that is missing does not compile. */
 export interface Handlers {
   readonly operations: { readonly [N in OperationName]: Handler<Shapes[N]> };
   readonly texts: { readonly [N in TextName]: Handler<TextShapes[N]> };
@@ -240,7 +240,7 @@ export interface Handlers {
 }
 type Answers<N extends StreamName> = StreamShapes[N]['answer'];
 
-/** Every endpoint, in the order in which a server has to look at them. */
+/** Every endpoint, in the order in which a server has to try them. */
 export function endpoints(): readonly Endpoint<Shape>[] {
   return [...Object.values(OPERATIONS), ...Object.values(TEXTS), ...Object.values(STREAMS)];
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Problem documents of RFC 9457 whose members are these three. */
+/** Problem documents as in RFC 9457, with the members of `problemSchema`. */
 export const PROBLEM_TYPE = 'application/problem+json';
 
 export const problemSchema = z
@@ -12,7 +12,7 @@ export const problemSchema = z
   .describe('Why a request was refused, or could not be fulfilled.');
 export type Problem = z.output<typeof problemSchema>;
 
-/** Codes that have a status of their own. All others are of something that the node needs: 503, ask again. */
+/** Codes that have a status of their own. All others concern a peer that the node needs: 503, ask again. */
 const STATUS_OF_CODE = {
   BAD_REQUEST: 400,
   FORBIDDEN: 403,

@@ -30,6 +30,9 @@ export const recordSchema = z
     z.object({
       kind: z.literal('batch'),
       ...common,
+      notBefore: timeSchema
+        .nullable()
+        .describe('Set when the entries were read from history: they happened after this and before `time`.'),
       entries: list(z.object({ revision: revisionSchema, changes: list(changeSchema) })),
     }),
     z.object({
@@ -63,6 +66,7 @@ export function recordToJson(record: JournalRecord, prefix: Buffer): RecordLine 
       return {
         kind: record.kind,
         ...chain,
+        notBefore: record.notBefore === null ? null : new Date(record.notBefore).toISOString(),
         entries: record.entries.map(({ revision: ofEntry, changes }) => ({
           revision: ofEntry,
           changes: changes.filter(({ key }) => hasPrefix(key, prefix)).map(changeToJson),

@@ -4,7 +4,7 @@ import { countSchema, list, positionSchema, revisionSchema, timeSchema } from '.
 
 /** Who ordered something, and when. */
 const orderedBy = {
-  by: z.string().describe('`user@host`, as the one who asked says.'),
+  by: z.string().describe('`user@host`, as the caller says.'),
   at: timeSchema,
 };
 
@@ -19,7 +19,7 @@ const foreignWritesSchema = z
     last: timeSchema.nullable().describe('Null when there was none.'),
     keys: list(z.string()).describe('Keys of the last ones, printable.'),
   })
-  .describe('Writes by others where only this pipeline should write, since this owner took the destination over.');
+  .describe('Writes by others where only this pipeline should write, since this owner took over.');
 export type ForeignWrites = z.output<typeof foreignWritesSchema>;
 
 const verifiedSchema = z.object({
@@ -43,7 +43,7 @@ const destinationReportSchema = z.object({
     .number()
     .nullable()
     .describe(
-      'Until retention of the journal would remove what it needs next; null before the journal was seen, or without limit.',
+      'Until retention of the journal removes what it needs next; null before the journal was seen, or without limit.',
     ),
   since: timeSchema.describe('Since when it is in this state.'),
   reason: z.string().nullable(),
@@ -52,7 +52,7 @@ const destinationReportSchema = z.object({
   appliedChanges: countSchema,
   foreignWrites: foreignWritesSchema,
   verified: verifiedSchema.nullable().describe('The last comparison under this owner; null when there was none.'),
-  deviations: list(z.string()).describe('What is set at the destination otherwise than it should be.'),
+  deviations: list(z.string()).describe('Settings of the destination that should be changed.'),
 });
 export type DestinationReport = z.output<typeof destinationReportSchema>;
 
@@ -61,12 +61,12 @@ export const placedDestinationSchema = destinationReportSchema
     preferredOwner: z
       .string()
       .nullable()
-      .describe('Of the nodes that are up, the one that should own it; null when none with the role is up.'),
+      .describe('The node that should own it, of those that are up; null when no worker is up.'),
     pause: pauseSchema
       .nullable()
-      .describe('Who ordered it to be paused; null when nobody did. In force when the state is `paused`.'),
+      .describe('Who ordered a pause; null when nobody did. It is in force when the state is `paused`.'),
   })
-  .describe('A destination, and where it should be.');
+  .describe('A destination, and the node that should own it.');
 export type PlacedDestination = z.output<typeof placedDestinationSchema>;
 
 const hopHealthSchema = z.object({
@@ -80,7 +80,7 @@ export type HopHealth = z.output<typeof hopHealthSchema>;
 
 export const readinessSchema = z
   .object({ ready: z.boolean(), hops: list(hopHealthSchema) })
-  .describe('What the node needs, and how it was last seen.');
+  .describe('The peers that the node needs, as it last saw them.');
 export type Readiness = z.output<typeof readinessSchema>;
 
 const leaderReportSchema = z.object({
@@ -101,7 +101,7 @@ const journalStatusSchema = z.object({
   bytes: countSchema,
   firstSequence: countSchema,
   lastSequence: countSchema,
-  deviations: list(z.string()).describe('Settings that differ from what the configuration asks for.'),
+  deviations: list(z.string()).describe('Settings that differ from the configuration.'),
 });
 export type JournalStatus = z.output<typeof journalStatusSchema>;
 
@@ -116,7 +116,7 @@ export const nodeStatusSchema = z
     leader: leaderReportSchema.nullable().describe('Null unless this node leads.'),
     source: z.object({ revision: revisionSchema.nullable() }),
     journal: journalStatusSchema.nullable(),
-    destinations: list(destinationReportSchema).describe('Those that this node owns.'),
+    destinations: list(destinationReportSchema).describe('The destinations that this node owns.'),
   })
   .describe('What one node knows of itself.');
 export type NodeStatus = z.output<typeof nodeStatusSchema>;

@@ -14,7 +14,7 @@ export const millisecondsSchema = z.number();
 
 export const positionSchema = z.object({ generation: z.int().min(0), revision: revisionSchema });
 
-/** Bytes as JSON: UTF-8 text where they are that, `{"base64": ...}` where not. */
+/** Bytes as JSON: text if they are valid UTF-8, otherwise `{"base64": ...}`. */
 export const jsonBytesSchema = z.union([z.string(), z.strictObject({ base64: z.string() })]);
 export type JsonBytes = z.output<typeof jsonBytesSchema>;
 

@@ -63,10 +63,10 @@ const routesSchema = z
   )
   .min(1)
   .transform((routes, context) => {
-    // What is more to a route than its form, the configuration knows.
+    // Rules beyond the form of a route are those of the configuration.
     const parsed = parseRoutes(JSON.stringify(routes));
     if (parsed !== null) return parsed;
-    context.addIssue({ code: 'custom', message: 'these are no routes' });
+    context.addIssue({ code: 'custom', message: 'these are not valid routes' });
     return z.NEVER;
   });
 
@@ -76,8 +76,8 @@ export const planOrderSchema = z
 
 export const holdAnswerSchema = z
   .object({ hold: holdSchema.nullable() })
-  .describe('What a destination waits for approval of; null when it is not held.');
-export const approvedSchema = z.object({ approved: holdSchema }).describe('What was let go.');
+  .describe('The hold that waits for approval; null when the destination is not held.');
+export const approvedSchema = z.object({ approved: holdSchema }).describe('The hold that was approved.');
 export const pausedSchema = z.object({ paused: pauseSchema });
 export const resumedSchema = z.object({ resumed: z.literal(true) });
 export const orderedSchema = z.object({ ordered: resyncOrderSchema });

@@ -104,7 +104,7 @@ it('waits for an answer no longer than it may, nor for its end', async () => {
   );
   const cut = await asked(stuck, (client) => rejection(client.call('status')), 200);
   expect(cut).toBeInstanceOf(NodeUnreachableError);
-  expect(cut.message).toContain('did not come to its end');
+  expect(cut.message).toContain('is incomplete');
 });
 
 it('ends when the caller ends', async () => {
@@ -131,7 +131,7 @@ it('hands out lines as they come, whole, however they are cut', async () => {
   expect(lines).toEqual(['{"key":"ä"}', '{"key":"b"}', '{"last":true}']);
 });
 
-it('never hands out a line that was broken off as if it were the last', async () => {
+it('never hands out a line that was cut off as if it were the last', async () => {
   const seen: string[] = [];
   const app = new Hono().get('/v1/journal/records', (c) => {
     let pulled = 0;

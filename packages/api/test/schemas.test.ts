@@ -24,6 +24,7 @@ const RECORDS: readonly JournalRecord[] = [
   {
     ...chain,
     kind: 'batch',
+    notBefore: null,
     entries: [
       {
         revision: 7,

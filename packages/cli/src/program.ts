@@ -31,11 +31,11 @@ export function writeCodeCache(directory: string): void {
   const file = cacheFile(directory);
   rmSync(file, { force: true });
   const { script, source } = compile(directory);
-  // What has run is in the cache as well.
+  // Functions that have run are in the cache as well.
   evaluate(script, directory);
   const code = script.createCachedData();
   writeFileSync(file, Buffer.concat([digest(source, code), code]));
-  // Whatever the umask: the unit runs as another user.
+  // The umask must not decide: the unit runs as another user.
   chmodSync(file, 0o644);
 }
 
@@ -43,7 +43,7 @@ function compile(directory: string) {
   const filename = join(directory, PROGRAM);
   const source = readProgram(filename);
   const code = readCodeCache(directory, source);
-  // On its first line, so that positions are those of the file. The bundler writes ASCII; what comments hold is no matter.
+  // On its first line, so that positions are those of the file. The bundler writes ASCII, except in comments.
   const text = `(function (exports, require, module, __filename, __dirname) {${source.toString('latin1')}\n})`;
   const script = new Script(text, { filename, ...(code !== null && { cachedData: code }) });
   return { source, script, fromCache: code !== null && script.cachedDataRejected === false };
@@ -68,8 +68,8 @@ function evaluate(script: Script, directory: string): Main {
 }
 
 /**
- * Null when there is none for this program. V8 knows a program by its length, and damage not at all: the cache begins with
- * a digest of both.
+ * Null when there is none for this program. V8 recognises a program only by its length, and does not notice damage: the
+ * file begins with a digest of program and cache.
  */
 function readCodeCache(directory: string, source: Buffer): Buffer | null {
   let content: Buffer;

@@ -9,7 +9,7 @@ const pause = { by: 'sre@host', at: '2026-02-28T10:00:00.000Z' };
 function unowned(ordered: Partial<OrderedDestination>): PlacedDestination {
   const configured = { name: 'codfw', kind: 'etcd', pause: null, isQuiesced: false, ...ordered };
   const [destination] = mergeStatus('test', [configured], []).destinations;
-  if (destination === undefined) throw new Error('it is not told');
+  if (destination === undefined) throw new Error('it is not shown');
   return destination;
 }
 
@@ -17,7 +17,7 @@ function explained(destination: PlacedDestination) {
   return explain(mergeStatus('test', [], []), destination);
 }
 
-it('a paused destination that nobody owns is told as paused, by whom and since when', () => {
+it('a paused destination that nobody owns is shown as paused, by whom and since when', () => {
   const destination = unowned({ pause, isQuiesced: true });
   expect(destination).toMatchObject({ state: 'paused', since: pause.at, pause, owner: null });
   const { what, why, next } = explained(destination);
@@ -27,7 +27,7 @@ it('a paused destination that nobody owns is told as paused, by whom and since w
   expect(next).toBe('tidemark resume codfw');
 });
 
-it('one that was ordered to pause when its owner was gone is not told as paused', () => {
+it('one that was ordered to pause when its owner was gone is not shown as paused', () => {
   const destination = unowned({ pause });
   expect(destination).toMatchObject({ state: 'starting', pause });
   const { what, why, safe } = explained(destination);
@@ -49,5 +49,5 @@ it('one that does not answer while it is paused says what is not known, and what
   expect(what).toContain('the outcome of the last transaction is not known yet');
   expect(safe).toContain('may still be carried out');
   expect(next).toContain('becomes `paused` by itself');
-  expect(explained({ ...destination, pause: null }).what).toContain('does not go on at the moment');
+  expect(explained({ ...destination, pause: null }).what).toContain('The last attempt for codfw failed');
 });

@@ -55,7 +55,7 @@ const well: PipelineStatus = {
 
 const page = async (status: PipelineStatus) => String(await renderPage(status, '10.0.0.1:8686'));
 
-it('tells where everybody stands, and since when', async () => {
+it('shows where everybody is, and since when', async () => {
   const text = await page(well);
   expect(text).toMatch(/conf1, term 6, for 0\.\ds/);
   expect(text).toContain('revision 4711, headroom 35 revisions');
@@ -66,7 +66,7 @@ it('tells where everybody stands, and since when', async () => {
   expect(text).not.toContain('class="notes"');
 });
 
-it('tells what is wrong with the journal, a destination and a node', async () => {
+it('shows what is wrong with the journal, a destination and a node', async () => {
   const [node] = well.nodes;
   const text = await page({
     ...well,

@@ -24,6 +24,7 @@ export {
   readToken,
   type TlsContents,
 } from './config/secret-files.js';
+export { checkServerIdentity } from './config/server-identity.js';
 export { parseDuration, parseSize } from './config/units.js';
 export type {
   ApplyLimits,
@@ -135,6 +136,7 @@ export { Bell } from './runtime/bell.js';
 export { aborted, type Clock, sleep, systemClock } from './runtime/clock.js';
 export { eventLoopTurn } from './runtime/event-loop-turn.js';
 export { type GatherOptions, type Group, gather } from './runtime/gather.js';
+export { readToEnd, type Stretch } from './runtime/read-to-end.js';
 export { Scope } from './runtime/scope.js';
 export { SharedBudget } from './runtime/shared-budget.js';
 export { unlessAborted } from './runtime/unless-aborted.js';

@@ -35,7 +35,7 @@ it('does not wait at all with a signal that has aborted', async () => {
   expect(bell.awaited).toBe(false);
 });
 
-it('leaves nothing behind on a signal that lives on', async () => {
+it('leaves no listener on a signal that lives on', async () => {
   const bell = new Bell();
   const { signal } = new AbortController();
   const waits = [bell.wait(signal), bell.wait(signal)];

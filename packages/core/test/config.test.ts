@@ -116,7 +116,7 @@ describe('a Redis destination', () => {
   it.each([
     ['keyPrefix: a', 'kind: expected exactly one of url, sentinel and cluster'],
     ['url: redis://a, cluster: {addresses: [r1:6379]}, keyPrefix: "{a}"', 'cluster: expected exactly one of url'],
-    ['url: redis://user:secret@a', 'url: holds a user or a password: secrets stand in files'],
+    ['url: redis://user:secret@a', 'url: holds a user or a password: secrets belong in files'],
     ['url: redis://a/b', 'url: expected redis://HOST:PORT/DATABASE'],
     ['url: redis://a, tls: {}', 'url: is not encrypted although tls is set'],
     ['sentinel: {name: conf, addresses: ["redis://a:1"]}', 'sentinel.addresses[0]: expected HOST:PORT'],

@@ -1,9 +1,10 @@
 import type { ApplyRequest, Checkpoint } from '@tidemark/core';
+import { checkpointAt } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { ResyncGuard } from '../src/redis/resync-guard.js';
 
 const position = { generation: 1, revision: 5 };
-const arrived: Checkpoint = { journal: 'j', position, filter: 'f', resync: null, partial: null, fence: null };
+const arrived = checkpointAt(position.revision);
 const mark: Checkpoint = { ...arrived, resync: { snapshot: 's', target: position, attempt: 1 } };
 const closed: Checkpoint = { ...mark, fence: { offJournal: 0, fencedOff: 1 } };
 const put = { kind: 'put', key: Buffer.from('a'), value: Buffer.from('1') } as const;
@@ -27,7 +28,7 @@ it('nothing is written under a mark, and nothing arrives, in another run than th
   expect(guard.allows({ writes: [], expected: mark, next: arrived }, 'second')).toBe(false);
 });
 
-it('what is unanswered can be shut out in any run, which makes no other write possible there', () => {
+it('what is in doubt can be fenced off in any run, which makes no other write possible there', () => {
   const guard = marked();
   expect(guard.allows(closing, 'second')).toBe(true);
   guard.reached(closing, 'second');

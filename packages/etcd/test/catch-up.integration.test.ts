@@ -1,14 +1,13 @@
 import { type Entry, SourceCompactedError, UnavailableError } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { entryText, HistoryWriter } from './history-writer.js';
 
 const seed = Date.now();
-const BEHIND = 60_000;
+const LAG = 60_000;
 const MIB = 1024 * 1024;
 const LONG_MS = 180_000;
-const never = new AbortController().signal;
 
 let servers: Servers;
 let etcd: EtcdServer;
@@ -20,9 +19,9 @@ beforeAll(async () => {
   etcd = await servers.etcd();
   source = new EtcdSource(new EtcdClient({ endpoints: [etcd.url] }));
   writer = new HistoryWriter(etcd, seed);
-  await writer.write(BEHIND / 2);
+  await writer.write(LAG / 2);
   await writer.writeLeased(['/leased/a', '/leased/b', '/leased/c']);
-  await writer.write(BEHIND / 2);
+  await writer.write(LAG / 2);
 }, LONG_MS);
 
 afterAll(async () => {
@@ -62,7 +61,7 @@ class Checker {
   }
 }
 
-describe('a tail that is far behind', () => {
+describe('a tail that lags far', () => {
   it(`hands out every revision once and in order, as it was written (seed ${seed})`, async () => {
     const checker = new Checker(2);
     let streams = 0;
@@ -71,7 +70,7 @@ describe('a tail that is far behind', () => {
       if (streams < 3) streams = Math.max(streams, await openStreams(etcd));
       if (checker.next > writer.head) break;
     }
-    expect(writer.head).toBeGreaterThan(BEHIND);
+    expect(writer.head).toBeGreaterThan(LAG);
     expect(streams).toBeGreaterThan(2);
     await allClosed(etcd);
   });
@@ -87,7 +86,7 @@ describe('a tail that is far behind', () => {
         const known = () => entries.every(({ revision }) => writer.history.has(revision));
         await until(known, { everyMs: 1, describe: 'the writers to have their answers' });
         checker.check(entries);
-        if (checker.next > BEHIND + 2_000) writing = false;
+        if (checker.next > LAG + 2_000) writing = false;
       }
     })();
     await load;
@@ -113,12 +112,12 @@ describe('a tail that is far behind', () => {
         if (leave === 'break') break;
         stop.abort();
       }
-      expect(checker.next).toBeLessThan(BEHIND);
+      expect(checker.next).toBeLessThan(LAG);
       await allClosed(etcd);
     }
   });
 
-  it('keeps no watcher open for a consumer that stands still, and loses nothing', async () => {
+  it('keeps no watcher open for a consumer that reads nothing, and loses nothing', async () => {
     const checker = new Checker(2);
     let stood = false;
     for await (const entries of source.tail(1, never)) {
@@ -186,22 +185,22 @@ describe('a tail that is far behind', () => {
 
 describe('values of 1 MiB in the middle of small ones', () => {
   let large: EtcdServer;
-  let behind: EtcdSource;
+  let lagging: EtcdSource;
   let head: number;
 
   beforeAll(async () => {
     large = await servers.etcd();
-    behind = new EtcdSource(new EtcdClient({ endpoints: [large.url] }));
+    lagging = new EtcdSource(new EtcdClient({ endpoints: [large.url] }));
     const kv = new EtcdKv(new EtcdClient({ endpoints: [large.url] }));
     await putMany(kv, '/before/', { count: 3_000, bytes: 100 });
     await putMany(kv, '/large/', { count: 300, bytes: MIB });
     await putMany(kv, '/after/', { count: 3_000, bytes: 100 });
     await kv.close();
-    head = (await behind.identity(never)).revision;
+    head = (await lagging.identity(never)).revision;
   }, LONG_MS);
 
   afterAll(async () => {
-    await behind?.close();
+    await lagging?.close();
     await large?.kill();
   });
 
@@ -209,7 +208,7 @@ describe('values of 1 MiB in the middle of small ones', () => {
     for (const turns of [0, 20]) {
       const memory = new MemoryPeak();
       let next = 2;
-      for await (const entries of behind.tail(1, never)) {
+      for await (const entries of lagging.tail(1, never)) {
         for (const { revision } of entries) expect(revision).toBe(next++);
         for (let turn = 0; turn < turns; turn++) {
           memory.sample();
@@ -223,11 +222,11 @@ describe('values of 1 MiB in the middle of small ones', () => {
     await allClosed(large);
   });
 
-  it('lose their watcher, with an error, when the consumer stands still for seconds', async () => {
+  it('lose their watcher, with an error, when the consumer reads nothing for seconds', async () => {
     let next = 2;
     let stood = false;
     const reading = (async () => {
-      for await (const entries of behind.tail(1, never)) {
+      for await (const entries of lagging.tail(1, never)) {
         for (const { revision } of entries) expect(revision).toBe(next++);
         if (stood || next < 3_010) continue;
         expect(await openStreams(large)).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { type Entry, SourceCompactedError, SourceGapError, UnavailableError } from '@tidemark/core';
-import { Random, until } from '@tidemark/testing';
+import { never, Random, until } from '@tidemark/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { follow } from '../src/watch/follow.js';
@@ -10,7 +10,7 @@ const seed = Date.now();
 
 interface Case {
   readonly seed: number;
-  readonly behind: number;
+  readonly lag: number;
   readonly start: number;
   readonly batch: number;
   readonly bytesPerChange: number;
@@ -19,7 +19,7 @@ interface Case {
 
 const cases: fc.Arbitrary<Case> = fc.record({
   seed: fc.nat(),
-  behind: fc.integer({ min: 1, max: 400 }),
+  lag: fc.integer({ min: 1, max: 400 }),
   start: fc.integer({ min: 1, max: 60 }),
   batch: fc.integer({ min: 1, max: 20 }),
   bytesPerChange: fc.constantFrom(1, 1_000, 20_000),
@@ -65,7 +65,7 @@ class Reader {
 
 function begin(some: Case): { history: FakeHistory; reader: Reader } {
   const history = new FakeHistory(new Random(some.seed), some);
-  history.grow(some.behind);
+  history.grow(some.lag);
   return { history, reader: new Reader(history, some) };
 }
 
@@ -101,12 +101,12 @@ describe(`catching up in segments (seed ${seed})`, () => {
   });
 
   it('ends with the compaction, and without a hole before it', async () => {
-    let told = 0;
-    // Short segments, each in one batch as in etcd: a compaction is at its worst right behind a border.
+    let reported = 0;
+    // Short segments, each in one batch as in etcd: a compaction is at its worst right after a border.
     const short = fc.tuple(cases, fc.integer({ min: 2, max: 4 })).map(([some, revisions]) => ({
       ...some,
       start: 1,
-      behind: 60,
+      lag: 60,
       batch: revisions,
       limits: { ...some.limits, revisions },
     }));
@@ -123,12 +123,12 @@ describe(`catching up in segments (seed ${seed})`, () => {
       if (outcome === true) expect(await reader.stop()).toBeNull();
       else {
         expect(outcome).toBeInstanceOf(SourceCompactedError);
-        told++;
+        reported++;
       }
       expect(history.openNow).toBe(0);
     });
     await fc.assert(property, { seed, numRuns: 200 });
-    expect(told).toBeGreaterThan(0);
+    expect(reported).toBeGreaterThan(0);
   });
 
   it('never takes a revision from a watcher that a compaction may have robbed of its deletes', async () => {
@@ -189,10 +189,10 @@ describe(`catching up in segments (seed ${seed})`, () => {
     expect(cutShort).toBeGreaterThan(0);
   });
 
-  it('ends with a broken stream, whichever segment it was, behind what is whole', async () => {
+  it('ends with a broken stream, whichever segment it was, after what is whole', async () => {
     const property = fc.asyncProperty(cases, fc.nat({ max: 399 }), async (some, at) => {
       const { history, reader } = begin({ ...some, start: 1 });
-      history.breaksAt = 2 + (at % some.behind);
+      history.breaksAt = 2 + (at % some.lag);
       expect(await reader.ended).toBeInstanceOf(UnavailableError);
       expectPrefix(reader, history, 1);
       expect(reader.entries.length).toBeLessThan(history.breaksAt - 1);
@@ -203,8 +203,8 @@ describe(`catching up in segments (seed ${seed})`, () => {
 
   it('finds a lost revision wherever the borders are', async () => {
     const property = fc.asyncProperty(cases, fc.nat({ max: 397 }), async (some, at) => {
-      const { history, reader } = begin({ ...some, start: 1, behind: some.behind + 2 });
-      history.lost = 3 + (at % some.behind);
+      const { history, reader } = begin({ ...some, start: 1, lag: some.lag + 2 });
+      history.lost = 3 + (at % some.lag);
       const { lost } = history;
       expect(await reader.ended).toBeInstanceOf(SourceGapError);
       expect(reader.entries.map(({ revision }) => revision)).toEqual(
@@ -234,7 +234,7 @@ describe(`catching up in segments (seed ${seed})`, () => {
     }
   });
 
-  it('reads a bounded number of bytes ahead of a consumer that stands still', async () => {
+  it('reads a bounded number of bytes ahead of a consumer that reads nothing', async () => {
     const limits = { revisions: 10, watchers: 6, bytes: 100_000 };
     const history = new FakeHistory(new Random(seed), { batch: 5, bytesPerChange: 1_000 });
     history.grow(2_000);
@@ -252,5 +252,3 @@ describe(`catching up in segments (seed ${seed})`, () => {
     expect(history.openNow).toBe(0);
   });
 });
-
-const never = new AbortController().signal;

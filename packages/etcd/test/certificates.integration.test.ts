@@ -5,7 +5,9 @@ import { AccessDeniedError, FULL_KEYSPACE, UnavailableError } from '@tidemark/co
 import {
   type EncryptedEtcd,
   encryptedEtcd,
+  IPV6_TLS_FILES,
   localServers,
+  never,
   type Servers,
   STRANGERS_TLS_FILES,
   TLS_FILES,
@@ -15,7 +17,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv } from '../src/index.js';
 import { watch } from '../src/watch/watch.js';
 
-const never = new AbortController().signal;
 const KEY = Buffer.from('/key');
 
 let servers: Servers;
@@ -70,7 +71,7 @@ it('a watch that was refused reads the files again as a call does', async () => 
   expect(await watched()).toMatchObject([{ created: true }]);
 });
 
-it('half of a replacement is told as such, and what worked before goes on', async () => {
+it('half of a replacement is reported as such, and what worked before goes on', async () => {
   use(TLS_FILES);
   await read();
   copyFileSync(STRANGERS_TLS_FILES.cert, files.cert);
@@ -84,7 +85,7 @@ it('half of a replacement is told as such, and what worked before goes on', asyn
   other.close();
 });
 
-it.each(['', 'no certificate'])('a file that holds "%s" is told', async (content) => {
+it.each(['', 'no certificate'])('a file that holds "%s" is reported', async (content) => {
   use(TLS_FILES);
   writeFileSync(files.cert, content);
   await expect(read()).rejects.toBeInstanceOf(AccessDeniedError);
@@ -104,4 +105,15 @@ it('a client that is closed opens nothing any more', async () => {
   use(TLS_FILES);
   client.close();
   await expect(read()).rejects.toThrow(UnavailableError);
+});
+
+it('a member with an IPv6 address is known by its certificate, and one with that of another address is not', async () => {
+  const known = await encryptedEtcd(servers, { host: '[::1]', files: IPV6_TLS_FILES });
+  const other = await encryptedEtcd(servers, { host: '[::1]' });
+  const ofKnown = new EtcdClient({ endpoints: [known.url], tls: IPV6_TLS_FILES });
+  const ofOther = new EtcdClient({ endpoints: [other.url], tls: TLS_FILES });
+  await new EtcdKv(ofKnown).get(KEY, never);
+  await expect(new EtcdKv(ofOther).get(KEY, never)).rejects.toThrow(/certificate/);
+  ofKnown.close();
+  ofOther.close();
 });

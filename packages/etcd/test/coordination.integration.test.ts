@@ -1,11 +1,10 @@
 import { type Leadership, LeadershipLostError, silentLogger, sleep } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CoordinationSession, EtcdClient, EtcdElector, NodeRegistry } from '../src/index.js';
 
 /** The shortest lease etcd grants with its default election timeout. */
 const leaseTtlMs = 2_000;
-const never = new AbortController().signal;
 
 let servers: Servers;
 let etcd: EtcdServer;
@@ -221,7 +220,7 @@ describe('election among three candidates', () => {
 });
 
 describe('a candidate that waits', () => {
-  it('does not lead by a key that an operator deleted, but by one that it put anew', async () => {
+  it('does not lead by a key that an operator deleted, but by one that it put again', async () => {
     const first = new TestNode('first');
     await awaitLeader();
     const second = new TestNode('second');

@@ -72,7 +72,7 @@ describe('errors at the border', () => {
   });
 
   it.each(['sslv3 alert bad certificate', 'tlsv1 alert unknown ca'])(
-    'tells what OpenSSL says in the same words each time: %s',
+    'reports what OpenSSL says in the same words each time: %s',
     (words) => {
       const openssl = (id: string, time: string) =>
         `${id}:error:0A000412:SSL routines:ssl3_read_bytes:${words}:../deps/openssl/ssl/record/rec_layer_s3.c:1601:SSL alert number 42\n (${time}). Resolution note: `;
@@ -85,8 +85,8 @@ describe('errors at the border', () => {
         expect(cast.remedy).toContain('tls.ca');
         return cast.message;
       });
-      const told = `etcd at ${endpoint}: No connection established. Last error: TLS: ${words}.`;
-      expect(messages).toEqual([told, told]);
+      const message = `etcd at ${endpoint}: No connection established. Last error: TLS: ${words}.`;
+      expect(messages).toEqual([message, message]);
     },
   );
 

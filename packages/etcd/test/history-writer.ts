@@ -1,8 +1,7 @@
 import type { Change, Entry, Write } from '@tidemark/core';
-import { EtcdGateway, type EtcdServer, Random } from '@tidemark/testing';
+import { EtcdGateway, type EtcdServer, never, Random } from '@tidemark/testing';
 import { EtcdClient, EtcdKv } from '../src/index.js';
 
-const never = new AbortController().signal;
 const KEYS_PER_LANE = 30;
 
 /** Writes a random history as fast as etcd takes it, and keeps what each revision is made of. */

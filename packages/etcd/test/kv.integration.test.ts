@@ -10,14 +10,13 @@ import {
   UnavailableError,
   type Write,
 } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AnswerTooLargeError } from '../src/client/errors.js';
 import { RANGE_PAGE } from '../src/client/methods.js';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
 
-const never = new AbortController().signal;
 const checkpointKey = Buffer.from('/__tidemark/checkpoint');
 
 let servers: Servers;
@@ -158,13 +157,13 @@ describe('a checkpointed transaction', () => {
       expect(total).toBe(4 * 4_096 + 1);
     }));
 
-  it('asks again for fewer keys where large values stand behind small ones', () =>
+  it('asks again for fewer keys where large values come after small ones', () =>
     withEtcd([], async (etcd, kv) => {
       const value = Buffer.alloc(1024 * 1024);
       const large = Array.from({ length: 70 }, (_, index): Write[] => [
         { kind: 'put', key: Buffer.from(`/data/large/${index}`), value },
       ]);
-      // Behind the probe of 1,000 keys, which tells that values are small.
+      // After the probe of 1,000 keys, which shows that values are small.
       for (const [index, writes] of [puts(1_500, '/data/before/'), ...large].entries()) {
         const request = { checkpointKey: Buffer.from(`/c${index}`), expected: null, next: Buffer.from('1'), writes };
         expect(await kv.executeCheckpointed(request, never)).toMatchObject({ succeeded: true });
@@ -199,7 +198,7 @@ describe('an answer that never comes', () => {
       await lossy[Symbol.asyncDispose]();
     }));
 
-  it('is reported as ambiguous when no other member can tell, and as unavailable when nothing was sent', () =>
+  it('is reported as ambiguous when no other member knows, and as unavailable when nothing was sent', () =>
     withEtcd([], async (etcd) => {
       const lossy = await FaultProxy.start(etcd.address);
       const kv = new EtcdKv(new EtcdClient({ endpoints: [`http://${lossy.address}`] }));

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { type Clock, LeadershipLostError, silentLogger, UnavailableError } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EtcdClient } from '../src/client/client.js';
 import { TXN } from '../src/client/methods.js';
@@ -14,8 +14,6 @@ beforeAll(shortWaits);
 /** What etcd grants, seconds; a tenth of it is given up. */
 const TTL = 10;
 const RELIED_ON_MS = 9_000;
-
-const never = new AbortController().signal;
 
 class HandClock implements Clock {
   now = 0;
@@ -95,7 +93,7 @@ describe('a lease is relied on', () => {
     expectAliveUntil(lease, 3_000 + RELIED_ON_MS);
   });
 
-  it('no more when an answer comes behind the deadline: somebody else may have led in between', async () => {
+  it('no more when an answer comes after the deadline: somebody else may have led in between', async () => {
     const lease = await grant();
     clock.now = 8_000;
     answersAfterMs = 2_000;
@@ -138,7 +136,7 @@ describe('an answer of etcd about a key', () => {
     throw new UnavailableError({ message: 'No answer.', remedy: 'None needed: a test asked for this.' });
   };
 
-  it('does not tell that it is gone when it is older than the key', async () => {
+  it('does not report that it is gone when it is older than the key', async () => {
     let header = { revision: 4 };
     let reads = 0;
     const reading = {
@@ -151,17 +149,17 @@ describe('an answer of etcd about a key', () => {
     } as unknown as EtcdClient;
     let gone = false;
     const target = { key: Buffer.from('k'), createRevision: 5, pollMs: 100 };
-    const told = keyGone(reading, target, stop.signal).then(() => {
+    const reported = keyGone(reading, target, stop.signal).then(() => {
       gone = true;
     });
     await until(() => reads > 3, { everyMs: 1, describe: 'reads' });
     expect(gone).toBe(false);
     header = { revision: 5 };
-    await told;
+    await reported;
     expect(stop.signal.aborted).toBe(false);
   });
 
-  it('tells that it is gone, however old, when it was asked for by a transaction: the store was set back', async () => {
+  it('reports that it is gone, however old, when it was asked for by a transaction: the store was set back', async () => {
     const kept = { createRevision: 5 };
     const header = { revision: 4 };
     let asked = 0;

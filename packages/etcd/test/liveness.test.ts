@@ -56,7 +56,7 @@ describe('a watch stream that is silent', () => {
     expect(await queue.take()).toHaveLength(10);
   });
 
-  it('is ended when no answer comes, behind what arrived before', async () => {
+  it('is ended when no answer comes, after what arrived before', async () => {
     arrive();
     await vi.advanceTimersByTimeAsync(20_000);
     expect(asked).toBe(1);

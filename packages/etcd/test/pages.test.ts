@@ -32,7 +32,7 @@ it('a page is asked for without an order: etcd would read all the rest of the ra
   for (const field of costly) expect(requests[0]).not.toHaveProperty(field);
 });
 
-it('every page is read at the revision of the first one, and begins behind the page before', async () => {
+it('every page is read at the revision of the first one, and begins after the page before', async () => {
   const requests: IRangeRequest[] = [];
   const client = {
     call: async (_method: unknown, request: IRangeRequest) => {

@@ -14,7 +14,7 @@ function plan(head: number, bytesPerRevision: number): ReadAheadPlan {
 const idle = { plannedUntil: 0, reading: [], completeBytes: 0 };
 
 describe('the plan of what is read ahead', () => {
-  it('leaves a watcher alone that reaches the head with its next batch, and ends any other behind that', () => {
+  it('leaves a watcher alone that reaches the head with its next batch, and ends any other after that', () => {
     expect(new ReadAheadPlan(DEFAULT_READ_AHEAD).endOf(7)).toBe(Number.POSITIVE_INFINITY);
     expect(plan(17, 1).endOf(7)).toBe(Number.POSITIVE_INFINITY);
     expect(plan(18, 1).endOf(7)).toBe(17);

@@ -6,13 +6,12 @@ import {
   SourceRewoundError,
   UnavailableError,
 } from '@tidemark/core';
-import { type EtcdServer, FaultProxy, localServers, Random, type Servers, until } from '@tidemark/testing';
+import { type EtcdServer, FaultProxy, localServers, never, Random, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdClient, EtcdKv, EtcdSource } from '../src/index.js';
 import { Tail } from './tail.js';
 
 const seed = Date.now();
-const never = new AbortController().signal;
 
 let servers: Servers;
 let etcd: EtcdServer;
@@ -149,7 +148,7 @@ describe('tail of a real etcd', () => {
   it('stops the server instead of collecting without bounds when nobody reads', async () => {
     const server = await servers.etcd();
     const proxy = await FaultProxy.start(server.address);
-    const behind = new EtcdSource(new EtcdClient({ endpoints: [`http://${proxy.address}`] }));
+    const lagging = new EtcdSource(new EtcdClient({ endpoints: [`http://${proxy.address}`] }));
     const writer = new EtcdKv(new EtcdClient({ endpoints: [server.url] }));
     const next = Buffer.alloc(1024 * 1024, 'y');
     const writing = Array.from({ length: 10 }, async (_, lane) => {
@@ -160,23 +159,23 @@ describe('tail of a real etcd', () => {
     });
     await Promise.all(writing);
     const stop = new AbortController();
-    const entries = behind.tail(1, stop.signal)[Symbol.asyncIterator]();
+    const entries = lagging.tail(1, stop.signal)[Symbol.asyncIterator]();
     const first = await entries.next();
     expect(first.done).toBe(false);
     // Not read any more: what arrives is bounded by the queue and the windows of HTTP/2, all 120 MiB are not.
-    const settled = { bytes: -1, since: performance.now() };
+    const quiet = { bytes: -1, since: performance.now() };
     await until(
       () => {
         const { bytesToClient } = proxy.counters;
-        if (bytesToClient !== settled.bytes) Object.assign(settled, { bytes: bytesToClient, since: performance.now() });
-        return performance.now() - settled.since > 1_000;
+        if (bytesToClient !== quiet.bytes) Object.assign(quiet, { bytes: bytesToClient, since: performance.now() });
+        return performance.now() - quiet.since > 1_000;
       },
       { describe: 'the stream to stand still' },
     );
-    expect(settled.bytes).toBeLessThan(80 * 1024 * 1024);
+    expect(quiet.bytes).toBeLessThan(80 * 1024 * 1024);
     stop.abort();
     while (!(await entries.next()).done);
-    await behind.close();
+    await lagging.close();
     await writer.close();
     await proxy[Symbol.asyncDispose]();
     await server.kill();
@@ -194,7 +193,7 @@ describe('tail of a real etcd', () => {
 });
 
 describe('compaction', () => {
-  it('is told apart below, at and above the start revision', async () => {
+  it('is distinguished below, at and above the start revision', async () => {
     const revisions: number[] = [];
     for (let index = 0; index < 6; index++) revisions.push(await put(`/compact/${index}`, 'x'));
     const at = revisions[3] ?? 0;

@@ -4,7 +4,7 @@ import { until } from '@tidemark/testing';
 /** Collects a tail in the background. */
 export class Tail {
   readonly entries: Entry[] = [];
-  /** Settles when the tail ends: quietly, or with its error. */
+  /** Resolves or rejects when the tail ends: quietly, or with its error. */
   readonly ended: Promise<void>;
   private readonly abort = new AbortController();
   private failure: unknown = null;

@@ -7,6 +7,7 @@ export function abandonedFrame(): Frame {
   const changes = [{ ...put, value: Buffer.alloc(250) }];
   const base = {
     kind: 'batch',
+    notBefore: null,
     generation: 1,
     term: 1,
     previous: 11,

@@ -55,7 +55,12 @@ const reason = fc.constantFrom<ResetReason>('first_start', 'compacted', 'gap', '
 function records(lease: fc.Arbitrary<bigint>): fc.Arbitrary<JournalRecord> {
   return fc.oneof(
     fc.record({ kind: fc.constant('term' as const), ...base, node: text }),
-    fc.record({ kind: fc.constant('batch' as const), ...base, entries: entries(lease) }),
+    fc.record({
+      kind: fc.constant('batch' as const),
+      ...base,
+      entries: entries(lease),
+      notBefore: fc.option(fc.integer({ min: 1, max: 2 ** 45 })),
+    }),
     fc.record({ kind: fc.constant('progress' as const), ...base }),
     fc.record({
       kind: fc.constant('reset' as const),

@@ -8,7 +8,7 @@ import {
 } from '@tidemark/core';
 import { someAnchor } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
-import { behind, chainFault, completeDraft } from '../src/chain/chain.js';
+import { chainFault, completeDraft, pointAfter } from '../src/chain/chain.js';
 import { Cursor, type CursorStart } from '../src/chain/cursor.js';
 import { locate } from '../src/chain/locate.js';
 import { frameRecord } from '../src/format/frame.js';
@@ -21,7 +21,7 @@ function snapshotAt(generation: number, revision: number): SnapshotRef {
   return { id: 's', position: { generation, revision }, keys: 0, bytes: 0, createdAt: 0, rewind: null };
 }
 
-/** A batch of the revisions behind `previous`; `holding` are those that are really in it. */
+/** A batch of the revisions after `previous`; `holding` are those that are really in it. */
 function batch(
   previous: number,
   revision: number,
@@ -30,7 +30,7 @@ function batch(
   const { generation = 2, term = 3 } = more;
   const due = Array.from({ length: revision - previous }, (_, index) => previous + 1 + index);
   const entries = (more.holding ?? due).map((each) => ({ revision: each, changes: [] }));
-  return { ...by, kind: 'batch', generation, term, previous, revision, entries };
+  return { ...by, kind: 'batch', notBefore: null, generation, term, previous, revision, entries };
 }
 
 function reset(generation: number, revision: number, snapshot = snapshotAt(generation, revision)): JournalRecord {
@@ -49,7 +49,7 @@ const announced = (snapshot: SnapshotRef): JournalRecord => ({
 });
 
 /** What the next record has to follow: it ends at 2/9, under term 3. */
-const before = behind(batch(8, 9));
+const before = pointAfter(batch(8, 9));
 
 describe('what follows a record', () => {
   it.each([
@@ -100,7 +100,7 @@ function read(start: CursorStart, records: readonly JournalRecord[]): JournalRec
   );
 }
 
-describe('a reader that begins behind a position', () => {
+describe('a reader that begins after a position', () => {
   const after: Position = { generation: 2, revision: 9 };
   const start = { next: 5, before: null, after } as const;
 
@@ -109,7 +109,7 @@ describe('a reader that begins behind a position', () => {
     expect(read({ ...start, reachesBack: false }, records)).toEqual(records.slice(1));
   });
 
-  it('has lost its place where the journal begins behind it, by a revision or by a reset', () => {
+  it('has lost its place where the journal begins after it, by a revision or by a reset', () => {
     const starting = { ...start, reachesBack: false };
     expect(() => read(starting, [batch(10, 11)])).toThrow(JournalPositionLostError);
     expect(() => read(starting, [reset(3, 20)])).toThrow(JournalPositionLostError);
@@ -127,7 +127,7 @@ describe('a reader that begins behind a position', () => {
 });
 
 describe('a reader that begins at the end of the journal', () => {
-  it.each([9, 20])('is chained to the last record, its position %i being there or behind it', async (revision) => {
+  it.each([9, 20])('is chained to the last record, its position %i being there or after it', async (revision) => {
     const stream = new MemoryStream();
     for (const frame of frameRecord(batch(8, 9), 1_000_000)) stream.append(0, frame);
     const start = await locate(stream, stream.bounds(), { after: { generation: 2, revision } });

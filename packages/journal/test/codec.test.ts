@@ -72,7 +72,16 @@ describe('record codec', () => {
       version: 1,
     } as const;
     const payload = encodeRecord({
-      ...{ kind: 'batch', generation: 1, term: 1, previous: 4, revision: 5, time: 1, anchor: someAnchor },
+      ...{
+        kind: 'batch',
+        notBefore: null,
+        generation: 1,
+        term: 1,
+        previous: 4,
+        revision: 5,
+        time: 1,
+        anchor: someAnchor,
+      },
       entries: [{ revision: 5, changes: [{ ...change, lease: 0n }] }],
     });
     const record = decodeRecord(payload);

@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AccessDeniedError } from '@tidemark/core';
-import { localServers, type NatsServer, type Servers, until } from '@tidemark/testing';
+import { localServers, type NatsServer, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { NatsJournal } from '../src/index.js';
 import { operatorMode } from './credentials.js';
 
-const never = new AbortController().signal;
 const mode = operatorMode();
 
 let servers: Servers;

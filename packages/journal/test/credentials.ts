@@ -1,6 +1,6 @@
 import { nkeys } from 'nats';
 
-/** What a nats-server in operator mode has to be told, and the credentials of one user of its one account. */
+/** What a nats-server in operator mode has to be given, and the credentials of one user of its one account. */
 export interface OperatorMode {
   readonly configuration: readonly string[];
   /** Content of a `.creds` file. */

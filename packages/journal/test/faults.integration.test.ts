@@ -9,13 +9,12 @@ import {
   type RecordDraft,
   UnavailableError,
 } from '@tidemark/core';
-import { checkChain, localServers, readRawJournal, someAnchor, until } from '@tidemark/testing';
+import { checkChain, localServers, never, readRawJournal, someAnchor, until } from '@tidemark/testing';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { NatsUnderTest } from './nats-under-test.js';
 
 const servers = localServers();
 const opened: NatsUnderTest[] = [];
-const never = new AbortController().signal;
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((journal) => journal.close()));
@@ -98,7 +97,7 @@ describe('the journal under faults of its server', () => {
     expect(checkChain(await readRawJournal(nats, `TIDEMARK_${test.name}`)).violations).toEqual([]);
   });
 
-  it('tells a reader that the stream was deleted and created anew', async () => {
+  it('reports to a reader that the stream was deleted and created again', async () => {
     const test = underTest((await servers.nats()).url);
     const [one, two] = [await test.node(), await test.node()];
     const before = (await one.info(never)).id;
@@ -120,7 +119,7 @@ describe('the journal under faults of its server', () => {
   it('ends an append to a frozen server as ambiguous, in time, and a read as unavailable', async () => {
     const nats = await servers.nats();
     const test = underTest(nats.url);
-    const journal = await test.node({ timeoutMs: 500, readerPatienceMs: 500 });
+    const journal = await test.node({ timeoutMs: 500, readerMaxOutageMs: 500 });
     const writer = await takeOver(journal, 1);
     const reader = journal.read('oldest', never)[Symbol.asyncIterator]();
     await reader.next();
@@ -227,7 +226,7 @@ describe('the journal under faults of its server', () => {
     expect(refusal).toBeInstanceOf(AccessDeniedError);
   });
 
-  it('tells of messages that are missing wherever one begins to read, and is read behind them', async () => {
+  it('reports messages that are missing wherever one begins to read, and is read after them', async () => {
     const test = underTest((await servers.nats()).url);
     await test.allowDeletes();
     const journal = await test.node();
@@ -250,8 +249,8 @@ describe('the journal under faults of its server', () => {
     };
     for (let revision = 0; revision < 20; revision++) {
       const { seen, missing } = await readBehind(revision);
-      // Behind what is missing there is all the rest.
-      expect(missing, `behind ${revision}`).toBe(revision < 11);
+      // After what is missing there is all the rest.
+      expect(missing, `after ${revision}`).toBe(revision < 11);
       if (!missing) expect(seen).toEqual(Array.from({ length: 20 - revision }, (_, index) => revision + 1 + index));
     }
   });

@@ -64,7 +64,7 @@ describe('frames', () => {
 
   it.each<JournalRecord>([
     { ...base, kind: 'progress' },
-    { ...base, kind: 'batch', revision: 10, entries: [{ revision: 10, changes: [] }] },
+    { ...base, kind: 'batch', notBefore: null, revision: 10, entries: [{ revision: 10, changes: [] }] },
   ])('of an unfinished record are a broken chain when anything else follows: $kind', (record) => {
     expect(() => assemble([...messages([long], 50).slice(0, 2), ...messages([record], 1000)])).toThrow(
       JournalChainBrokenError,

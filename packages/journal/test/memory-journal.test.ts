@@ -1,4 +1,4 @@
-import { journalConformance, someAnchor } from '@tidemark/testing';
+import { journalConformance, never, someAnchor } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
 import { MemoryJournal, MemoryStream } from '../src/index.js';
 import { abandonedFrame } from './abandoned.js';
@@ -10,8 +10,6 @@ journalConformance('MemoryJournal', async (options = {}) => {
     abandonPart: async () => stream.append(stream.bounds().lastSequence, abandonedFrame()),
   };
 });
-
-const never = new AbortController().signal;
 const why = { reason: 'first_start', evidence: '', anchor: someAnchor } as const;
 
 const batch = (revision: number) =>

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Journal } from '@tidemark/core';
 import type { JournalTestOptions, JournalUnderTest } from '@tidemark/testing';
+import { never } from '@tidemark/testing';
 import { connect, headers } from 'nats';
 import { headerLines } from '../src/format/frame.js';
 import { NatsJournal, type NatsJournalOptions } from '../src/index.js';
@@ -24,7 +25,7 @@ export class NatsUnderTest implements JournalUnderTest {
     const node = `node-${this.nodes.length}`;
     const journal = new NatsJournal({ name: this.name, node, config: { servers: [this.url], ...limits }, ...options });
     this.nodes.push(journal);
-    await journal.open(new AbortController().signal);
+    await journal.open(never);
     return journal;
   }
 

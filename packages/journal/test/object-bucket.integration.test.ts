@@ -3,7 +3,7 @@ import { JournalCorruptError, JournalFullError, silentLogger, UnavailableError }
 import { localServers } from '@tidemark/testing';
 import { connect } from 'nats';
 import { afterAll, expect, it } from 'vitest';
-import { Link } from '../src/nats/link.js';
+import { NatsConnection } from '../src/nats/connection.js';
 import { ObjectBucket } from '../src/nats/object-bucket.js';
 import { hashed } from '../src/snapshots/bucket.js';
 
@@ -18,15 +18,15 @@ afterAll(() => servers[Symbol.asyncDispose]());
 async function open() {
   const { url } = await server;
   const pipeline = `t${randomBytes(4).toString('hex')}`;
-  const link = await Link.open({ config: { servers: [url] }, name: 'test', log: silentLogger });
-  const bucket = new ObjectBucket({ link, pipeline, replicas: 1, silenceMs: SILENCE_MS });
+  const connection = await NatsConnection.open({ config: { servers: [url] }, name: 'test', log: silentLogger });
+  const bucket = new ObjectBucket({ connection, pipeline, replicas: 1, silenceMs: SILENCE_MS });
   await bucket.ensure();
   const nats = await connect({ servers: url });
   const name = `TIDEMARK_${pipeline}`;
   const theirs = await nats.jetstream().views.os(name);
   const { streams } = await nats.jetstreamManager();
   const dispose = async () => {
-    await Promise.all([link.close(), nats.close()]);
+    await Promise.all([connection.close(), nats.close()]);
   };
   return { bucket, theirs, streams, nats, name, stream: `OBJ_${name}`, [Symbol.asyncDispose]: dispose };
 }

@@ -1,30 +1,40 @@
 import { type ReadFrom, SharedBudget, type StoredRecord, silentLogger } from '@tidemark/core';
-import { someAnchor, until } from '@tidemark/testing';
+import { never, someAnchor, until } from '@tidemark/testing';
 import { headers, type Msg } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { headerLines } from '../src/format/frame.js';
 import { MemoryJournal, MemoryStream } from '../src/index.js';
-import type { Link } from '../src/nats/link.js';
+import type { NatsConnection } from '../src/nats/connection.js';
 import { readJournal } from '../src/nats/reader.js';
 import type { JournalStream } from '../src/nats/stream.js';
 
-/** A stream that loses its end while somebody waits there, and is as long as before when he looks again. */
+/** A stream in memory that counts how often somebody looks where it begins and ends. */
+class CountedStream extends MemoryStream {
+  looks = 0;
 
-const never = new AbortController().signal;
+  override bounds() {
+    this.looks++;
+    return super.bounds();
+  }
+}
 
 /** What a reader needs of a NATS server, over a stream in memory. A consumer starts no further than at the end. */
 class FakeServer {
-  readonly stream = new MemoryStream();
+  readonly stream = new CountedStream();
   /** Where each consumer was asked to start. */
   readonly starts: number[] = [];
-  /** Called once, before the next consumer is made. */
-  beforeConsumer: () => Promise<void> = async () => undefined;
   private readonly lost = new Set<() => void>();
   private callback: (error: Error | null, message: Msg) => void = () => undefined;
   private next = 0;
+  private beforeConsumer: () => Promise<void> = async () => undefined;
 
-  get link(): Link {
-    const link = {
+  /** Something happens right before the next consumer is made. */
+  beforeNextConsumer(action: () => Promise<void>): void {
+    this.beforeConsumer = action;
+  }
+
+  get connection(): NatsConnection {
+    const connection = {
       connected: true,
       assertConnected: () => undefined,
       onLost: (listener: () => void) => {
@@ -41,8 +51,9 @@ class FakeServer {
       manager: {
         consumers: {
           add: async (_: string, { opt_start_seq }: { opt_start_seq: number }) => {
-            await this.beforeConsumer();
+            const action = this.beforeConsumer;
             this.beforeConsumer = async () => undefined;
+            await action();
             this.starts.push(opt_start_seq);
             this.next = Math.min(opt_start_seq, this.stream.bounds().lastSequence + 1);
             return { name: 'consumer' };
@@ -51,7 +62,7 @@ class FakeServer {
         },
       },
     };
-    return link as unknown as Link;
+    return connection as unknown as NatsConnection;
   }
 
   get journalStream(): JournalStream {
@@ -102,7 +113,7 @@ async function begun(stream: MemoryStream): Promise<void> {
 }
 
 /** Loses generation 2 and begins generation 3: as many messages as there were. */
-async function loseAndBeginAnew(stream: MemoryStream): Promise<void> {
+async function loseAndBeginAgain(stream: MemoryStream): Promise<void> {
   const { lastSequence } = stream.bounds();
   stream.loseLast(3);
   const writer = await takeOver(stream, 3);
@@ -111,7 +122,7 @@ async function loseAndBeginAnew(stream: MemoryStream): Promise<void> {
   expect(stream.bounds().lastSequence).toBe(lastSequence);
 }
 
-/** Less than the silence after which a consumer is made anew: no heartbeats come. */
+/** Less than the silence after which a consumer is made again: no heartbeats come. */
 const LIMIT = { timeoutMs: 4_000 };
 
 const stopping: AbortController[] = [];
@@ -122,12 +133,12 @@ afterEach(() => {
 function read(server: FakeServer, from: ReadFrom, quietMs = 60_000) {
   const stop = new AbortController();
   stopping.push(stop);
-  const options = { link: server.link, stream: server.journalStream, id: server.stream.id, quietMs };
-  const room = new SharedBudget(1024 * 1024);
+  const options = { connection: server.connection, stream: server.journalStream, id: server.stream.id, quietMs };
+  const budget = new SharedBudget(1024 * 1024);
   const handed: StoredRecord[] = [];
   const reading = (async () => {
     for await (const stored of readJournal(
-      { ...options, room, log: silentLogger, patienceMs: 5_000 },
+      { ...options, budget, log: silentLogger, maxOutageMs: 5_000 },
       from,
       stop.signal,
     )) {
@@ -142,7 +153,7 @@ const PLACES = [
   ['has read nothing', { generation: 2, revision: 6 }, []],
   ['has read the last record', { generation: 2, revision: 5 }, ['batch 2/6']],
 ] as const;
-const ANEW = ['reset 3/7', 'progress 3/7'];
+const BEGUN_AGAIN = ['reset 3/7', 'progress 3/7'];
 
 describe.each(PLACES)('a reader that waits at the end, and %s', (_, after, had) => {
   async function waiting(server: FakeServer, quietMs?: number) {
@@ -157,52 +168,47 @@ describe.each(PLACES)('a reader that waits at the end, and %s', (_, after, had) 
   it('finds the reset that took the place of what is lost, once it is connected again', async () => {
     const server = new FakeServer();
     const { outline } = await waiting(server);
-    await loseAndBeginAnew(server.stream);
+    await loseAndBeginAgain(server.stream);
     server.interrupt();
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
       describe: () => `the reset; seen ${outline().join()}`,
     });
-    expect(outline()).toEqual([...had, ...ANEW]);
+    expect(outline()).toEqual([...had, ...BEGUN_AGAIN]);
   });
 
   it('finds it when the loss comes between its look at the stream and its consumer', async () => {
     const server = new FakeServer();
     const { outline } = await waiting(server);
-    server.beforeConsumer = async () => {
-      await loseAndBeginAnew(server.stream);
+    server.beforeNextConsumer(async () => {
+      await loseAndBeginAgain(server.stream);
       server.interrupt();
-    };
+    });
     server.interrupt();
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
       describe: () => `the reset; seen ${outline().join()}`,
     });
-    expect(outline()).toEqual([...had, ...ANEW]);
+    expect(outline()).toEqual([...had, ...BEGUN_AGAIN]);
   });
 
   it('finds it although its connection stays', async () => {
     const server = new FakeServer();
     const { outline } = await waiting(server, 20);
-    await loseAndBeginAnew(server.stream);
+    await loseAndBeginAgain(server.stream);
     await until(() => outline().length === had.length + 2, {
       ...LIMIT,
       describe: () => `the reset; seen ${outline().join()}`,
     });
-    expect(outline()).toEqual([...had, ...ANEW]);
+    expect(outline()).toEqual([...had, ...BEGUN_AGAIN]);
   });
 
   it('makes no other consumer while nothing is lost', async () => {
     const server = new FakeServer();
-    let looks = 0;
     const { stream } = server;
-    const bounds = stream.bounds.bind(stream);
     const { outline } = await waiting(server, 5);
-    stream.bounds = () => {
-      looks++;
-      return bounds();
-    };
-    await until(() => looks > 20, { ...LIMIT, describe: 'it looked again and again' });
+    const { looks } = stream;
+    await until(() => stream.looks > looks + 20, { ...LIMIT, describe: 'it looked again and again' });
     expect(server.starts).toHaveLength(1);
     const writer = await takeOver(stream, 3);
     await writer.append({ ...batch(7), generation: 2 });

@@ -1,11 +1,9 @@
 import { type Journal, type ReadFrom, type StoredRecord, silentLogger } from '@tidemark/core';
-import { journalConformance, someAnchor, until } from '@tidemark/testing';
+import { journalConformance, never, someAnchor, until } from '@tidemark/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryJournal, MemoryStream, SharedTail } from '../src/index.js';
 import { abandonedFrame } from './abandoned.js';
-
-const never = new AbortController().signal;
 
 journalConformance('SharedTail', async (options = {}) => {
   const stream = new MemoryStream(options);
@@ -132,10 +130,10 @@ describe('readers of one tail', () => {
     for (const [index, after] of [50, 45, 40, 50, 10].entries())
       expect(followers[index]?.revisions).toEqual(upTo(after + 1, 53));
     for (const follower of followers) await follower.stop();
-    await until(() => journal.readings === 0, { describe: 'no reading left behind' });
+    await until(() => journal.readings === 0, { describe: 'no reading left' });
   });
 
-  it('do not wait for one that stands still, who then reads what he missed', async () => {
+  it('do not wait for one that does not read, who then reads what he missed', async () => {
     const journal = new CountingJournal(new MemoryStream());
     const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, aheadBytes: 2000, maxBytes: 2000 });
     const writer = await begun(journal);
@@ -212,7 +210,7 @@ describe('readers of one tail', () => {
     for (const follower of followers) await follower.stop();
   });
 
-  it('join a window whose own readers stand still', async () => {
+  it('join a window whose own readers do not read', async () => {
     const journal = new CountingJournal(new MemoryStream());
     const shared = new SharedTail(journal, silentLogger, { keepBytes: 500, aheadBytes: 1000, maxBytes: 4000 });
     const writer = await begun(journal);

@@ -1,17 +1,59 @@
 import { FULL_KEYSPACE, JournalCorruptError, type KeyValue } from '@tidemark/core';
-import { until } from '@tidemark/testing';
+import { never, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStream } from '../src/index.js';
-import { type Bucket, type Content, hashed } from '../src/snapshots/bucket.js';
+import { type Bucket, type BucketObject, type Content, hashed } from '../src/snapshots/bucket.js';
 import { BucketSnapshotStore } from '../src/snapshots/store.js';
 
-const never = new AbortController().signal;
 const about = { position: { generation: 1, revision: 7 }, rewind: null } as const;
 
-let bucket: Bucket;
+/** A bucket in memory whose puts a test lets go one by one, and that notes what is put and removed. */
+class WatchedBucket implements Bucket {
+  /** Puts that were begun since `holdPuts`. */
+  readonly begun: string[] = [];
+  readonly removed: string[] = [];
+  private readonly inner = new MemoryStream().bucket;
+  private holding = false;
+  private letGo: () => void = () => undefined;
+
+  /** Puts wait from now on. */
+  holdPuts(): void {
+    this.holding = true;
+  }
+
+  /** Lets go the put that waits. */
+  goOn(): void {
+    this.letGo();
+  }
+
+  async put(name: string, content: Content): Promise<void> {
+    if (this.holding) {
+      this.begun.push(name);
+      await new Promise<void>((resolve) => {
+        this.letGo = resolve;
+      });
+    }
+    await this.inner.put(name, content);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.removed.push(name);
+    await this.inner.remove(name);
+  }
+
+  get(name: string): Promise<Content | null> {
+    return this.inner.get(name);
+  }
+
+  list(): Promise<readonly BucketObject[]> {
+    return this.inner.list();
+  }
+}
+
+let bucket: WatchedBucket;
 
 beforeEach(() => {
-  ({ bucket } = new MemoryStream());
+  bucket = new WatchedBucket();
 });
 
 async function* keys(...names: string[]): AsyncGenerator<readonly KeyValue[]> {
@@ -23,40 +65,23 @@ async function names(): Promise<string[]> {
   return (await bucket.list()).map(({ name }) => name);
 }
 
-/** Puts wait until they are let go, one by one; their names are noted. */
-class HeldPuts {
-  readonly begun: string[] = [];
-  goOn: () => void = () => undefined;
-
-  constructor() {
-    const put = bucket.put.bind(bucket);
-    bucket.put = async (name, content) => {
-      this.begun.push(name);
-      await new Promise<void>((resolve) => {
-        this.goOn = resolve;
-      });
-      await put(name, content);
-    };
-  }
-}
-
 describe('a snapshot that is being stored', () => {
   it('exists only when every part is stored: the manifest goes last', async () => {
-    const held = new HeldPuts();
+    bucket.holdPuts();
     const stored = new BucketSnapshotStore(bucket).put(about, keys('/a'), never);
-    await until(() => held.begun.length === 1, { describe: 'the part' });
+    await until(() => bucket.begun.length === 1, { describe: 'the part' });
     for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
-    expect(held.begun).toEqual([expect.stringMatching(/\/0$/)]);
-    held.goOn();
-    await until(() => held.begun.length === 2, { describe: 'the manifest' });
-    expect(held.begun[1]).toMatch(/\/manifest$/);
-    held.goOn();
+    expect(bucket.begun).toEqual([expect.stringMatching(/\/0$/)]);
+    bucket.goOn();
+    await until(() => bucket.begun.length === 2, { describe: 'the manifest' });
+    expect(bucket.begun[1]).toMatch(/\/manifest$/);
+    bucket.goOn();
     expect((await stored).keys).toBe(1);
   });
 
   it.each([
     ['before the first page', []],
-    ['behind it', ['/a']],
+    ['after it', ['/a']],
   ])('is given up when its signal aborts %s: pages end quietly then, and others would be missing', async (_, read) => {
     const stop = new AbortController();
     async function* pages() {
@@ -84,14 +109,8 @@ describe('a snapshot that is removed', () => {
   it('is gone from the list before the first of its parts is', async () => {
     const store = new BucketSnapshotStore(bucket);
     const { id } = await store.put(about, keys('/a'), never);
-    const remove = bucket.remove.bind(bucket);
-    const removed: string[] = [];
-    bucket.remove = async (name) => {
-      removed.push(name);
-      await remove(name);
-    };
     await store.remove(id, never);
-    expect(removed).toEqual([`${id}/manifest`, `${id}/0`]);
+    expect(bucket.removed).toEqual([`${id}/manifest`, `${id}/0`]);
   });
 });
 

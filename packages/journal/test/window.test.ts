@@ -1,5 +1,5 @@
 import type { Position, StoredRecord } from '@tidemark/core';
-import { someAnchor, until } from '@tidemark/testing';
+import { never, someAnchor, until } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { type Place, Window } from '../src/shared/window.js';
 
@@ -10,7 +10,7 @@ const START: Position = { generation: 1, revision: 1 };
 
 function stored(sequence: number, term = 1): StoredRecord {
   const record = {
-    ...({ kind: 'batch', generation: 1, revision: sequence, previous: sequence - 1 } as const),
+    ...({ kind: 'batch', notBefore: null, generation: 1, revision: sequence, previous: sequence - 1 } as const),
     ...{ term, time: sequence, anchor: someAnchor, entries: [] },
   };
   return { sequence, bytes: 100, record };
@@ -34,7 +34,7 @@ function fed() {
   return { window, filled, read: () => next, push: (...more: StoredRecord[]) => records.push(...more) };
 }
 
-/** Follows from a place; tells what it was handed, and the place where it lost the window. */
+/** Follows from a place; records what it was handed, and the place where it lost the window. */
 function follower(window: Window, place: Place, signal: AbortSignal) {
   const handed: number[] = [];
   const following = (async () => {
@@ -91,7 +91,7 @@ it.each([
 it('is read up to what somebody was handed alone, however slow its own readers are', async () => {
   const { window, filled, read, push } = fed();
   push(...Array.from({ length: 40 }, (_, index) => stored(index + 2)));
-  const records = window.follow({ after: START, last: null }, new AbortController().signal);
+  const records = window.follow({ after: START, last: null }, never);
   await records.next();
   await until(() => read() === 12, { describe: 'as much as is read ahead' });
   const place = { after: START, last: stored(30) };
@@ -105,7 +105,7 @@ it('is read up to what somebody was handed alone, however slow its own readers a
 it('is read only a little ahead of its fastest reader', async () => {
   const { window, filled, read, push } = fed();
   push(...Array.from({ length: 40 }, (_, index) => stored(index + 2)));
-  const records = window.follow({ after: START, last: null }, new AbortController().signal);
+  const records = window.follow({ after: START, last: null }, never);
   for (let taken = 1; taken <= 20; taken++) {
     await records.next();
     await new Promise(setImmediate);
@@ -118,7 +118,7 @@ it('is read only a little ahead of its fastest reader', async () => {
 
 it('is over when the journal is read from an earlier place: no window onto both', async () => {
   const { window, filled, push } = fed();
-  const { handed, following } = follower(window, { after: START, last: null }, new AbortController().signal);
+  const { handed, following } = follower(window, { after: START, last: null }, never);
   push(stored(2), stored(3), stored(3, 2));
   expect(await following).toEqual({ after: START, last: stored(3) });
   expect(handed).toEqual([2, 3]);
@@ -127,13 +127,13 @@ it('is over when the journal is read from an earlier place: no window onto both'
 
 it('takes nobody in who needs what it has let go', async () => {
   const { window, filled, push } = fed();
-  const { handed, following } = follower(window, { after: START, last: null }, new AbortController().signal);
+  const { handed, following } = follower(window, { after: START, last: null }, never);
   push(...Array.from({ length: 40 }, (_, index) => stored(index + 2)));
   await until(() => handed.length === 40, { describe: 'all records' });
   // Ten records of 100 bytes are kept: 32 to 41.
   const at = (revision: number): Place => ({ after: { generation: 1, revision }, last: null });
   expect([1, 20, 30, 31, 41].map((revision) => window.covers(at(revision)))).toEqual([false, false, false, true, true]);
-  const late = follower(window, at(31), new AbortController().signal);
+  const late = follower(window, at(31), never);
   await until(() => late.handed.length === 10, { describe: 'what is kept' });
   expect(late.handed[0]).toBe(32);
   push(stored(42), stored(42));

@@ -3,25 +3,27 @@ import type { Entry } from '@tidemark/core';
 type Entries = readonly Entry[];
 
 /**
- * The source's tail, opened while the journal is still being taken over. etcd looks after a watcher that begins in the
- * past only ten times a second (mvcc's syncWatchersLoop), and each request of the take-over is a round trip: one after
- * the other they made most of a hand-over. Nothing of it is handed out before `follow` is called, so it is not believed
- * before the source's identity was compared, and not journaled by who does not hold the journal.
+ * The source's tail, opened while the journal is being taken over: a hand-over is shorter when both run at once. etcd
+ * serves a watcher that begins in the past only ten times a second (mvcc's syncWatchersLoop), and each request of the
+ * take-over is a round trip.
+ *
+ * `follow` is the only way to the entries. It is called after the leader has taken the journal over and compared the
+ * source's identity, so no entry is trusted or journaled before that.
  */
 export class EarlyTail {
   private readonly over = new AbortController();
   private readonly iterator: AsyncIterator<Entries>;
-  /** What arrives first, or the error of opening: only that much is read ahead. */
+  /** The first entries, or the error of opening. Nothing else is read ahead. */
   private readonly first: Promise<IteratorResult<Entries>>;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<Entries>) {
     this.iterator = open(this.over.signal)[Symbol.asyncIterator]();
     this.first = this.iterator.next();
-    // It is handled where it is awaited, if that happens at all.
+    // `follow` and `close` await it; until then Node would report the rejection as unhandled.
     this.first.catch(() => undefined);
   }
 
-  /** The tail from its beginning, until `signal` aborts. Once. */
+  /** The tail from its beginning, until `signal` aborts. Call it once. */
   async *follow(signal: AbortSignal): AsyncGenerator<Entries> {
     const stop = () => this.over.abort();
     signal.addEventListener('abort', stop, { once: true });
@@ -36,7 +38,7 @@ export class EarlyTail {
 
   async close(): Promise<void> {
     this.over.abort();
-    // What waits in `first` would keep the generator at its yield, and with it the watch that it has to close.
+    // The generator closes its watch only when it leaves its pending `next`; `return` would wait for that.
     await this.first.catch(() => undefined);
     await this.iterator.return?.();
   }

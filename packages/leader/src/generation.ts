@@ -14,35 +14,35 @@ import {
   type Source,
 } from '@tidemark/core';
 
-export interface BaseOptions {
+export interface GenerationOptions {
   readonly source: Source;
   readonly journal: Journal;
   readonly reserved: ReservedKeys;
   readonly logger: Logger;
 }
 
-/** Why history begins anew, and what was seen. */
+/** Why history begins again, and what was seen. */
 export interface ResetCause {
   readonly reason: ResetReason;
   readonly evidence: string;
 }
 
 /**
- * Begins a new generation: a complete snapshot of the source, then the reset record that names it. In this order: a crash
- * in between leaves a snapshot nobody names, the other order would leave a reset without content.
+ * Begins a new generation: stores a complete snapshot of the source, then appends the reset record that names it. A crash
+ * in between leaves an unused snapshot; the opposite order would leave a reset without content.
  *
  * @param known the highest generation that is known from elsewhere; the new one is above it
- * @returns where the journal stands now
+ * @returns the position that the journal has reached
  */
 export async function beginGeneration(
-  options: BaseOptions,
+  options: GenerationOptions,
   writer: JournalWriter,
   { cause, known }: { cause: ResetCause; known: number },
   signal: AbortSignal,
 ): Promise<Journaled> {
   const { source, journal, reserved, logger } = options;
   const snapshots = await journal.snapshots.list(signal);
-  // A journal whose records have all aged out does not remember its generation; its snapshots do.
+  // The snapshots keep the generation of a journal whose records have all aged out.
   const generations = snapshots.map(({ position }) => position.generation);
   const generation = Math.max(known, writer.position?.generation ?? 0, ...generations) + 1;
   const rewind = rewindOf(cause, generation) ?? lastRewind(snapshots);
@@ -63,10 +63,10 @@ export async function beginGeneration(
 /**
  * Stores a snapshot of the journal's present position and announces it, then removes snapshots that the journal can no
  * longer extend. The newest one always stays.
- * @throws InvariantError when the journal has not begun, or begins anew meanwhile
+ * @throws InvariantError when the journal has not begun, or a new generation begins meanwhile
  */
 export async function takeSnapshot(
-  options: BaseOptions,
+  options: GenerationOptions,
   writer: JournalWriter,
   signal: AbortSignal,
 ): Promise<SnapshotRef> {
@@ -102,7 +102,7 @@ async function removeUnreachable(journal: Journal, signal: AbortSignal): Promise
   }
 }
 
-/** Whether a journal whose oldest record is `first` leads on from the snapshot. */
+/** Whether a journal whose oldest record is `first` continues from the snapshot. */
 export function isExtended({ position }: SnapshotRef, first: NonNullable<JournalInfo['first']>): boolean {
   return comparePositions(position, { ...first.position, revision: first.previous }) >= 0;
 }

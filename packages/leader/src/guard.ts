@@ -8,15 +8,14 @@ import {
   type TidemarkError,
 } from '@tidemark/core';
 
-const REMEDY =
-  'None needed: the leader takes the journal over again from its end. Look at the disks of the NATS servers.';
+const REMEDY = 'Nothing to do: the leader takes the journal over again. Check the disks of the NATS servers.';
 
 /**
- * Why the leader can no longer rely on the journal it writes, null when it can. Only an append would tell otherwise: the
- * leader of a quiet source would wait for the next revision, with workers that wait for it, before a journal that was
- * deleted or has lost what was acknowledged.
+ * Why the leader can no longer rely on the journal it writes, null when it can. Without this check only a failed append
+ * would show that the journal was deleted or has lost acknowledged records: on a quiet source, leader and workers would
+ * wait until the next revision.
  *
- * @param stored where the journal stood before `info` was asked for
+ * @param stored the position that was acknowledged before `info` was requested
  */
 export function journalFault(info: JournalInfo, journal: string, stored: Position | null): TidemarkError | null {
   if (info.id !== journal) {
@@ -26,6 +25,6 @@ export function journalFault(info: JournalInfo, journal: string, stored: Positio
   const end = info.last?.position ?? null;
   if (stored === null || (end !== null && comparePositions(end, stored) >= 0)) return null;
   const where = end === null ? 'is empty' : `ends at ${formatPosition(end)}`;
-  const message = `The journal ${where}, and had acknowledged everything up to ${formatPosition(stored)}.`;
+  const message = `The journal ${where}, although it acknowledged ${formatPosition(stored)}.`;
   return new JournalPositionLostError({ message, remedy: REMEDY });
 }

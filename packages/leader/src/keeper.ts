@@ -9,7 +9,7 @@ import {
   sleep,
   systemClock,
 } from '@tidemark/core';
-import { type BaseOptions, isExtended, takeSnapshot } from './generation.js';
+import { type GenerationOptions, isExtended, takeSnapshot } from './generation.js';
 import { journalFault } from './guard.js';
 import type { LeaderObserver } from './observer.js';
 import type { SharedWriter } from './shared-writer.js';
@@ -17,9 +17,9 @@ import type { SnapshotQueue } from './snapshot-queue.js';
 
 /** How often it is checked whether a snapshot is due, milliseconds: destinations may be waiting for one. */
 const SNAPSHOT_CHECK_MS = 15_000;
-/** How often the journal is asked whether it still holds what was written, milliseconds. */
+/** How often it is checked that the journal still holds what was written, milliseconds. */
 const GUARD_EVERY_MS = 2_000;
-/** How often it is looked whether a destination waits for a snapshot, milliseconds. */
+/** How often the snapshot requests of destinations are read, milliseconds. */
 const REQUESTS_EVERY_MS = 2_000;
 /** The journal's head is noted at most this often, milliseconds, */
 const HINT_EVERY_MS = 60_000;
@@ -28,7 +28,7 @@ const HINT_AFTER_REVISIONS = 100;
 /** How often the source is asked how far it is compacted, milliseconds. */
 const HEADROOM_EVERY_MS = 30_000;
 
-export interface KeeperOptions extends BaseOptions {
+export interface KeeperOptions extends GenerationOptions {
   readonly hints: JournalHints;
   readonly requests: SnapshotRequests;
   /** Identity of the journal. */
@@ -41,9 +41,9 @@ export interface KeeperOptions extends BaseOptions {
 }
 
 /**
- * Care for the journal beside the pump, until `signal` aborts: scheduled snapshots, notes of its head, and progress
- * records that keep a quiet journal from ageing empty. A failure here is logged and tried again at the next turn: the
- * journal goes on without it.
+ * Maintains the journal beside the pump, until `signal` aborts: takes scheduled snapshots, notes the head of the journal,
+ * and writes progress records that keep a quiet journal from ageing empty. A failure here is logged and tried again at
+ * the next turn; journaling continues meanwhile.
  */
 export async function keepJournal(options: KeeperOptions, writer: SharedWriter, signal: AbortSignal): Promise<void> {
   await Promise.all([
@@ -66,7 +66,7 @@ async function guardJournal(options: KeeperOptions, writer: SharedWriter, signal
       if (fault !== null) writer.fail(fault);
     } catch (error) {
       if (signal.aborted) return;
-      logger.debug({ reason: describeError(error) }, 'the journal did not tell where it ends');
+      logger.debug({ reason: describeError(error) }, 'the end of the journal could not be read');
     }
   }
 }
@@ -89,20 +89,21 @@ async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, sign
   const clock = options.clock ?? systemClock;
   try {
     const newest = (await journal.snapshots.list(signal)).at(-1);
-    // A journal with records but without a snapshot has lost it: new destinations would have nothing to begin with.
+    // The journal has records and no snapshot: the snapshot was lost, and new destinations have nothing to begin with.
     if (newest === undefined && writer.position !== null) observer.reset('snapshot_missing');
     const { first } = await journal.info(signal);
-    // One that the journal no longer extends is no base: whoever fell out of retention would wait for the next one.
+    // A destination can resync only from a snapshot that the journal still continues from.
     const usable = newest !== undefined && first !== null && isExtended(newest, first);
     const due = !usable || clock.wall() - newest.createdAt >= snapshotEveryMs;
     if (due || snapshotQueue.ordered) snapshotQueue.deliver(await takeSnapshot(options, writer, signal));
   } catch (error) {
     snapshotQueue.refuse(error);
-    if (!signal.aborted) logger.warn({ reason: describeError(error) }, 'no snapshot, the next turn tries again');
+    if (!signal.aborted)
+      logger.warn({ reason: describeError(error) }, 'no snapshot taken, trying again at the next turn');
   }
 }
 
-/** Destinations that wait for a newer snapshot, on whichever node, order one here. */
+/** Orders the snapshots that destinations have requested, on whichever node they run. */
 async function serveRequests(
   { requests, journal, snapshotQueue, logger }: KeeperOptions,
   writer: JournalWriter,
@@ -113,7 +114,7 @@ async function serveRequests(
     try {
       const { position } = writer;
       const all = signal.aborted || position === null ? [] : await requests.all(signal);
-      // A destination may be ahead of a journal that lost its end: a snapshot of now would not do, however often it is taken.
+      // A destination can be ahead of a journal that lost its end: no snapshot of the present helps it.
       const wanted = all.filter((at) => position !== null && comparePositions(at, position) <= 0);
       if (wanted.length === 0) continue;
       const newest = (await journal.snapshots.list(signal)).at(-1);
@@ -121,14 +122,14 @@ async function serveRequests(
       if (unmet) await snapshotQueue.order();
     } catch (error) {
       if (signal.aborted) return;
-      logger.debug({ reason: describeError(error) }, 'a snapshot that somebody waits for was not taken yet');
+      logger.debug({ reason: describeError(error) }, 'a requested snapshot is not taken yet');
     }
   }
 }
 
-async function waitForTurn(desk: SnapshotQueue, ms: number, signal: AbortSignal): Promise<void> {
+async function waitForTurn(queue: SnapshotQueue, ms: number, signal: AbortSignal): Promise<void> {
   const scope = Scope.within(ms, signal);
-  await desk.whenOrdered(scope.signal);
+  await queue.whenOrdered(scope.signal);
   scope.end();
 }
 
@@ -139,7 +140,7 @@ async function keepFresh(options: KeeperOptions, writer: JournalWriter, signal: 
     const position = writer.position;
     if (signal.aborted || position === null) return;
     if (position.revision === seen) {
-      // A failed append needs no handling here: it ends the attempt, see SharedWriter.
+      // Only logged: SharedWriter ends the attempt after a failed append.
       await writer.append({ kind: 'progress', ...position }).catch((error: unknown) => {
         options.logger.debug({ reason: describeError(error) }, 'progress record not written');
       });
@@ -158,7 +159,7 @@ async function keepHint(options: KeeperOptions, writer: JournalWriter, signal: A
         noted = position.revision;
       } catch (error) {
         if (signal.aborted) return;
-        options.logger.debug({ reason: describeError(error) }, 'the head of the journal was not noted');
+        options.logger.debug({ reason: describeError(error) }, 'the head of the journal could not be noted');
       }
     }
     await sleep(HINT_EVERY_MS, signal);
@@ -171,7 +172,7 @@ async function keepHeadroom(options: KeeperOptions, signal: AbortSignal): Promis
       options.observer.compacted(await options.source.compactedRevision(signal));
     } catch (error) {
       if (signal.aborted) return;
-      options.logger.debug({ reason: describeError(error) }, 'the source did not tell how far it is compacted');
+      options.logger.debug({ reason: describeError(error) }, 'the compacted revision of the source could not be read');
     }
     await sleep(HEADROOM_EVERY_MS, signal);
   }

@@ -1,6 +1,6 @@
 import type { Position, ResetReason } from '@tidemark/core';
 
-/** What the leader tells about itself, for status and metrics. Calls are cheap and never throw. */
+/** What the leader reports about itself, for status and metrics. Calls are cheap and never throw. */
 export interface LeaderObserver {
   elected(token: number): void;
   tookOver(term: number): void;

@@ -12,14 +12,14 @@ import {
 
 /**
  * Opens the source's tail AT the last journaled revision N and joins it to the journal's end. The source has to deliver N
- * again with the content that was journaled, or N+1 when compaction has already taken N. Starting at N+1 instead would
- * accept any history that happens to be longer than N: a source restored from a backup reuses the revision numbers.
+ * again with the content that was journaled, or N+1 when compaction has already taken N. A tail that started at N+1 would
+ * accept any longer history: a source restored from a backup uses the same revision numbers again.
  *
  * @throws SourceRewoundError when N has other content now
  * @throws SourceCompactedError when N has other content because compaction at N took its deletes
  * @throws SourceGapError when the tail begins after N+1
  */
-export async function* tailBehind(
+export async function* tailAfter(
   source: Pick<Source, 'tail' | 'compactedRevision'>,
   journaled: Journaled,
   signal: AbortSignal,
@@ -40,31 +40,31 @@ export async function* tailBehind(
     } else {
       throw new SourceGapError({
         message: `The source continues at revision ${first.revision}, the journal ends at ${journaled.revision}.`,
-        remedy: 'None needed: a new snapshot is taken and the destinations are brought up by difference.',
+        remedy: 'Nothing to do: the leader takes a new snapshot, and the destinations resync from it.',
       });
     }
   }
 }
 
 function hasContent(entry: Entry, anchor: Anchor): boolean {
-  // Without a digest the revision came with a snapshot.
+  // A revision without a digest came with a snapshot.
   if (anchor.digest === null || anchor.revision !== entry.revision) return true;
   return anchor.digest.equals(entryDigest(entry));
 }
 
 /**
  * Compaction at N removes the tombstones of N, so that a transaction with puts and deletes comes back without its deletes
- * (etcd #18089, #19179; before 3.4.36 and 3.5.18). That is lost history, not another history.
+ * (etcd #18089, #19179; before 3.4.36 and 3.5.18). History was lost then; it is still the same history.
  */
 function otherContent({ revision }: Entry, compacted: number): HistoryLostError {
   if (compacted >= revision) {
     return new SourceCompactedError({
-      message: `The source is compacted at revision ${compacted}, and delivers ${revision} incompletely.`,
-      remedy: 'None needed: a new snapshot is taken and the destinations are brought up by difference.',
+      message: `The source is compacted at revision ${compacted} and delivers revision ${revision} incompletely.`,
+      remedy: 'Nothing to do: the leader takes a new snapshot, and the destinations resync from it.',
     });
   }
   return new SourceRewoundError({
-    message: `Revision ${revision} of the source has other content than what was journaled: its history was rewound.`,
+    message: `The source delivers revision ${revision} with other content than was journaled: its history was rewound.`,
     remedy: 'Check whether the source was restored from a backup, or whether source.endpoints name another cluster.',
   });
 }

@@ -11,8 +11,8 @@ import {
 import type { LeaderObserver } from './observer.js';
 
 /**
- * Appends under way at once: one is on the wire (the journal's writer sends one at a time), the other is encoded and
- * waits. More would keep batches small, because a batch only grows while all places are taken.
+ * Appends in flight at once: one is on the wire (the journal's writer sends one at a time), the other is encoded and
+ * waits. More would keep batches small, because a batch only grows while all slots are taken.
  */
 const APPENDS_IN_FLIGHT = 2;
 /** Bytes of entries that may wait in memory before reading from the source stops: sixteen of the largest batches. */
@@ -23,6 +23,8 @@ export interface PumpOptions {
   readonly tail: (signal: AbortSignal) => AsyncIterable<readonly Entry[]>;
   readonly writer: JournalWriter;
   readonly generation: number;
+  /** How old the entry at a revision may be; null when it is journaled as it happens: see `BatchRecord.notBefore`. */
+  readonly notBefore: (revision: number) => number | null;
   /** The source the tail reads from; each record names it. */
   readonly identity: Pick<SourceIdentity, 'clusterId' | 'raftTerm'>;
   readonly reserved: ReservedKeys;
@@ -31,8 +33,8 @@ export interface PumpOptions {
 }
 
 /**
- * Moves entries from the source into the journal until the tail ends or something fails; everything that was appended is
- * settled when it returns or throws.
+ * Moves entries from the source into the journal until the tail ends or something fails. No append is in flight any more
+ * when it returns or throws.
  */
 export async function pump(options: PumpOptions): Promise<void> {
   const { writer, generation, reserved, leadership, observer } = options;
@@ -46,28 +48,29 @@ export async function pump(options: PumpOptions): Promise<void> {
   });
   try {
     for await (const { items: entries } of groups) {
-      await appends.room();
-      const last = entries[entries.length - 1];
-      if (last === undefined || appends.failed.aborted) break;
+      await appends.slot();
+      const [first, last] = [entries[0], entries[entries.length - 1]];
+      if (first === undefined || last === undefined || appends.failed.aborted) break;
       leadership.assertHeld();
       const appended = writer.append({
         kind: 'batch',
         generation,
         revision: last.revision,
+        notBefore: options.notBefore(first.revision),
         entries: entries.map((entry) => reserved.strip(entry)),
         anchor: { clusterId, raftTerm, revision: last.revision, digest: entryDigest(last) },
       });
-      // Told when it is on its way already.
+      // Reported after the append is on its way: the report must not delay it.
       observer.received(last.revision);
       appends.add(appended.then(() => observer.journaled({ generation, revision: last.revision })));
     }
   } finally {
-    await appends.settled();
+    await appends.drained();
   }
   appends.throwIfFailed();
 }
 
-/** A bounded number of promises under way; remembers the first failure, aborting `failed`. */
+/** A bounded number of appends in flight. The first failure aborts `failed`. */
 class InFlight {
   private readonly controller = new AbortController();
   private readonly pending = new Set<Promise<void>>();
@@ -76,17 +79,18 @@ class InFlight {
   constructor(private readonly limit: number) {}
 
   add(work: Promise<void>): void {
-    const settled = work
+    const handled = work
       .catch((error: unknown) => this.controller.abort(error))
-      .finally(() => this.pending.delete(settled));
-    this.pending.add(settled);
+      .finally(() => this.pending.delete(handled));
+    this.pending.add(handled);
   }
 
-  async room(): Promise<void> {
+  /** Resolves when another append may begin. */
+  async slot(): Promise<void> {
     while (this.pending.size >= this.limit) await Promise.race(this.pending);
   }
 
-  async settled(): Promise<void> {
+  async drained(): Promise<void> {
     await Promise.all(this.pending);
   }
 

@@ -1,27 +1,34 @@
 import type { JournalWriter, Position, RecordDraft } from '@tidemark/core';
 
 /**
- * The journal's writer, shared by the pump and those who care for the journal beside it. A writer is dead after its first
- * failed append, whosever it was; `failed` tells all of them. The pump of a quiet source would not notice by itself: it
- * would wait for the next revision, with a leader that can write neither progress nor snapshots.
+ * The journal's writer, shared by the pump and the keeper. A writer is dead after its first failed append, and `failed`
+ * informs both of them. The pump of a quiet source would otherwise wait for the next revision, while the leader can write
+ * neither progress nor snapshots.
  */
 export class SharedWriter implements JournalWriter {
   private readonly controller = new AbortController();
   /** Aborts at the first failed append, with its error as the reason. */
   readonly failed: AbortSignal = this.controller.signal;
   private acknowledged: Position | null;
+  private appendedAt: number;
 
   constructor(private readonly writer: JournalWriter) {
     this.acknowledged = writer.position;
+    this.appendedAt = performance.now();
   }
 
-  /** Where the journal stands for certain: behind the last append that was acknowledged. */
+  /** The position after the last acknowledged append: the journal has reached at least this. */
   get stored(): Position | null {
     return this.acknowledged;
   }
 
   get position(): Position | null {
     return this.writer.position;
+  }
+
+  /** Milliseconds since the last append was acknowledged, or since the journal was taken over. */
+  get quietForMs(): number {
+    return performance.now() - this.appendedAt;
   }
 
   get batchBytes(): number {
@@ -31,6 +38,7 @@ export class SharedWriter implements JournalWriter {
   async append(record: RecordDraft): Promise<void> {
     try {
       await this.writer.append(record);
+      this.appendedAt = performance.now();
       this.acknowledged = { generation: record.generation, revision: record.revision };
     } catch (error) {
       this.fail(error);
@@ -38,7 +46,7 @@ export class SharedWriter implements JournalWriter {
     }
   }
 
-  /** What was written is not there any more: no append would succeed. */
+  /** Ends the writer from outside: records that it wrote are lost, so no append would succeed. */
   fail(error: unknown): void {
     this.controller.abort(error);
   }

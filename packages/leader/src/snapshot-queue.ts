@@ -10,13 +10,13 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-/** Snapshots that are asked for on this node; the keeper of the journal takes them while it leads. Requests that meet share one. */
+/** Snapshots that are ordered on this node. The keeper takes them while the node leads; one snapshot answers all orders that wait. */
 export class SnapshotQueue {
   private open = false;
   private requests: Request[] = [];
   private readonly bell = new Bell();
 
-  /** Asks for a snapshot. Resolves when it is announced in the journal. @throws NotLeadingError */
+  /** Orders a snapshot. Resolves when it is announced in the journal. @throws NotLeadingError */
   async order(): Promise<SnapshotRef> {
     if (!this.open) throw notLeading();
     return await new Promise((resolve, reject) => {
@@ -25,7 +25,7 @@ export class SnapshotQueue {
     });
   }
 
-  /** Takes requests from now on; the returned function ends that and refuses what was not delivered. */
+  /** Takes orders from now on; the returned function ends that and refuses the orders that still wait. */
   serve(): () => void {
     this.open = true;
     return () => {

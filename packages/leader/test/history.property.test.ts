@@ -7,7 +7,7 @@ import type { ScriptedLeadership } from './support/scripted-elector.js';
 
 beforeAll(shortWaits);
 
-/** What happens besides the history. `replaced` is a leader that is not told. */
+/** What happens besides the history. `replaced` is a leader that is not notified. */
 const INCIDENTS = ['cut', 'fenced', 'stored', 'not stored', 'replaced', 'stepped down'] as const;
 type Incident = (typeof INCIDENTS)[number];
 
@@ -59,8 +59,7 @@ class Story {
   }
 
   private failNextAppend(fault: AppendFault): void {
-    let due = 1;
-    this.leading.journal.faultFor = ({ kind }) => (kind === 'batch' && due-- > 0 ? fault : null);
+    this.leading.journal.failNext('batch', fault);
   }
 
   private electOther(): void {

@@ -1,7 +1,7 @@
 import { SnapshotRequests } from '@tidemark/core';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
+import { LeaderNode, type NodeOptions, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 
@@ -34,7 +34,7 @@ async function recordsOf(kind: string, count: number) {
 }
 
 describe('scheduled snapshots', () => {
-  it('are complete, announced, and the journal goes on behind them', async () => {
+  it('are complete, announced, and the journal goes on after them', async () => {
     await lead({ snapshotEveryMs: SOON_MS });
     source.put('/a', '1');
     await node.reaches(2);
@@ -51,13 +51,8 @@ describe('scheduled snapshots', () => {
   });
 
   it('that fail are tried again, and the journal goes on without', async () => {
-    const read = source.read.bind(source);
-    let refusals = 0;
     await lead({ snapshotEveryMs: SOON_MS });
-    source.read = async (range, revision, signal) => {
-      if (refusals++ < 3) throw new Error('the source is busy');
-      return await read(range, revision, signal);
-    };
+    source.failReads(3);
     source.put('/a', '1');
     await node.reaches(2);
     const found = await until(async () => (await recordsOf('snapshot', 1)).find(({ revision }) => revision === 2), {
@@ -65,7 +60,7 @@ describe('scheduled snapshots', () => {
       describe: 'a snapshot of revision 2',
     });
     expect(found).toMatchObject({ snapshot: { keys: 1 } });
-    expect(refusals).toBeGreaterThan(3);
+    expect(source.failedReads).toBe(3);
   });
 
   it('are not taken while the newest one is young', async () => {
@@ -78,7 +73,7 @@ describe('scheduled snapshots', () => {
     await lead({});
     source.put('/a', '1');
     await node.reaches(2);
-    const [one, two] = await Promise.all([node.desk.order(), node.desk.order()]);
+    const [one, two] = await Promise.all([node.snapshotQueue.order(), node.snapshotQueue.order()]);
     expect(one).toMatchObject({ position: { generation: 1, revision: 2 }, keys: 1 });
     expect(two).toEqual(one);
     expect(await shared.outline()).toEqual(['reset 1', 'batch 2', 'snapshot 2']);
@@ -88,20 +83,15 @@ describe('scheduled snapshots', () => {
     await lead({});
     const requests = new SnapshotRequests(shared.facts);
     await requests.request('ahead', { generation: 1, revision: 1000 }, never);
-    const list = shared.facts.list.bind(shared.facts);
-    let looks = 0;
-    shared.facts.list = async (prefix) => {
-      looks++;
-      return await list(prefix);
-    };
-    await until(() => looks > 3, { describe: 'looks at the requests' });
+    const { lists } = shared.facts;
+    await until(() => shared.facts.lists > lists + 3, { describe: 'looks at the requests' });
     expect(await shared.journalSnapshots()).toHaveLength(1);
     source.put('/a', '1');
     await node.reaches(2);
-    await requests.request('behind', { generation: 1, revision: 2 }, never);
+    await requests.request('at the head', { generation: 1, revision: 2 }, never);
     await recordsOf('snapshot', 1);
-    const seen = looks;
-    await until(() => looks > seen + 3, { describe: 'more looks' });
+    const before = shared.facts.lists;
+    await until(() => shared.facts.lists > before + 3, { describe: 'more looks' });
     expect(await shared.journalSnapshots()).toHaveLength(2);
   });
 
@@ -128,34 +118,25 @@ describe('progress records', () => {
 
   it('come again after one that failed, though the source stays quiet', async () => {
     await lead({ progressEveryMs: SOON_MS });
-    let faults = 1;
-    node.journal.faultFor = ({ kind }) => (kind === 'progress' && faults-- > 0 ? 'not stored' : null);
+    node.journal.failNext('progress', 'not stored');
     await until(() => node.journal.faults.length === 1, { everyMs: 1, describe: 'the fault' });
     const before = (await shared.records()).length;
     await until(async () => (await shared.records()).length > before + 1, { everyMs: 1, describe: 'life' });
   });
 
-  it('that are fenced are told, though the source stays quiet', async () => {
+  it('that are fenced are reported, though the source stays quiet', async () => {
     await lead({ progressEveryMs: SOON_MS });
-    let faults = 1;
-    node.journal.faultFor = ({ kind }) => (kind === 'progress' && faults-- > 0 ? 'fenced' : null);
+    node.journal.failNext('progress', 'fenced');
     await until(() => node.terms.length === 2, { everyMs: 1, describe: 'another take-over' });
     expect(node.fencings).toBe(1);
   });
 });
 
 describe('the journal is asked whether it holds what was written', () => {
-  /** Lets `meanwhile` happen between each question and its answer; counts the answers. */
-  function asked(meanwhile: () => Promise<void>): { answers: number } {
-    const count = { answers: 0 };
-    const info = node.journal.info.bind(node.journal);
-    node.journal.info = async (signal) => {
-      const answer = await info(signal);
-      await meanwhile();
-      count.answers++;
-      return answer;
-    };
-    return count;
+  /** Resolves when the journal has answered some more questions. */
+  async function answers(): Promise<void> {
+    const { infos } = node.journal;
+    await until(() => node.journal.infos > infos + 3, { everyMs: 1, describe: 'answers' });
   }
 
   it('and when it does not, it is taken over again and filled, though the source is quiet', async () => {
@@ -171,26 +152,17 @@ describe('the journal is asked whether it holds what was written', () => {
 
   it('and what is acknowledged between question and answer is not missed in it', async () => {
     await lead({});
-    const count = asked(() => node.reaches(source.put('/a', 'meanwhile')));
-    await until(() => count.answers > 3, { everyMs: 1, describe: 'answers' });
+    node.journal.beforeEachInfo(() => node.reaches(source.put('/a', 'meanwhile')));
+    await answers();
     expect(node.terms).toEqual([1]);
   });
 
   it('and what is not acknowledged yet is not missed, either', async () => {
     await lead({});
-    let goOn: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    let underWay = false;
-    node.journal.beforeSending = () => {
-      underWay = true;
-      return gate;
-    };
+    const appends = node.journal.stallAppends();
     source.put('/a', '1');
-    await until(() => underWay, { everyMs: 1, describe: 'an append under way' });
-    const count = asked(async () => undefined);
-    await until(() => count.answers > 3, { everyMs: 1, describe: 'answers' }).finally(goOn);
+    await until(() => appends.calls > 0, { everyMs: 1, describe: 'an append under way' });
+    await answers().finally(() => appends.release());
     await node.reaches(2);
     expect(node.terms).toEqual([1]);
   });

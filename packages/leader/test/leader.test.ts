@@ -1,7 +1,7 @@
-import { aborted, Backoff, entryDigest, FULL_KEYSPACE, type KeyValue, prefixRange } from '@tidemark/core';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { Backoff, entryDigest, FULL_KEYSPACE, type KeyValue, prefixRange } from '@tidemark/core';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LeaderNode, type NodeOptions, never, Shared } from './support/leader-node.js';
+import { LeaderNode, type NodeOptions, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 
@@ -89,12 +89,11 @@ describe('journaling', () => {
 
   it('joins what waits into one record, within the size the journal asks for', async () => {
     const node = start();
-    const gate = new AbortController();
-    source.beforeHandingOut = () => aborted(gate.signal);
+    const tails = source.stallTails();
     node.elector.elect(1);
     await node.reaches(1);
     for (let index = 0; index < 500; index++) source.put(`/${index}`, 'v'.repeat(8 * 1024));
-    gate.abort();
+    tails.release();
     await node.reaches(501);
     const batches = (await shared.records()).filter(({ kind }) => kind === 'batch');
     expect(batches.length).toBeGreaterThanOrEqual(4);
@@ -142,7 +141,7 @@ describe('taking over', () => {
     expect((await shared.records())[2]).toMatchObject({ kind: 'term', node: 'two' });
   });
 
-  it('raises a token that lies behind the journal: the coordination etcd may have been restored', async () => {
+  it('raises a token that is lower than the last term of the journal: the coordination etcd may have been restored', async () => {
     const one = start();
     const first = one.elector.elect(1000);
     await one.reaches(1);
@@ -186,14 +185,9 @@ describe('a leadership that ends', () => {
     const node = start();
     const leadership = node.elector.elect(1);
     await node.reaches(1);
-    const gate = new AbortController();
-    let underWay = 0;
-    node.journal.beforeSending = () => {
-      underWay++;
-      return aborted(gate.signal);
-    };
+    const appends = node.journal.stallAppends();
     source.put('/a', '1');
-    await until(() => underWay === 1, { everyMs: 1, describe: 'an append under way' });
+    await until(() => appends.calls === 1, { everyMs: 1, describe: 'an append under way' });
     let drained = false;
     const draining = leadership.drained.then(() => {
       drained = true;
@@ -201,12 +195,12 @@ describe('a leadership that ends', () => {
     leadership.end();
     for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
     expect(drained).toBe(false);
-    gate.abort();
+    appends.release();
     await draining;
     expect(await shared.outline()).toEqual(['reset 1', 'batch 2']);
   });
 
-  it('by its own clock appends nothing more, even before it is told', async () => {
+  it('by its own clock appends nothing more, even before it is notified', async () => {
     const node = start();
     const leadership = node.elector.elect(1);
     await node.reaches(1);
@@ -229,17 +223,12 @@ describe('a leadership that ends', () => {
 
   it('before the tail is followed drains all the same', async () => {
     const node = start();
-    const identity = source.identity.bind(source);
     const first = node.elector.elect(1);
     await node.reaches(1);
     first.end();
     await first.drained;
     const second = node.elector.elect(2);
-    source.identity = async (signal) => {
-      const found = await identity(signal);
-      second.end();
-      return found;
-    };
+    source.afterEachIdentity(() => second.end());
     await second.drained;
     expect(await shared.outline()).toEqual(['reset 1', 'term 1']);
   });
@@ -248,17 +237,10 @@ describe('a leadership that ends', () => {
     const node = start();
     const leadership = node.elector.elect(1);
     await node.reaches(1);
-    const gate = new AbortController();
-    const list = node.journal.snapshots.list.bind(node.journal.snapshots);
-    let waits = false;
-    node.journal.snapshots.list = async (signal) => {
-      waits = true;
-      await aborted(gate.signal);
-      return await list(signal);
-    };
-    const ordered = node.desk.order();
+    const lists = node.journal.snapshots.stallList();
+    const ordered = node.snapshotQueue.order();
     ordered.catch(() => undefined);
-    await until(() => waits, { everyMs: 1, describe: 'a snapshot on the way' });
+    await until(() => lists.calls > 0, { everyMs: 1, describe: 'a snapshot on the way' });
     let drained = false;
     const draining = leadership.drained.then(() => {
       drained = true;
@@ -266,7 +248,7 @@ describe('a leadership that ends', () => {
     leadership.end();
     for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
     expect(drained).toBe(false);
-    gate.abort();
+    lists.release();
     await draining;
     await expect(ordered).rejects.toThrow();
     expect(await shared.outline()).toEqual(['reset 1']);

@@ -1,8 +1,8 @@
 import { JournalHints } from '@tidemark/core';
-import { MemorySource, shortWaits, until } from '@tidemark/testing';
+import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AppendFault } from './support/faulty-journal.js';
-import { LeaderNode, never, Shared } from './support/leader-node.js';
+import { LeaderNode, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
 
@@ -87,7 +87,7 @@ describe('a leader resumes by overlap', () => {
     await journaledTo(5);
     const between = lead();
     await between.reaches(5);
-    await between.desk.order();
+    await between.snapshotQueue.order();
     await between.stop();
     expect((await shared.outline()).slice(-2)).toEqual(['term 5', 'snapshot 5']);
     source.rewind(4);
@@ -97,7 +97,7 @@ describe('a leader resumes by overlap', () => {
     expect(node.resets).toEqual(['rewound']);
   });
 
-  it('and resets as rewound when the source stands behind the journal', async () => {
+  it('and resets as rewound when the source has a lower revision than the journal', async () => {
     await journaledTo(5);
     source.rewind(3);
     const node = lead();
@@ -160,7 +160,7 @@ describe('a leader resumes by overlap', () => {
     expect(node.resets).toEqual(['compacted']);
   });
 
-  it('and resets as gap when the source begins behind the next revision', async () => {
+  it('and resets as gap when the source begins after the next revision', async () => {
     const first = lead();
     await first.reaches(1);
     source.put('/a', '1');
@@ -171,8 +171,7 @@ describe('a leader resumes by overlap', () => {
     source.delete('/b');
     source.put('/c', '2');
     // A watch at 3 that begins at 6, and says nothing of compaction: the numbers were raised by a restore.
-    const tail = source.tail.bind(source);
-    source.tail = (start, signal) => tail(start === 3 ? 6 : start, signal);
+    source.skip(3, 6);
     const node = lead();
     await node.reaches(6, 2);
     expect(node.resets).toEqual(['gap']);
@@ -189,7 +188,7 @@ describe('the note of which journal is written', () => {
     const node = lead();
     await node.reaches(5);
     expect(node.resets).toEqual([]);
-    // Workers take no base from a journal that is not noted.
+    // Workers resync from no snapshot of a journal that is not noted.
     expect(await hints.read(never)).toEqual({ journal: shared.stream.id, position });
   });
 });
@@ -227,8 +226,7 @@ describe('while it leads', () => {
       nodes.push(node);
       const leadership = node.elector.elect(1);
       await node.reaches(1);
-      const due = new Set([5, 9]);
-      node.journal.faultFor = ({ kind, revision }) => (kind === 'batch' && due.delete(revision) ? fault : null);
+      for (const revision of [5, 9]) node.journal.failAt('batch', revision, fault);
       const proofs: number[] = [leadership.proofs];
       for (let revision = 2; revision <= 12; revision++) {
         source.put('/a', String(revision));
@@ -247,8 +245,7 @@ describe('while it leads', () => {
   it('a reset whose answer is lost is not written twice when it was stored', async () => {
     const node = new LeaderNode(shared);
     nodes.push(node);
-    let faults = 1;
-    node.journal.faultFor = ({ kind }) => (kind === 'reset' && faults-- > 0 ? 'stored' : null);
+    node.journal.failNext('reset', 'stored');
     node.elector.elect(1);
     await node.reaches(1);
     await until(() => node.terms.length === 2, { everyMs: 1, describe: 'the second attempt' });

@@ -1,13 +1,4 @@
 export {
-  type Audit,
-  type AuditedRange,
-  type AuditResult,
-  audit,
-  type Difference,
-  differing,
-  readKeys,
-} from './audit.js';
-export {
   type DestinationUnderTest,
   destinationConformance,
   type OpenDestination,
@@ -18,27 +9,39 @@ export {
   journalConformance,
   type OpenJournal,
 } from './conformance/journal.js';
-export { type FloodOptions, flood } from './flood.js';
-export { EtcdGateway, type GatewayOperation, type HistoryEvent } from './gateway.js';
-export { type ChainVerdict, checkChain } from './journal-chain.js';
-export { CONFTOOL_PREFIX, conftoolKeyspace, type KeyAndValue, type KeyspaceOptions, poolValue } from './keyspace.js';
-export { type LoadOptions, loadKeys } from './load.js';
+export { checkpointAt } from './fakes/checkpoint-at.js';
+export { FaultySnapshots } from './fakes/faulty-snapshots.js';
 export {
   type ApplyFault,
   type CommittedTransaction,
   type DestinationBackup,
   MemoryDestination,
   type MemoryDestinationOptions,
-} from './memory-destination.js';
-export { MemoryFacts } from './memory-facts.js';
-export { MemorySource, type MemorySourceOptions, type SourceWrite } from './memory-source.js';
-export { type OnceOnlyVerdict, OnceOnlyWriter } from './once-only.js';
-export { FaultProxy, type ProxyCounters } from './proxy.js';
-export { Random } from './random.js';
-export { RawJournal, type RawMessage, readRawJournal } from './raw-journal.js';
-export { RawNats } from './raw-nats.js';
-export { readRedisKeys } from './redis-audit.js';
-export { RedisMonitor } from './redis-monitor.js';
+} from './fakes/memory-destination.js';
+export { MemoryFacts } from './fakes/memory-facts.js';
+export { MemorySource, type MemorySourceOptions, type SourceWrite } from './fakes/memory-source.js';
+export { someAnchor } from './fakes/some-anchor.js';
+export { Stall } from './fakes/stall.js';
+export {
+  type Audit,
+  type AuditedRange,
+  type AuditResult,
+  audit,
+  type Difference,
+  differing,
+  readKeys,
+} from './judges/audit.js';
+export { type ChainVerdict, checkChain } from './judges/journal-chain.js';
+export { type OnceOnlyVerdict, OnceOnlyWriter } from './judges/once-only.js';
+export { RawJournal, type RawMessage, readRawJournal } from './judges/raw-journal.js';
+export { readRedisKeys } from './judges/redis-audit.js';
+export { RedisMonitor } from './judges/redis-monitor.js';
+export { TestServerError } from './network/errors.js';
+export { EtcdGateway, type GatewayOperation, type HistoryEvent } from './network/gateway.js';
+export { freePort as unusedPort } from './network/ports.js';
+export { FaultProxy } from './network/proxy.js';
+export type { ProxyCounters } from './network/proxy-state.js';
+export { RawNats } from './network/raw-nats.js';
 export type {
   EtcdCluster,
   EtcdClusterOptions,
@@ -60,17 +63,32 @@ export type {
   RedisSentinelOptions,
   RedisServer,
   Server,
-  Servers,
 } from './servers/contract.js';
-export { TestServerError } from './servers/errors.js';
 export { localServers } from './servers/local/provider.js';
-export { freePort as unusedPort } from './servers/ports.js';
-export { shortWaits } from './short-waits.js';
-export { someAnchor } from './some-anchor.js';
+export type { Servers } from './servers/servers.js';
+export {
+  type EncryptedEtcd,
+  encryptedEtcd,
+  IPV6_TLS_FILES,
+  STRANGERS_TLS_FILES,
+  TLS_FILES,
+  type TlsFiles,
+} from './servers/tls-files.js';
 export { type CommandResult, TIDEMARK, tidemark } from './tidemark/command.js';
 export { leaderCandidates, revokeLease, type SeenCandidate } from './tidemark/election.js';
 export { TidemarkNode } from './tidemark/node.js';
 export { nodeConfig, Pipeline, type PipelineOptions } from './tidemark/pipeline.js';
-export { type EncryptedEtcd, encryptedEtcd, STRANGERS_TLS_FILES, TLS_FILES, type TlsFiles } from './tls-files.js';
-export { type UntilOptions, until, WaitedInVainError } from './wait.js';
-export { NO_BRAKES, runWorkload, type WorkloadOptions } from './workload.js';
+export { never } from './waiting/never.js';
+export { shortWaits } from './waiting/short-waits.js';
+export { type UntilOptions, until, WaitedInVainError } from './waiting/until.js';
+export { type FloodOptions, flood } from './workload/flood.js';
+export {
+  CONFTOOL_PREFIX,
+  conftoolKeyspace,
+  type KeyAndValue,
+  type KeyspaceOptions,
+  poolValue,
+} from './workload/keyspace.js';
+export { type LoadOptions, loadKeys } from './workload/load.js';
+export { Random } from './workload/random.js';
+export { NO_BRAKES, runWorkload, type WorkloadOptions } from './workload/workload.js';

@@ -27,7 +27,7 @@ describe('audit', () => {
     ]);
   });
 
-  it('tells an empty value from a missing key', async () => {
+  it('distinguishes an empty value from a missing key', async () => {
     const result = await audit({
       source: { server: serverWith({ '/k': '' }), prefix: '/' },
       destination: { server: serverWith({}), prefix: '/' },

@@ -68,7 +68,7 @@ describe('local servers', () => {
     await expect(servers.nats({ configuration: ['max_payload: nonsense'] })).rejects.toThrow(/nats\.conf:4/);
   });
 
-  it('leaves no server behind when the test process is killed', async () => {
+  it('leaves no server running when the test process is killed', async () => {
     const fixture = fileURLToPath(new URL('./fixtures/start-redis.ts', import.meta.url));
     const temporary = await mkdtemp(join(tmpdir(), 'tidemark-killed-'));
     const child = spawn(process.execPath, ['--conditions=tidemark-source', '--import', 'tsx', fixture], {

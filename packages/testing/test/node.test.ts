@@ -3,11 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PipelineStatus, PlacedDestination } from '@tidemark/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TidemarkNode } from '../src/index.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-node-'));
-let answer: object;
+let answer: PipelineStatus;
 let node: TidemarkNode;
 const server = createServer((_, response) => response.end(JSON.stringify(answer)));
 
@@ -23,9 +24,22 @@ afterAll(() => {
 });
 
 /** A destination at revision 10 of a generation, and the journal's generation. */
-function shows(generation: number, journal: number | null, state = 'streaming'): void {
-  const destinations = [{ name: 'replica', state, generation, revision: 10 }];
-  answer = { journal: journal === null ? null : { generation: journal, revision: 1 }, destinations };
+function shows(generation: number, journal: number | null, state: PlacedDestination['state'] = 'streaming'): void {
+  answer = {
+    ...{ pipeline: 'test', leader: null, nodes: [], source: { revision: null, headroomRevisions: null } },
+    journal:
+      journal === null
+        ? null
+        : { id: 'j', generation: journal, revision: 1, bytes: 0, firstSequence: 1, lastSequence: 1, deviations: [] },
+    destinations: [
+      {
+        ...{ name: 'replica', kind: 'etcd', owner: 'node1', state, generation, revision: 10, reason: null, hold: null },
+        ...{ lagRevisions: 0, lagSeconds: 0, headroomSeconds: null, since: '2026-01-01T00:00:00.000Z' },
+        ...{ appliedTransactions: 0, appliedChanges: 0, foreignWrites: { count: 0, last: null, keys: [] } },
+        ...{ verified: null, deviations: [], preferredOwner: 'node1', pause: null },
+      },
+    ],
+  };
 }
 
 /** Without a limit: that of a test that has to come true. */
@@ -51,7 +65,7 @@ it.each([
   await expect(reached(wanted, 300)).rejects.toThrow('in vain for: replica at revision');
 });
 
-it('what it told last is kept for those who wait in vain', async () => {
+it('what it reported last is kept for those who wait in vain', async () => {
   shows(7, 7);
   await node.status();
   expect(node.seenStatus).toEqual(answer);

@@ -1,4 +1,4 @@
-export { Holds } from './brakes/hold.js';
+export { Holds, holdOf } from './brakes/hold.js';
 export { JournaledSource } from './compare/journaled-source.js';
 export type { SourceCopy } from './compare/reconcile.js';
 export type { RefusedKey, RepairReport } from './compare/repair.js';

@@ -3,6 +3,7 @@ import {
   type CommittedTransaction,
   MemoryDestination,
   MemoryFacts,
+  never,
   shortWaits,
   until,
 } from '@tidemark/testing';
@@ -13,8 +14,6 @@ import { Chronicle } from './support/chronicle.js';
 import { owned, replica, unbraked, WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 const MAX_DELETES = 4;
 /** Revisions that are journaled at a time. */
 const PIECE = 6;
@@ -34,7 +33,7 @@ const history = fc.record({
   fault: fc.constantFrom<ApplyFault>('refuse', 'ambiguous'),
 });
 
-/** The most keys that were deleted and not put again at any time, counted anew behind each approved revision. */
+/** The most keys that were deleted and not put again at any time, counted from zero after each approved revision. */
 function mostDeleted(log: readonly CommittedTransaction[], approved: readonly number[]): number {
   const deleted = new Set<string>();
   let [most, allowed] = [0, 0];
@@ -67,7 +66,7 @@ async function goThrough(stage: Stage, crashes: readonly number[], tally: Tally)
   const left = [...crashes];
   for (;;) {
     const crashAt = left.length > 0 ? destination.applies + (left.shift() ?? 0) : Number.POSITIVE_INFINITY;
-    destination.faultAt = (apply) => (apply < crashAt ? null : apply === crashAt ? fault : 'refuse');
+    destination.crashAt(crashAt, fault);
     const worker = new WorkerNode(chronicle, destination, { facts, brakes });
     const arrived = async () => {
       const checkpoint = await destination.checkpoint(never);

@@ -5,17 +5,17 @@ import { collectLimits, queueBytes } from '../src/apply/budget.js';
 const MIB = 1024 * 1024;
 
 it('what one destination may hold shrinks with those that share the node, and never to nothing', () => {
-  const room = new SharedBudget(8 * MIB);
+  const budget = new SharedBudget(8 * MIB);
   const destination = { limits: { maxWrites: 4096, maxBytes: MIB } };
-  const limits = collectLimits(destination, room);
-  const leave = room.join();
-  expect([queueBytes(room), limits.maxBytes]).toEqual([MIB / 2, MIB]);
-  const others = Array.from({ length: 15 }, () => room.join());
-  expect([queueBytes(room), limits.maxBytes]).toEqual([MIB / 2, MIB / 4]);
-  others.push(...Array.from({ length: 1000 }, () => room.join()));
-  expect([queueBytes(room), limits.maxBytes]).toEqual([MIB / 8, MIB / 8]);
+  const limits = collectLimits(destination, budget);
+  const leave = budget.join();
+  expect([queueBytes(budget), limits.maxBytes]).toEqual([MIB / 2, MIB]);
+  const others = Array.from({ length: 15 }, () => budget.join());
+  expect([queueBytes(budget), limits.maxBytes]).toEqual([MIB / 2, MIB / 4]);
+  others.push(...Array.from({ length: 1000 }, () => budget.join()));
+  expect([queueBytes(budget), limits.maxBytes]).toEqual([MIB / 8, MIB / 8]);
   for (const other of others) other();
-  expect([queueBytes(room), limits.maxBytes]).toEqual([MIB / 2, MIB]);
+  expect([queueBytes(budget), limits.maxBytes]).toEqual([MIB / 2, MIB]);
   leave();
 });
 

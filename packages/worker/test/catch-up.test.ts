@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
 import { CatchUpDetector } from '../src/apply/catch-up.js';
 
-it('a rush is on while what happened long ago is applied, and over a moment after the last of it', () => {
+it('catching up lasts while what happened long ago is applied, and over a moment after the last of it', () => {
   const clock = { now: 100_000, monotonic: () => clock.now, wall: () => clock.now };
-  const rush = new CatchUpDetector(1_000, clock);
-  expect(rush.isOn).toBe(false);
-  rush.reached(clock.now - 60_000);
-  expect(rush.isOn).toBe(true);
+  const detector = new CatchUpDetector(1_000, clock);
+  expect(detector.isOn).toBe(false);
+  detector.reached(clock.now - 60_000);
+  expect(detector.isOn).toBe(true);
   clock.now += 600;
-  expect(rush.isOn).toBe(false);
+  expect(detector.isOn).toBe(false);
   // The delay is no backlog.
-  rush.reached(clock.now - 1_500);
-  expect(rush.isOn).toBe(false);
+  detector.reached(clock.now - 1_500);
+  expect(detector.isOn).toBe(false);
 });

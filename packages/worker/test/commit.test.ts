@@ -1,16 +1,14 @@
-import { type ApplyRequest, type ApplyResult, type Checkpoint, silentLogger } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { type ApplyRequest, type ApplyResult, silentLogger } from '@tidemark/core';
+import { checkpointAt, MemoryDestination } from '@tidemark/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { commit } from '../src/write/commit.js';
 import { TrackedWriter } from '../src/write/tracked-writer.js';
 
-const checkpoint: Checkpoint = {
-  ...{ journal: 'j', position: { generation: 1, revision: 1 }, filter: 'f', resync: null, partial: null, fence: null },
-};
+const checkpoint = checkpointAt(1);
 const request: ApplyRequest = { writes: [], expected: checkpoint, next: checkpoint };
 const observer = { applied: () => undefined };
 
-/** Answers when the test says so, and gives up when told to. */
+/** Answers when the test says so, and gives up when asked to. */
 class SlowDestination extends MemoryDestination {
   calls = 0;
   answer: () => void = () => undefined;

@@ -24,7 +24,7 @@ const VALUES = {
     otherRoutes: { ...good, filter: 'others' },
     otherJournal: { ...good, journal: 'other' },
   },
-  attempt: { begins: null, looked: { passed: null }, passed: { passed: 'free' } },
+  attempt: { begins: null, looked: { passed: null }, passed: { passed: { letGo: null, judged: null } } },
 } as const;
 type Row = { readonly [Name in keyof typeof VALUES]?: keyof (typeof VALUES)[Name] };
 

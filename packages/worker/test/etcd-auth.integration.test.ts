@@ -41,7 +41,7 @@ async function enableAuth(etcd: EtcdServer, user: EtcdUser = USER): Promise<void
   await etcd.enableAuth({ rootPassword: 'root', users: [user] });
 }
 
-it('a wrong password fails the destination, and is not told', async () => {
+it('a wrong password fails the destination, and is not shown', async () => {
   const etcd = await servers.etcd();
   await enableAuth(etcd);
   await using stage = await EtcdStage.start(etcd, as('tidemark', 'another-secret'));

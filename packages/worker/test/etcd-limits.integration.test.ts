@@ -1,9 +1,8 @@
 import { RequestTooLargeError } from '@tidemark/core';
-import { EtcdGateway, localServers, type Servers, until } from '@tidemark/testing';
+import { checkpointAt, EtcdGateway, localServers, never, type Servers, until } from '@tidemark/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdStage, openEtcd } from './support/etcd-stage.js';
 
-const never = new AbortController().signal;
 const DEFAULT_LIMIT = 1_572_864;
 const SMALL_LIMIT = 100_000;
 /** etcd lets gRPC take so much more than a request may have: beyond it another layer refuses, with another error. */
@@ -49,8 +48,7 @@ describe('a value that is larger than the destination takes', () => {
     const etcd = await servers.etcd({ flags: [`--max-request-bytes=${SMALL_LIMIT}`] });
     const destination = openEtcd(etcd);
     const write = { kind: 'put', key: Buffer.from('/b/large'), value: Buffer.alloc(SMALL_LIMIT) } as const;
-    const position = { generation: 1, revision: 1 };
-    const next = { journal: 'j', position, filter: 'f', resync: null, partial: null, fence: null };
+    const next = checkpointAt(1);
     try {
       const refused = destination.apply({ writes: [write], expected: null, next }, never);
       await expect(refused).rejects.toThrow(RequestTooLargeError);
@@ -98,15 +96,7 @@ it('a value next to the limit that it shares with the source passes, or is refus
       const value = Buffer.alloc(DEFAULT_LIMIT - less, 'v');
       await gateway.put(key, value);
       const expected = await destination.checkpoint(never);
-      const position = { generation: 1, revision: less };
-      const next = {
-        journal: 'j'.repeat(22),
-        position,
-        filter: 'f'.repeat(12),
-        resync: null,
-        partial: null,
-        fence: null,
-      };
+      const next = checkpointAt(less, { journal: 'j'.repeat(22), filter: 'f'.repeat(12) });
       const outcome = await destination
         .apply({ writes: [{ kind: 'put', key, value }], expected, next }, never)
         .then(({ outcome }) => outcome)

@@ -2,7 +2,7 @@ import type { Origin } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
 import { findLoop, type Link } from '../src/loops/find-loop.js';
 
-/** A destination from one cluster to another, with routes `FROM > TO`, and what is excluded behind a `-`. */
+/** A destination from one cluster to another, with routes `FROM > TO`, and what is excluded after a `-`. */
 function link(pipeline: string, clusters: `${string}->${string}`, ...routes: readonly string[]): Link {
   const [source = '', writesTo = ''] = clusters.split('->');
   const regions = routes.map((route) => {

@@ -1,12 +1,10 @@
 import { JournalHints, SnapshotRequests } from '@tidemark/core';
-import { MemoryFacts, shortWaits } from '@tidemark/testing';
+import { MemoryFacts, never, shortWaits } from '@tidemark/testing';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { findSnapshot, type SnapshotSearch, snapshotNow } from '../src/resync/find-snapshot.js';
 import { Chronicle } from './support/chronicle.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 let facts: MemoryFacts;
@@ -50,12 +48,12 @@ function takenOverInBetween(): SnapshotSearch {
   };
 }
 
-it('what an older journal held is no base, also while its leader takes it over', async () => {
+it('what an older journal held is no snapshot for a resync, also while its leader takes it over', async () => {
   expect(await findSnapshot(takenOverInBetween(), null, never)).toMatchObject({ position: { generation: 2 } });
 });
 
-it('what an older journal held is no base that would be begun with now', async () => {
-  const base = await snapshotNow(takenOverInBetween(), null, never);
-  expect(base?.position.generation).not.toBe(1);
+it('what an older journal held is no snapshot that a resync would begin with now', async () => {
+  const found = await snapshotNow(takenOverInBetween(), null, never);
+  expect(found?.position.generation).not.toBe(1);
   expect(await snapshotNow(search, null, never)).toMatchObject({ position: { generation: 2 } });
 });

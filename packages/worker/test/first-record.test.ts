@@ -1,11 +1,11 @@
 import { type StoredRecord, UnavailableError } from '@tidemark/core';
+import { never } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { firstRecord } from '../src/resync/first-record.js';
 import { Chronicle } from './support/chronicle.js';
 
 /** Beyond the time that a test may take. */
 const NEVER_MS = 3_600_000;
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 
@@ -46,7 +46,7 @@ describe('waiting for the first record of an empty journal', () => {
     expect(reads).toBe(1);
   });
 
-  it('leaves no reader behind', async () => {
+  it('leaves no reader open', async () => {
     let readers = 0;
     const journal = {
       async *read(...[from, signal]: Parameters<typeof chronicle.journal.read>): AsyncGenerator<StoredRecord> {

@@ -1,6 +1,6 @@
 import { describeError, type RouteConfig } from '@tidemark/core';
 import { MemoryStream } from '@tidemark/journal';
-import { MemoryDestination, type SourceWrite, shortWaits, until } from '@tidemark/testing';
+import { MemoryDestination, never, type SourceWrite, shortWaits, until } from '@tidemark/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Filter } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
@@ -10,7 +10,6 @@ import { owned, replica, WorkerNode } from './support/worker-node.js';
 beforeAll(shortWaits);
 
 const LIMITS = { maxWrites: 4, maxBytes: 4096 };
-const never = new AbortController().signal;
 
 let chronicle: Chronicle;
 let destination: MemoryDestination;
@@ -26,7 +25,7 @@ function expectEqual(): void {
 }
 
 /** A worker runs until the destination has all there is. */
-async function settled(generation = chronicle.generation): Promise<void> {
+async function caughtUp(generation = chronicle.generation): Promise<void> {
   const worker = new WorkerNode(chronicle, destination);
   await worker.reaches(chronicle.source.revision, generation);
   await worker.stop();
@@ -64,14 +63,14 @@ describe('a journal and a destination that do not fit together', () => {
   it('a destination that was restored from a backup catches up', async () => {
     chronicle.source.put('/a/1', 'one');
     await chronicle.catchUp();
-    await settled();
+    await caughtUp();
     const backup = destination.backup();
     chronicle.source.delete('/a/1');
     chronicle.source.put('/a/2', 'two');
     await chronicle.catchUp();
-    await settled();
+    await caughtUp();
     destination.restore(backup);
-    await settled();
+    await caughtUp();
     expectEqual();
   });
 
@@ -94,7 +93,7 @@ describe('a journal and a destination that do not fit together', () => {
   it('a checkpoint ahead of the journal is legal: what the destination has is not applied again', async () => {
     for (let index = 0; index < 6; index++) chronicle.source.put('/a/1', String(index));
     await chronicle.catchUp(1);
-    await settled();
+    await caughtUp();
     const applied = destination.log.length;
     chronicle.stream.loseLast(3);
     const worker = new WorkerNode(chronicle, destination);
@@ -120,7 +119,7 @@ describe('a journal and a destination that do not fit together', () => {
     await small.reset();
     small.source.put('/a/gone', 'x');
     await small.catchUp();
-    await settled();
+    await caughtUp();
     small.source.delete('/a/gone');
     for (let index = 0; index < 40; index++) small.source.put('/a/1', `${index}`.repeat(500));
     await small.catchUp();
@@ -128,26 +127,26 @@ describe('a journal and a destination that do not fit together', () => {
     for (let index = 0; index < 10; index++) small.source.put('/a/2', `${index}`.repeat(500));
     await small.catchUp();
     expect((await small.journal.info(never)).first?.previous).toBeGreaterThan(3);
-    await settled();
+    await caughtUp();
     expectEqual();
   });
 
   it('another journal means a difference, not a position, even after a crash', async () => {
     chronicle.source.put('/a/1', 'one');
     await chronicle.catchUp();
-    await settled();
+    await caughtUp();
     // One that holds the same revision numbers.
     chronicle = new Chronicle();
     await chronicle.reset();
     for (let index = 0; index < 5; index++) chronicle.source.put('/a/2', `other ${index}`);
     await chronicle.catchUp();
     const { applies } = destination;
-    destination.faultAt = (apply) => (apply === applies + 1 ? null : 'refuse');
+    destination.refuseFrom(applies + 2);
     const first = new WorkerNode(chronicle, destination);
     await until(() => destination.applies > applies + 1, { everyMs: 1, describe: 'the crash' });
     await first.stop();
-    destination.faultAt = () => null;
-    await settled();
+    destination.recover();
+    await caughtUp();
     expectEqual();
   });
 });
@@ -173,12 +172,12 @@ describe('a reset record', () => {
   it('that was met while the worker was away does the same', async () => {
     chronicle.source.put('/a/1', 'before');
     await chronicle.catchUp();
-    await settled();
+    await caughtUp();
     chronicle.source.delete('/a/1');
     await chronicle.reset('compacted');
     chronicle.source.put('/a/2', 'after');
     await chronicle.catchUp();
-    await settled();
+    await caughtUp();
     expectEqual();
   });
 });
@@ -187,7 +186,7 @@ describe('a revision that is larger than the destination takes at once', () => {
   it('goes in parts, and the position moves with the last', async () => {
     chronicle.source.txn(many(10));
     await chronicle.catchUp();
-    await settled();
+    await caughtUp();
     expectEqual();
     expectExactlyOnce(destination.log, chronicle.source);
     const parts = destination.log.filter(({ writes }) => writes.length > 0);
@@ -198,7 +197,7 @@ describe('a revision that is larger than the destination takes at once', () => {
     ]);
   });
 
-  it.each([0, 1, 5])('resumes behind a part that was committed, after %i revisions for others', async (others) => {
+  it.each([0, 1, 5])('resumes after a part that was committed, after %i revisions for others', async (others) => {
     for (let crashAfter = 1; crashAfter <= 2; crashAfter++) {
       destination = new MemoryDestination({ limits: LIMITS });
       chronicle = new Chronicle();
@@ -207,13 +206,13 @@ describe('a revision that is larger than the destination takes at once', () => {
       for (let index = 0; index < others; index++) chronicle.source.put('/elsewhere', String(index));
       const large = chronicle.source.txn(many(10));
       await chronicle.catchUp(1);
-      destination.faultAt = () => (partsOf(large) >= crashAfter ? 'refuse' : null);
+      destination.refuseWhile(() => partsOf(large) >= crashAfter);
       const first = new WorkerNode(chronicle, destination);
       await until(() => first.states.includes('backing_off'), { everyMs: 1, describe: 'the crash' });
       await first.stop();
       expect(partsOf(large)).toBe(crashAfter);
-      destination.faultAt = () => null;
-      await settled();
+      destination.recover();
+      await caughtUp();
       expectEqual();
       expectExactlyOnce(destination.log, chronicle.source);
       expect([...destination.content().keys()].filter((key) => destination.writesOf(key) !== 1)).toEqual([]);
@@ -224,14 +223,14 @@ describe('a revision that is larger than the destination takes at once', () => {
     const large = chronicle.source.txn(many(10));
     chronicle.source.put('/a/later', 'x');
     await chronicle.catchUp();
-    destination.faultAt = () => (partsOf(large) > 0 ? 'refuse' : null);
+    destination.refuseWhile(() => partsOf(large) > 0);
     const first = new WorkerNode(chronicle, destination);
     await until(() => partsOf(large) > 0 && first.states.includes('backing_off'), { describe: 'the crash' });
     await first.stop();
-    const roomy = new MemoryDestination();
-    roomy.restore(destination.backup());
-    destination = roomy;
-    await settled();
+    const larger = new MemoryDestination();
+    larger.restore(destination.backup());
+    destination = larger;
+    await caughtUp();
     expectEqual();
     const written = destination.log.flatMap(({ writes }) => writes.map(({ key }) => key.toString()));
     expect(written).toHaveLength(10 - LIMITS.maxWrites + 1);
@@ -243,11 +242,11 @@ describe('a revision that is larger than the destination takes at once', () => {
     }));
     const large = chronicle.source.txn(many(3));
     await chronicle.catchUp();
-    destination.faultAt = () => (partsOf(large) > 0 ? 'refuse' : null);
+    destination.refuseWhile(() => partsOf(large) > 0);
     const first = new WorkerNode(chronicle, destination, { filter: new Filter(routes, []) });
     await until(() => partsOf(large) > 0 && first.states.includes('backing_off'), { describe: 'the crash' });
     await first.stop();
-    destination.faultAt = () => null;
+    destination.recover();
     const second = new WorkerNode(chronicle, destination, { filter: new Filter(routes.toReversed(), []) });
     await second.reaches(large);
     await second.stop();

@@ -14,7 +14,7 @@ const write: fc.Arbitrary<SourceWrite> = fc.record({
 });
 const transaction = fc.uniqueArray(write, { selector: (each) => each.key, minLength: 1, maxLength: 6 });
 const history = fc.record({
-  base: fc.array(transaction, { maxLength: 6 }),
+  first: fc.array(transaction, { maxLength: 6 }),
   rest: fc.array(transaction, { minLength: 1, maxLength: 20 }),
   /** What the destination holds before. */
   before: fc.dictionary(fc.constantFrom('/b/1', '/b/2', '/b/9', '/c'), fc.string({ maxLength: 3 })),
@@ -33,7 +33,7 @@ interface Stage {
 /** A journal that begins, and a destination as it was before. */
 async function stage(given: History): Promise<Stage> {
   const chronicle = new Chronicle();
-  for (const writes of given.base) chronicle.source.txn(writes);
+  for (const writes of given.first) chronicle.source.txn(writes);
   await chronicle.reset();
   const { maxWrites, maxBytes } = given;
   const destination = new MemoryDestination({ limits: { maxWrites, maxBytes }, pageKeys: 2 });
@@ -48,7 +48,7 @@ async function goOn(chronicle: Chronicle, given: History): Promise<void> {
   await chronicle.catchUp(given.perRecord);
 }
 
-async function settle(chronicle: Chronicle, destination: MemoryDestination): Promise<void> {
+async function catchUp(chronicle: Chronicle, destination: MemoryDestination): Promise<void> {
   const worker = new WorkerNode(chronicle, destination);
   await worker.reaches(chronicle.source.revision);
   await worker.stop();
@@ -71,15 +71,15 @@ describe('whatever the history', () => {
           for (let crashAt = 1, crashed = true; crashed; crashAt++) {
             const { chronicle, destination } = await stage(given);
             await goOn(chronicle, given);
-            destination.faultAt = (apply) => (apply < crashAt ? null : apply === crashAt ? fault : 'refuse');
+            destination.crashAt(crashAt, fault);
             const first = new WorkerNode(chronicle, destination);
             const over = () => destination.applies >= crashAt || first.position.revision === chronicle.source.revision;
             await until(over, { everyMs: 0.1, describe: 'the crash, or the end' });
             await first.stop();
             crashed = destination.applies >= crashAt;
             if (crashed) crashes++;
-            destination.faultAt = () => null;
-            await settle(chronicle, destination);
+            destination.recover();
+            await catchUp(chronicle, destination);
             expectReplica(chronicle, destination, given);
           }
         }),
@@ -95,17 +95,14 @@ describe('whatever the history', () => {
       fc.asyncProperty(history, fc.infiniteStream(fc.nat({ max: 9 })), async (given, dice) => {
         const { chronicle, destination } = await stage(given);
         // One worker writes the difference: with two, or with lost answers, its puts may come twice, which is harmless.
-        await settle(chronicle, destination);
+        await catchUp(chronicle, destination);
         await goOn(chronicle, given);
         const kinds: Record<number, ApplyFault> = { 0: 'refuse', 1: 'ambiguous', 2: 'lose answer' };
-        destination.faultAt = () => {
-          const fault = kinds[dice.next().value ?? 9] ?? null;
-          if (fault !== null) faults++;
-          return fault;
-        };
+        destination.draw(() => kinds[dice.next().value ?? 9] ?? null);
         const workers = [new WorkerNode(chronicle, destination), new WorkerNode(chronicle, destination)];
         for (const worker of workers) await worker.reaches(chronicle.source.revision);
         for (const worker of workers) await worker.stop();
+        faults += destination.faults;
         expectReplica(chronicle, destination, given);
       }),
       { numRuns: 40 },

@@ -1,5 +1,5 @@
 import { type Checkpoint, FencedError, SharedBudget, silentLogger } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { checkpointAt, MemoryDestination, never } from '@tidemark/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FollowOptions, follow } from '../src/apply/follow.js';
 import { TrackedWriter } from '../src/index.js';
@@ -40,16 +40,8 @@ beforeEach(async () => {
   destination = new MemoryDestination();
   time = new Time();
   await chronicle.reset();
-  const position = { generation: 1, revision: 1 };
-  const from: Checkpoint = {
-    journal: chronicle.stream.id,
-    position,
-    filter: 'f',
-    resync: null,
-    partial: null,
-    fence: null,
-  };
-  await destination.apply({ writes: [], expected: null, next: from }, new AbortController().signal);
+  const from = checkpointAt(1, { journal: chronicle.stream.id });
+  await destination.apply({ writes: [], expected: null, next: from }, never);
   begin(from);
   // A first change for this destination: from here on its checkpoint is of a known age.
   chronicle.source.put('/a/1', 'x');
@@ -70,11 +62,13 @@ function begin(from: Checkpoint): void {
   const parts = { journal: chronicle.journal, destination, writer, filter, observer, clock: time };
   const options = { ...parts, brakes: unbraked, delayMs: 0, budget: new SharedBudget(1024 * 1024) };
   failure = null;
-  following = follow(options, { checkpoint: from, readableFrom: null, approval: null }, stopping.signal).catch(
-    (error) => {
-      failure = error;
-    },
-  );
+  following = follow(
+    options,
+    { checkpoint: from, readableFrom: null, allowed: 0, letGo: null, judged: null },
+    stopping.signal,
+  ).catch((error) => {
+    failure = error;
+  });
 }
 
 afterEach(async () => {
@@ -118,12 +112,12 @@ describe('the checkpoint of a destination that nothing is for', () => {
     expect(storedRevision()).toBe(last);
   });
 
-  it('moves although work is begun anew more often than once a second', async () => {
+  it('moves although work is begun again more often than once a second', async () => {
     const stood = storedRevision();
     for (let round = 0; round < 4; round++) {
       stopping.abort();
       await following;
-      const from = await destination.checkpoint(new AbortController().signal);
+      const from = await destination.checkpoint(never);
       if (from !== null) begin(from);
       await elsewhere();
       await time.pass(A_SECOND_MS / 2);

@@ -1,10 +1,8 @@
 import { type Checkpoint, FULL_KEYSPACE, prefixRange, ReservedKeys, type RouteConfig } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { MemoryDestination, never } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Filter, JournaledSource, planAgainstSource, verify } from '../src/index.js';
 import { Chronicle } from './support/chronicle.js';
-
-const never = new AbortController().signal;
 
 const reserved = new ReservedKeys([prefixRange(Buffer.from('/__tidemark/'))]);
 

@@ -8,12 +8,11 @@ import {
   rangeContains,
   silentLogger,
 } from '@tidemark/core';
-import { MemorySource } from '@tidemark/testing';
+import { MemorySource, never } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
 import { LoopGuard, OriginSource, OverElectionsError } from '../src/index.js';
 import type { LoopGuardOptions } from '../src/loops/guard.js';
 
-const never = new AbortController().signal;
 const RESERVED: KeyRange = { start: Buffer.from('/__tidemark/'), end: Buffer.from('/__tidemark0') };
 
 /** A cluster that pipelines read and write. */

@@ -7,11 +7,13 @@ const hold: Hold = { id: 'h', brake: 'deletes', evidence: 'Many.', upTo: null, d
 const OUTCOMES: Readonly<Record<Outcome['kind'], Outcome>> = {
   looked: { kind: 'looked', progress: { revision: 7 }, writesLost: true },
   backlog_reported: { kind: 'backlog_reported' },
+  waiting: { kind: 'waiting', reason: 'no leader' },
   resyncing: { kind: 'resyncing', step: 'comparing' },
   resynced: { kind: 'resynced', order: 'o' },
   held: { kind: 'held', hold, reason: 'held' },
   released: { kind: 'released' },
   following: { kind: 'following' },
+  let_go: { kind: 'let_go', upTo: { generation: 1, revision: 7 } },
   applied: { kind: 'applied' },
   reset: { kind: 'reset' },
   paused: { kind: 'paused', reason: 'paused' },
@@ -21,7 +23,7 @@ const OUTCOMES: Readonly<Record<Outcome['kind'], Outcome>> = {
 const KINDS = Object.keys(OUTCOMES) as Outcome['kind'][];
 
 const ACTIVITIES: Readonly<Record<DestinationState, Activity>> = {
-  starting: { kind: 'starting' },
+  starting: { kind: 'starting', reason: null },
   bootstrapping: { kind: 'resyncing', step: 'waiting' },
   streaming: { kind: 'following' },
   held: { kind: 'held', hold, reason: 'held' },
@@ -38,11 +40,12 @@ type Row = Readonly<Partial<Record<Outcome['kind'], DestinationState | null>>>;
 
 /** The state that follows; null for an outcome that cannot happen. Outcomes that are not here leave the state as it is. */
 const WORKING: Row = {
-  ...{ resyncing: 'bootstrapping', held: 'held', released: null, following: 'streaming' },
+  ...{ waiting: 'starting', resyncing: 'bootstrapping', held: 'held', released: null, following: 'streaming' },
   ...{ paused: 'paused', resumed: null, failed: 'backing_off' },
 };
 const HELD: Row = {
   ...WORKING,
+  waiting: null,
   resyncing: null,
   released: 'starting',
   following: null,
@@ -112,8 +115,8 @@ describe('what is remembered for the next attempt', () => {
 
 describe('since when a destination fails', () => {
   /** Outcomes at seconds, and since when people see the last state. */
-  const since = (...told: (readonly [at: string, outcome: Outcome])[]) =>
-    conditionOf(told.reduce((memory, [at, outcome]) => remember(memory, outcome, at), beginning('0'))).since;
+  const since = (...given: (readonly [at: string, outcome: Outcome])[]) =>
+    conditionOf(given.reduce((memory, [at, outcome]) => remember(memory, outcome, at), beginning('0'))).since;
   const resyncing = OUTCOMES.resyncing;
   const tooLarge = { ...failure('too large'), permanent: true };
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UnavailableError } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Orders } from '../src/index.js';
 import { OffJournalWrites } from '../src/write/off-journal.js';
@@ -8,8 +8,6 @@ import { Stage } from './support/stage.js';
 import type { WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let stage: Stage;
 
@@ -78,7 +76,7 @@ describe('a repair', () => {
       if (when === 'while nobody owns it') stage.work();
       await endsEqual();
       await until(async () => (await offJournal()) > 0, { describe: 'the fence' });
-      // A checkpoint that went back is told as one, by the owner that knew better.
+      // A checkpoint that went back is reported as one, by the owner that knew better.
       if (when !== 'while nobody owns it') expect(worker.fencings).toBeGreaterThan(0);
     },
   );
@@ -87,9 +85,9 @@ describe('a repair', () => {
     const worker = await drifted();
     for (let attempt = 0; attempt < 3; attempt++) {
       await worker.becomes('streaming');
-      stage.destination.faultAt = () => 'refuse';
+      stage.destination.refuse();
       await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
-      stage.destination.faultAt = () => null;
+      stage.destination.recover();
     }
     await stage.put('/a/2', 'goes on');
     await worker.reaches(stage.chronicle.source.revision);
@@ -102,18 +100,14 @@ describe('a repair', () => {
 
 it('a repair that cannot be noted is not made, and costs nothing else', async () => {
   const worker = await drifted();
-  const write = stage.facts.write.bind(stage.facts);
-  stage.facts.write = async (name, fact) => {
-    if (!name.endsWith('/off-journal')) return await write(name, fact);
-    throw new UnavailableError({ message: 'The coordination etcd is away.', remedy: 'None needed.' });
-  };
+  stage.facts.failNext('write', 'destinations/codfw/off-journal', Number.POSITIVE_INFINITY);
   const before = await stage.destination.checkpoint(never);
   await expect(worker.repair(['/b/1'])).rejects.toThrow(/coordination etcd is away/);
   expect(stage.found.get('/b/1')).toBe('foreign');
   expect(await stage.destination.checkpoint(never)).toEqual(before);
   await stage.put('/a/2', 'goes on');
   await worker.reaches(stage.chronicle.source.revision);
-  stage.facts.write = write;
+  stage.facts.recover();
   await worker.becomes('streaming');
   await worker.repair(['/b/1']);
   expect(stage.found).toEqual(stage.expected);
@@ -121,9 +115,9 @@ it('a repair that cannot be noted is not made, and costs nothing else', async ()
 
 it('a repair that was never made is not missed by the next owner either', async () => {
   const worker = await drifted();
-  stage.destination.faultAt = () => 'refuse';
+  stage.destination.refuse();
   await expect(worker.repair(['/b/1'])).rejects.toThrow(UnavailableError);
-  stage.destination.faultAt = () => null;
+  stage.destination.recover();
   await stage.put('/a/2', 'goes on');
   await worker.reaches(stage.chronicle.source.revision);
   await worker.stop();
@@ -152,21 +146,21 @@ it('a resync that the destination loses is made again although the first attempt
   await worker.becomes('streaming');
   const noted = () => stage.facts.read('destinations/codfw/off-journal');
   const before = await noted();
-  stage.destination.faultAt = () => 'refuse';
+  stage.destination.refuse();
   stage.destination.restore(backup);
   await until(
     async () => {
       if ((await stage.facts.list('snapshots/requested/')).size > 0) await stage.chronicle.snapshot();
       return (await noted()) !== before;
     },
-    { describe: 'a base that is begun' },
+    { describe: 'a resync that is begun' },
   );
   await until(() => worker.looks(20), { describe: 'some more attempts' });
-  stage.destination.faultAt = () => null;
+  stage.destination.recover();
   await endsEqual();
 });
 
-it('an amendment counts more than all before it, also by a clock that goes wrong', async () => {
+it('an off-journal write counts more than all before it, also by a clock that goes wrong', async () => {
   const ahead = Date.now() + 3_600_000;
   await stage.facts.write('destinations/codfw/off-journal', JSON.stringify({ offJournal: ahead }));
   const writes = new OffJournalWrites(stage.facts, 'codfw');

@@ -11,7 +11,7 @@ const { graceMs, steadyMs } = patience;
 let coordination: MemoryCoordination;
 const nodes = new Map<string, SimulatedNode>();
 
-/** The seats of one node, in this process. */
+/** The ownerships of one node, in this process. */
 class SimulatedNode {
   private readonly stop = new AbortController();
   readonly working = new Set<string>();
@@ -67,8 +67,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('the seats of three nodes', () => {
-  it('are taken at once by the first node, and handed over when the others have settled', async () => {
+describe('the ownerships of three nodes', () => {
+  it('are taken at once by the first node, and handed over when the others have been up long enough', async () => {
     new SimulatedNode('a');
     await pass(0);
     expect(owners()).toEqual(preferred('a'));

@@ -1,14 +1,12 @@
 import type { Checkpoint } from '@tidemark/core';
-import { shortWaits, until } from '@tidemark/testing';
+import { never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Holds, Orders } from '../src/index.js';
 import { FreezingDestination } from './support/freezing-destination.js';
 import { KEYS, Stage } from './support/stage.js';
-import type { WorkerNode } from './support/worker-node.js';
+import { unbraked, type WorkerNode } from './support/worker-node.js';
 
 beforeAll(shortWaits);
-
-const never = new AbortController().signal;
 
 let stage: Stage;
 let destination: FreezingDestination;
@@ -32,8 +30,8 @@ function writeTo(another: FreezingDestination): void {
 }
 
 /** A worker that streams, and a change of which it is not known whether the destination has it. */
-async function uncertain(change = () => stage.put('/a/1', 'late')): Promise<WorkerNode> {
-  const worker = stage.work();
+async function uncertain(change = () => stage.put('/a/1', 'late'), options = {}): Promise<WorkerNode> {
+  const worker = stage.work(options);
   await worker.reaches(stage.chronicle.source.revision);
   destination.frozen = true;
   await change();
@@ -54,8 +52,8 @@ const pause = () => orders.pause('sre@host', never);
 const checkpoint = (): Promise<Checkpoint | null> => destination.checkpoint(never);
 const isNoted = async () => (await stage.facts.read('destinations/codfw/quiesced')) !== null;
 
-describe('a transaction that is unanswered when a destination is paused', () => {
-  it('cannot be carried out any more once `paused` is told', async () => {
+describe('a transaction that is in doubt when a destination is paused', () => {
+  it('cannot be carried out any more once `paused` is reported', async () => {
     const worker = await uncertain();
     const before = stage.found;
     destination.deaf = true;
@@ -72,7 +70,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(stage.found).toEqual(stage.expected);
   });
 
-  it('is told as it is while the destination cannot be reached', async () => {
+  it('is reported as it is while the destination cannot be reached', async () => {
     const worker = await uncertain();
     destination.deaf = true;
     await pause();
@@ -85,7 +83,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(await destination.deliver()).toEqual(['superseded']);
   });
 
-  it('may win: then it is there before `paused` is told', async () => {
+  it('may win: then it is there before `paused` is reported', async () => {
     const worker = await pausing();
     expect(await destination.deliver()).toEqual(['applied']);
     destination.thaw();
@@ -104,19 +102,17 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(worker.states).not.toContain('paused');
   });
 
-  it('is one of several of a base', async () => {
+  it('is one of several of a resync', async () => {
     writeTo(new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } }));
     const mark = 1;
-    destination.faultAt = (apply) => {
-      destination.frozen = apply > mark + 1;
-      return null;
-    };
+    destination.before(mark + 2, () => {
+      destination.frozen = true;
+    });
     const worker = stage.work();
     await until(() => destination.waiting.length === 2, { describe: 'two on their way' });
     destination.deaf = true;
     await pause();
     await worker.becomes('backing_off');
-    destination.faultAt = () => null;
     destination.thaw();
     await worker.becomes('paused');
     const before = stage.found;
@@ -128,19 +124,19 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(stage.found).toEqual(stage.expected);
   });
 
-  it('is a copy of one that was answered, under the mark of a base', async () => {
+  it('is a copy of one that was answered, under the mark of a resync', async () => {
     writeTo(new FreezingDestination({ limits: { maxWrites: 3, maxBytes: 1024 } }));
     const mark = 1;
-    destination.faultAt = (apply) => {
-      destination.echoing = apply === mark;
-      return apply > mark + 1 ? 'refuse' : null;
-    };
+    destination.before(mark, () => {
+      destination.echoing = true;
+    });
+    destination.refuseFrom(mark + 2);
     const worker = stage.work();
     await worker.becomes('backing_off');
     await pause();
     const isSeen = () => worker.lastState === 'paused' || worker.reason?.startsWith('Pausing') === true;
     await until(isSeen, { describe: 'the pause seen' });
-    destination.faultAt = () => null;
+    destination.recover();
     await worker.becomes('paused');
     const before = stage.found;
     expect(destination.waiting[0]?.writes).toHaveLength(3);
@@ -152,11 +148,9 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     writeTo(new FreezingDestination({ limits: { maxWrites: 10, maxBytes: 1024 * 1024 } }));
     const worker = await uncertain(async () => {
       destination.frozen = false;
-      const second = destination.applies + 2;
-      destination.faultAt = (apply) => {
-        destination.frozen = apply + 1 >= second;
-        return null;
-      };
+      destination.before(destination.applies + 1, () => {
+        destination.frozen = true;
+      });
       stage.chronicle.source.txn(
         Array.from({ length: KEYS }, (_, index) => ({ key: `/a/${index}`, value: 'all at once' })),
       );
@@ -165,7 +159,6 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     destination.deaf = true;
     await pause();
     await worker.becomes('backing_off');
-    destination.faultAt = () => null;
     destination.thaw();
     await worker.becomes('paused');
     expect(await destination.deliver()).toEqual(['superseded']);
@@ -175,7 +168,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(stage.found).toEqual(stage.expected);
   });
 
-  it.each(['carried out', 'shut out'])('moves nothing but the checkpoint, and is %s', async (outcome) => {
+  it.each(['carried out', 'fenced off'])('moves nothing but the checkpoint, and is %s', async (outcome) => {
     const worker = await pausing(() => stage.put('/elsewhere', 'a revision without writes'));
     destination.deaf = false;
     const before = await checkpoint();
@@ -202,7 +195,7 @@ describe('a transaction that is unanswered when a destination is paused', () => 
     expect(stage.found).toEqual(before);
   });
 
-  it('is shut out before the destination is handed over, where that is possible', async () => {
+  it('is fenced off before the destination is handed over, where that is possible', async () => {
     const first = await uncertain();
     const stopping = first.stop();
     destination.thaw();
@@ -225,7 +218,7 @@ describe('a pause with nothing under way', () => {
     expect(destination.applies).toBe(written);
   });
 
-  it('is told at once, also while the destination does not answer', async () => {
+  it('is reported at once, also while the destination does not answer', async () => {
     const worker = stage.work();
     await worker.reaches(stage.chronicle.source.revision);
     await worker.becomes('streaming');
@@ -265,13 +258,19 @@ describe('a pause with nothing under way', () => {
   });
 });
 
-it('a hold is not told while a transaction may still be carried out', async () => {
+/** Everything that waits at a start is held. */
+const brakes = { ...unbraked, maxBacklogAge: 0 };
+
+it('a hold is not reported while a transaction may still be carried out', async () => {
   destination.impatient = true;
-  const worker = await uncertain();
+  const worker = await uncertain(undefined, { brakes });
   await worker.becomes('backing_off');
   const upTo = { generation: 1, revision: stage.chronicle.source.revision };
   const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
-  await new Holds(stage.facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  await new Holds(stage.facts, 'codfw').note(
+    { id, brake: 'backlog_age', evidence: 'a test', upTo, deletes: null },
+    never,
+  );
   destination.thaw();
   await worker.becomes('held');
   const before = stage.found;
@@ -279,16 +278,19 @@ it('a hold is not told while a transaction may still be carried out', async () =
   expect(stage.found).toEqual(before);
 });
 
-it('a hold is not told by the next owner either while a transaction of the one before may be carried out', async () => {
-  const first = await uncertain();
+it('a hold is not reported by the next owner either while a transaction of the one before may be carried out', async () => {
+  const first = await uncertain(undefined, { brakes });
   destination.deaf = true;
   await first.stop();
   const upTo = { generation: 1, revision: stage.chronicle.source.revision };
   const id = `${stage.chronicle.stream.id}/changes/1/${upTo.revision}`;
-  await new Holds(stage.facts, 'codfw').note({ id, brake: 'rewound', evidence: 'a test', upTo, deletes: null }, never);
+  await new Holds(stage.facts, 'codfw').note(
+    { id, brake: 'backlog_age', evidence: 'a test', upTo, deletes: null },
+    never,
+  );
   destination.thaw();
   const written = destination.applies;
-  const next = stage.work();
+  const next = stage.work({ brakes });
   await next.becomes('held');
   const before = stage.found;
   expect(destination.applies).toBe(written + 1);

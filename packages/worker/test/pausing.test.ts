@@ -1,4 +1,5 @@
 import { aborted, silentLogger } from '@tidemark/core';
+import { never } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import type { Outcome } from '../src/owner/memory.js';
 import { Pausing, type PausingOptions } from '../src/owner/pausing.js';
@@ -22,7 +23,7 @@ it('a pause that ends at the moment at which it is reached was never reported, a
     ...{ name: 'codfw', logger: silentLogger, controls, writer, destination },
     report: ({ kind }: Outcome) => reported.push(kind),
   };
-  await new Pausing(options as unknown as PausingOptions).keep(new AbortController().signal);
+  await new Pausing(options as unknown as PausingOptions).keep(never);
   expect(reported).toEqual([]);
 });
 

@@ -67,7 +67,7 @@ describe('what is seen of nodes and owners', () => {
     expect(placement.workers.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
-  it('counts a node that registered anew as new, also when it was never seen to be gone', async () => {
+  it('counts a node that registered again as new, also when it was never seen to be gone', async () => {
     show({ revision: 1, nodes: [node('a'), node('b')] });
     await turns();
     now = HOUR_MS;

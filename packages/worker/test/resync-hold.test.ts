@@ -1,4 +1,5 @@
 import type { Checkpoint, SnapshotRef } from '@tidemark/core';
+import { checkpointAt, never } from '@tidemark/testing';
 import { describe, expect, it } from 'vitest';
 import { survey } from '../src/brakes/survey.js';
 import { resyncHold } from '../src/resync/resync-hold.js';
@@ -10,7 +11,7 @@ const rewind = { generation: 3, reason: 'rewound', evidence: 'The source went ba
 
 function checkpointIn(generation: number, more: Partial<Checkpoint> = {}): Checkpoint {
   const position = { generation, revision: generation === 0 ? 0 : 7 };
-  return { journal: 'j', position, filter: filter.fingerprint, resync: null, partial: null, fence: null, ...more };
+  return checkpointAt(position.revision, { position, filter: filter.fingerprint, ...more });
 }
 
 /** The brake that holds a resync from a snapshot of generation 4; null for none. */
@@ -72,7 +73,7 @@ it('what waits begins after the position, also in the middle of a record', async
   for (let index = 0; index < 10; index++) chronicle.source.put('/a/1', `${index}`);
   await chronicle.catchUp(10);
   const after = { generation: 1, revision: chronicle.source.revision - 4 };
-  expect(await survey(chronicle.journal, { after, filter }, new AbortController().signal)).toMatchObject({
+  expect(await survey({ journal: chronicle.journal, after, filter }, never)).toMatchObject({
     changes: 4,
     upTo: { generation: 1, revision: chronicle.source.revision },
   });

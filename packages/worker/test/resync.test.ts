@@ -1,5 +1,5 @@
 import type { DestinationView } from '@tidemark/core';
-import { type ApplyFault, MemoryDestination, shortWaits, until } from '@tidemark/testing';
+import { type ApplyFault, MemoryDestination, never, shortWaits, until } from '@tidemark/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Chronicle } from './support/chronicle.js';
 import { expectExactlyOnce } from './support/exactly-once.js';
@@ -36,13 +36,12 @@ function writesOf(destination: MemoryDestination): string[] {
   return destination.log.flatMap(({ writes }) => writes.map(({ kind, key }) => `${kind} ${key.toString()}`));
 }
 
-describe('a bootstrap', () => {
+describe('a resync', () => {
   it('fills an empty destination with what the routes take, and no more', async () => {
     const destination = new MemoryDestination({ limits: LIMITS });
     await bootstrapped(destination);
     expect(destination.content()).toEqual(replica(chronicle.source.content()));
     expectExactlyOnce(destination.log, chronicle.source);
-    const never = new AbortController().signal;
     expect(await destination.checkpoint(never)).toEqual({
       journal: chronicle.stream.id,
       position: { generation: 1, revision: chronicle.source.revision },
@@ -104,7 +103,7 @@ describe('a bootstrap', () => {
     async function* nothing(): AsyncGenerator<never> {
       // Were it used, it would delete everything.
     }
-    await journal.snapshots.put(orphan, nothing(), new AbortController().signal);
+    await journal.snapshots.put(orphan, nothing(), never);
     const destination = differing();
     await bootstrapped(destination);
     expect(owned(destination.content())).toEqual(replica(source.content()));
@@ -126,13 +125,13 @@ describe('a bootstrap', () => {
       for (let crashAt = 1; crashes === crashAt - 1; crashAt++) {
         const destination = differing();
         const before = destination.content();
-        destination.faultAt = (apply) => (apply < crashAt ? null : apply === crashAt ? fault : 'refuse');
+        destination.crashAt(crashAt, fault);
         const first = new WorkerNode(chronicle, destination);
         const over = () => destination.applies >= crashAt || first.position.generation > 0;
         await until(over, { everyMs: 1, describe: 'the crash, or the end' });
         await first.stop();
         if (destination.applies >= crashAt) crashes++;
-        destination.faultAt = () => null;
+        destination.recover();
         await bootstrapped(destination);
         expect(owned(destination.content())).toEqual(replica(chronicle.source.content()));
         expectExactlyOnce(destination.log, chronicle.source, before);
@@ -143,25 +142,25 @@ describe('a bootstrap', () => {
     },
   );
 
-  it('that was begun anew by another worker leaves the first one no way to write', async () => {
+  it('that was begun again by another worker leaves the first one no way to write', async () => {
     const destination = differing();
-    destination.faultAt = (apply) => (apply === 1 ? null : 'refuse');
+    destination.refuseFrom(2);
     const first = new WorkerNode(chronicle, destination);
     await until(() => destination.applies > 1, { everyMs: 1, describe: 'the mark' });
     await first.stop();
     const mark = destination.log[0]?.next;
     if (mark === undefined) throw new Error('expected a mark');
     const { applies } = destination;
-    destination.faultAt = (apply) => (apply === applies + 1 ? null : 'refuse');
+    destination.refuseFrom(applies + 2);
     const second = new WorkerNode(chronicle, destination);
     await until(() => destination.applies > applies + 1, { everyMs: 1, describe: 'the second mark' });
     await second.stop();
-    // By this, too, a Redis that was restarted in between tells that the difference was begun anew.
+    // By this, too, a Redis that was restarted in between shows that the resync was begun again.
     const attempts = destination.log.map(({ next }) => next.resync?.attempt);
     expect(attempts).toEqual([1, 2]);
-    destination.faultAt = () => null;
+    destination.recover();
     const late = { writes: [{ kind: 'delete', key: Buffer.from('/b/1') }], expected: mark, next: mark } as const;
-    expect(await destination.apply(late, new AbortController().signal)).toMatchObject({ outcome: 'superseded' });
+    expect(await destination.apply(late, never)).toMatchObject({ outcome: 'superseded' });
   });
 
   it('by two workers at once ends as by one', async () => {

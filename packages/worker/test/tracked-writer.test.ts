@@ -1,23 +1,16 @@
 import {
   AccessDeniedError,
   AmbiguousWriteError,
-  type Checkpoint,
   DestinationFullError,
   InvariantError,
   silentLogger,
   UnavailableError,
 } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { checkpointAt, MemoryDestination, never } from '@tidemark/testing';
 import { expect, it } from 'vitest';
 import { TrackedWriter } from '../src/write/tracked-writer.js';
 
-const never = new AbortController().signal;
 const details = { message: 'A test asked for this.', remedy: 'None needed.' };
-
-function at(revision: number): Checkpoint {
-  const position = { generation: 1, revision };
-  return { journal: 'j', position, filter: 'f', resync: null, partial: null, fence: null };
-}
 
 /** Fails with whatever a test asks for, and carries out nothing then. */
 class FailingDestination extends MemoryDestination {
@@ -32,9 +25,11 @@ class FailingDestination extends MemoryDestination {
 async function failedWith(failure: unknown) {
   const inner = new FailingDestination();
   const writer = new TrackedWriter(inner, silentLogger);
-  await writer.apply({ writes: [], expected: null, next: at(1) }, never);
+  await writer.apply({ writes: [], expected: null, next: checkpointAt(1) }, never);
   inner.failure = failure;
-  await expect(writer.apply({ writes: [], expected: at(1), next: at(2) }, never)).rejects.toBe(failure);
+  await expect(writer.apply({ writes: [], expected: checkpointAt(1), next: checkpointAt(2) }, never)).rejects.toBe(
+    failure,
+  );
   inner.failure = null;
   return writer;
 }
@@ -47,7 +42,7 @@ it.each([
 ])('what failed with "$name" is in doubt until it is fenced off', async (failure) => {
   const writer = await failedWith(failure);
   expect(writer.isInDoubt).toBe(true);
-  expect(await writer.fenceOffOwn(never)).toEqual({ ...at(1), fence: { offJournal: 0, fencedOff: 1 } });
+  expect(await writer.fenceOffOwn(never)).toEqual({ ...checkpointAt(1), fence: { offJournal: 0, fencedOff: 1 } });
   expect(writer.isInDoubt).toBe(false);
 });
 
@@ -56,21 +51,21 @@ it.each([new UnavailableError(details), new AccessDeniedError(details), new Dest
   async (failure) => {
     const writer = await failedWith(failure);
     expect(writer.isInDoubt).toBe(false);
-    expect(await writer.fenceOffOwn(never)).toEqual(at(1));
+    expect(await writer.fenceOffOwn(never)).toEqual(checkpointAt(1));
   },
 );
 
 it('a write beside the data that is not answered is fenced off with the rest', async () => {
   const inner = new MemoryDestination();
   const writer = new TrackedWriter(inner, silentLogger);
-  await writer.apply({ writes: [], expected: null, next: at(1) }, never);
-  await writer.beside(at(1), async () => undefined);
+  await writer.apply({ writes: [], expected: null, next: checkpointAt(1) }, never);
+  await writer.beside(checkpointAt(1), async () => undefined);
   expect(writer.isInDoubt).toBe(false);
   const silence = new AmbiguousWriteError(details);
   const unanswered = () => Promise.reject(silence);
-  await expect(writer.beside(at(1), unanswered)).rejects.toBe(silence);
+  await expect(writer.beside(checkpointAt(1), unanswered)).rejects.toBe(silence);
   expect(writer.isInDoubt).toBe(true);
   expect(await writer.fenceOffAll(never)).toBe(true);
   expect(writer.isInDoubt).toBe(false);
-  expect(await inner.checkpoint(never)).toEqual({ ...at(1), fence: { offJournal: 0, fencedOff: 1 } });
+  expect(await inner.checkpoint(never)).toEqual({ ...checkpointAt(1), fence: { offJournal: 0, fencedOff: 1 } });
 });

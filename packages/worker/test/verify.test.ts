@@ -1,10 +1,8 @@
 import { type Checkpoint, prefixRange, type Write } from '@tidemark/core';
-import { MemoryDestination, MemorySource, until } from '@tidemark/testing';
+import { checkpointAt, MemoryDestination, MemorySource, never, until } from '@tidemark/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CannotCompareError, Filter, planAgainstSource, verify } from '../src/index.js';
 import { filter, replica } from './support/worker-node.js';
-
-const never = new AbortController().signal;
 
 let source: MemorySource;
 let destination: MemoryDestination;
@@ -16,22 +14,13 @@ beforeEach(async () => {
   source.put('/elsewhere', 'not ours');
   for (const [key, value] of replica(source.content())) destination.write(key, value);
   destination.write('/c', 'not ours');
-  await stand({});
+  await moveTo({});
 });
 
 /** Sets the destination's checkpoint, by default at the source's revision, and together with it some keys. */
-async function stand(checkpoint: Partial<Checkpoint>, writes: readonly Write[] = []): Promise<void> {
-  const position = { generation: 1, revision: source.revision };
+async function moveTo(checkpoint: Partial<Checkpoint>, writes: readonly Write[] = []): Promise<void> {
   const expected = await destination.checkpoint(never);
-  const next = {
-    journal: 'j',
-    position,
-    filter: filter.fingerprint,
-    resync: null,
-    partial: null,
-    fence: null,
-    ...checkpoint,
-  };
+  const next = checkpointAt(source.revision, { filter: filter.fingerprint, ...checkpoint });
   await destination.apply({ writes, expected, next }, never);
 }
 
@@ -84,7 +73,7 @@ describe('verify', () => {
       source.put(`/a/${index}`, 'newer');
       destination.write(`/b/${index}`, 'newer');
     }
-    await stand({});
+    await moveTo({});
     expect(await comparing).toMatchObject({ missing: 0, different: 0, extra: 0 });
   });
 
@@ -94,7 +83,7 @@ describe('verify', () => {
     const excluding = new Filter([{ prefix: '/a/', rewrite: '/b/', exclude, leased: 'keep' }], reserved);
     source.put('/a/locks/1', 'only at the source');
     source.put('/a/__tidemark/1', 'only at the source');
-    await stand({ filter: excluding.fingerprint });
+    await moveTo({ filter: excluding.fingerprint });
     destination.write('/b/locks/2', 'only at the destination');
     destination.write('/b/__tidemark/checkpoint', 'only at the destination');
     expect(await verify(source, destination, excluding, never)).toMatchObject({ compared: 20, keys: [] });
@@ -107,7 +96,7 @@ describe('verify', () => {
   });
 
   it('does not take what other routes wrote for different', async () => {
-    await stand({ filter: 'others' });
+    await moveTo({ filter: 'others' });
     await expect(report()).rejects.toThrow(CannotCompareError);
   });
 
@@ -130,7 +119,7 @@ describe('verify', () => {
     ],
     ['has half of a revision', { partial: { revision: 23, writes: 5 } }],
   ])('cannot compare with a destination that %s', async (_, checkpoint) => {
-    await stand(checkpoint);
+    await moveTo(checkpoint);
     await expect(report()).rejects.toThrow(CannotCompareError);
   });
 
@@ -153,7 +142,7 @@ describe('verify of a destination that shows no single state', () => {
     for (let index = 0; index < 20; index++) source.put(`/a/${index}`, 'newer');
     source.delete('/a/7');
     source.put('/a/77', 'new');
-    await stand({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
+    await moveTo({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
     expect(await comparing).toMatchObject({ compared: 20, missing: 0, different: 0, extra: 0 });
   });
 
@@ -167,7 +156,7 @@ describe('verify of a destination that shows no single state', () => {
     source.delete('/a/7');
     source.put('/a/77', 'new');
     destination.write('/old/2', null);
-    await stand({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
+    await moveTo({}, [...replica(source.content())].map(put).concat({ kind: 'delete', key: Buffer.from('/b/7') }));
     const { keys, ...counts } = await planning;
     expect(counts).toEqual({ compared: 20, missing: 0, different: 0, extra: 1 });
     expect(keys.map(({ key }) => key.toString())).toEqual(['/old/1']);
@@ -180,7 +169,7 @@ describe('verify of a destination that shows no single state', () => {
     const comparing = report();
     await new Promise(setImmediate);
     source.put('/a/9', 'newer');
-    await stand({}, [put(['/b/9', 'newer'])]);
+    await moveTo({}, [put(['/b/9', 'newer'])]);
     const { keys } = await comparing;
     expect(keys.map(({ kind, key }) => `${kind} ${key.toString()}`)).toEqual([
       'missing /b/3',
@@ -195,9 +184,9 @@ describe('verify of a destination that shows no single state', () => {
     const revision = source.revision;
     const comparing = report();
     await new Promise(setImmediate);
-    await stand({ position: { generation: 1, revision: revision - 1 }, partial: { revision, writes: 1 } });
+    await moveTo({ position: { generation: 1, revision: revision - 1 }, partial: { revision, writes: 1 } });
     await until(async () => destination.readings > 0, { describe: 'a look between the parts' });
-    await stand({});
+    await moveTo({});
     expect(await comparing).toMatchObject({ different: 0 });
   });
 });

@@ -66,7 +66,7 @@ export async function liveBurst(peerName: PeerName, { sizes, profileTo }: Bench)
   };
 }
 
-/** Hosts pooled, depooled and weighted anew in no order, and the last words. */
+/** Hosts pooled, depooled and given another weight, in no order, and the last words. */
 async function write(
   connection: GatewayConnection,
   index: number,

@@ -16,7 +16,7 @@ export interface RawLimit {
 const IN_FLIGHT = 2;
 
 /**
- * The destination alone, with the very transactions that Tidemark sends in a base sync, made in this process from keys
+ * The destination alone, with the very transactions that Tidemark sends in an initial sync, made in this process from keys
  * that are already in memory: no source, no journal, no difference.
  */
 export async function rawLimit({ sizes }: Bench): Promise<RawLimit> {

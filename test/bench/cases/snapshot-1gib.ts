@@ -18,7 +18,7 @@ export interface Snapshot1Gib {
 }
 
 const VALUE_BYTES = 1024;
-const BEGUN = 'history begins anew, taking a snapshot of the source';
+const BEGUN = 'history begins again, taking a snapshot of the source';
 const DONE = 'history begins with a new snapshot';
 /** etcd's default is 2 GiB, which a GiB of content and its overhead come close to. */
 const SOURCE_FLAGS = ['--quota-backend-bytes=8589934592'];

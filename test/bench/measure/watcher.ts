@@ -10,7 +10,7 @@ interface WatchLine {
   };
 }
 
-/** Tells when a value appears below a prefix, by etcd's own watch over its JSON gateway: the same for every peer. */
+/** Reports when a value appears below a prefix, by etcd's own watch over its JSON gateway: the same for every peer. */
 export class Watcher {
   private readonly awaited = new Map<string, (at: number) => void>();
   private unfinished = '';

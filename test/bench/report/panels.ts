@@ -15,7 +15,7 @@ export interface Bar {
   /** The value as it is written at the end of the bar. */
   readonly shown: string;
   readonly colour: string;
-  /** Said in bold behind the value. */
+  /** Said in bold after the value. */
   readonly note?: string;
 }
 
@@ -31,7 +31,7 @@ export interface LegendItem {
 
 const PAD = 18;
 const LABEL_WIDTH = 154;
-/** Room for the value and the note behind the longest bar. */
+/** Room for the value and the note after the longest bar. */
 const VALUE_WIDTH = 104;
 const ROWS_FROM = 64;
 const FOOT = 34;

@@ -20,7 +20,7 @@ export interface SharedServers {
   readonly nats: NatsServer;
 }
 
-/** A stream reserves its maximal size: the default would leave room for few streams on a machine's disk. */
+/** A stream reserves its maximal size: the default would leave space for few streams on a machine's disk. */
 const SMALL = { maxBytes: '64MiB' };
 
 /** One case's pipeline from `/NAME/` of the source to `/NAME/` of the destination: cases share servers and nothing else. */
@@ -69,7 +69,7 @@ export class Stage implements AsyncDisposable {
     return await node.reached('replica', await this.source.revision(), timeoutMs);
   }
 
-  /** Waits until history has begun anew behind `generation`, and the destination has everything. */
+  /** Waits until history has begun again after `generation`, and the destination has everything. */
   async begunAnew(generation: number) {
     const wanted = { generation: generation + 1, revision: await this.source.revision() };
     return await this.pipeline.anyNode.reached('replica', wanted);

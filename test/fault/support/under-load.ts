@@ -91,7 +91,7 @@ export class Stage implements AsyncDisposable {
     }
     // First of all: a broken chain explains whatever else is wrong.
     await this.chain();
-    await this.settled(gateway);
+    await this.caughtUp(gateway);
     expect(await onceOnly.check(this.destination)).toMatchObject({ violations: [] });
     await this.mustBeEqual();
     return await this.chain();
@@ -134,7 +134,7 @@ export class Stage implements AsyncDisposable {
     await this.parts.servers[Symbol.asyncDispose]();
   }
 
-  private async settled(gateway: EtcdGateway): Promise<void> {
+  private async caughtUp(gateway: EtcdGateway): Promise<void> {
     await gateway.put(LAST_KEY, 'last');
     const copy = new EtcdGateway(this.destination.url);
     await until(async () => (await copy.get(LAST_KEY)) !== null, {

@@ -97,7 +97,7 @@ it('a quiet prefix, 1,500 unrelated changes, all nodes down, compaction to the h
   );
 });
 
-/** Why history began anew, in order, from the journal. */
+/** Why history began again, in order, from the journal. */
 async function resets(running: Pipeline): Promise<string[]> {
   const { stdout } = await running.anyNode.command('journal', 'cat', '-o', 'json');
   const records = stdout.trim().split('\n').map(parseRecordLine);

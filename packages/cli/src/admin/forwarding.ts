@@ -6,10 +6,10 @@ import { NotOwnedError } from '../node/owned-destination.js';
 /** Milliseconds a verb gets that another node carries out. */
 const FORWARD_TIMEOUT_MS = 60_000;
 
-/** What a request says that was passed on. */
+/** The query of a request that was passed on. */
 export const FORWARDED = { forwarded: 'yes' };
 
-/** Asked by another node because this one led, or owned: it has just stopped to, and the caller asks again. */
+/** A request. If another node passed it on, it is not passed on again: this node led or owned a moment ago, and the caller asks again. */
 interface Passed {
   readonly query: { readonly forwarded?: string | undefined };
   readonly signal: AbortSignal;
@@ -17,7 +17,7 @@ interface Passed {
 
 type There<T> = (client: ApiClient) => Promise<T>;
 
-/** Has another node do what only that one can. */
+/** Passes on what only another node can do. */
 export class Forwarding {
   /** @param token of this pipeline's nodes */
   constructor(

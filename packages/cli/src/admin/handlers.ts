@@ -91,7 +91,7 @@ interface Wanted {
   readonly prefix?: string | undefined;
 }
 
-/** Only records that lie between the revisions, and hold a key with the prefix where there is one. */
+/** The records between the revisions; with a prefix, only those that have such a key. */
 async function* lines(
   records: AsyncIterable<JournalRecord>,
   { from = 0, to = Number.MAX_SAFE_INTEGER, prefix: text = '' }: Wanted,

@@ -35,8 +35,8 @@ const TONE: Record<PlacedDestination['state'], 'good' | 'wait' | 'bad'> = {
   failed: 'bad',
 };
 
-/** The status page: what `tidemark status` tells, as one page without scripts. `asked` is the address of the node that answers. */
-export function renderPage(status: PipelineStatus, asked: string) {
+/** The status page: what `tidemark status` shows, as one page without scripts. `answering` is the address of the node that answers. */
+export function renderPage(status: PipelineStatus, answering: string) {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -59,7 +59,7 @@ export function renderPage(status: PipelineStatus, asked: string) {
     <thead><tr><th>Name</th><th>Address</th><th>Roles</th><th>Ready</th></tr></thead>
     ${status.nodes.map(renderNode)}
   </table>
-  <footer>Asked ${asked} at ${new Date().toISOString()}; reloads every ${REFRESH_SECONDS} s. The same as JSON: <a href="/v1/status">/v1/status</a>, metrics: <a href="/metrics">/metrics</a>.</footer>
+  <footer>Answered by ${answering} at ${new Date().toISOString()}. This page reloads every ${REFRESH_SECONDS} s. The same as JSON: <a href="/v1/status">/v1/status</a>, metrics: <a href="/metrics">/metrics</a>.</footer>
 </body>
 </html>`;
 }
@@ -96,7 +96,7 @@ function renderNode({ id, listen, roles, ready, problems }: NodeSummary) {
     </tr>${renderNotes(problems, 4)}</tbody>`;
 }
 
-/** In a row of their own, over all columns: beside other cells a sentence becomes a tower. */
+/** Notes have a row of their own, over all columns: in one column a sentence would be many short lines. */
 function renderNotes(notes: readonly string[], columns: number) {
   return notes.length === 0 ? '' : html`<tr class="notes"><td colspan="${columns}">${notes.map(renderNote)}</td></tr>`;
 }

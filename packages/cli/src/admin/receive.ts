@@ -22,10 +22,10 @@ function parse<T>(schema: Schema<T>, value: unknown, remedy: string): T {
   if (success) return data;
   const [issue] = error.issues;
   const where = issue === undefined || issue.path.length === 0 ? 'The request' : issue.path.join('.');
-  throw new BadRequestError({ message: `${where}: ${issue?.message ?? 'not as expected'}.`, remedy });
+  throw new BadRequestError({ message: `${where}: ${issue?.message ?? 'is not as expected'}.`, remedy });
 }
 
-/** No body is an empty object. */
+/** A missing body counts as an empty object. */
 async function jsonOf(c: Context): Promise<unknown> {
   const text = await c.req.text();
   if (text === '') return {};

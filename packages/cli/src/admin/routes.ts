@@ -44,7 +44,7 @@ class Routes {
         c,
         new NotFoundError({
           message: `There is nothing at ${c.req.path}.`,
-          remedy: 'See docs/operations.md, or /openapi.json, for what is.',
+          remedy: 'See docs/operations.md or /openapi.json for all paths.',
         }),
       ),
     );
@@ -68,7 +68,7 @@ class Routes {
     this.serve(TEXTS[name], async (request, c) => c.body(await handle(request), 200, { 'Content-Type': type }));
   }
 
-  /** What fails before the first line is a problem; later, the answer breaks off, so that nobody takes it for all. */
+  /** A failure before the first line is a problem. Later the answer is cut off, so that nobody takes it for complete. */
   private stream<N extends StreamName>(name: N): void {
     const handle = this.options.handlers.streams[name];
     this.serve(STREAMS[name], async (request, c) => {
@@ -106,7 +106,7 @@ class Routes {
     try {
       return await work();
     } catch (error) {
-      this.options.logger.error({ reason: describeError(error), path: c.req.path }, 'an answer was broken off');
+      this.options.logger.error({ reason: describeError(error), path: c.req.path }, 'an answer was cut off');
       throw error;
     }
   }
@@ -122,7 +122,7 @@ function fail(c: Context, { code, message, remedy }: Pick<TidemarkError, 'code' 
   return c.body(JSON.stringify({ code, message, remedy }), statusOf(code), { 'Content-Type': PROBLEM_TYPE });
 }
 
-/** Names in the order of the table: of two endpoints with one path the first comes that fits. */
+/** Names in the order of the table: of two endpoints with one path, the first that fits answers. */
 function namesOf<T extends object>(table: T): readonly (keyof T)[] {
   return Object.keys(table).filter((name): name is Extract<keyof T, string> => name in table);
 }

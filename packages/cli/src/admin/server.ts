@@ -66,13 +66,13 @@ export class AdminServer {
     const given = c.req.header('authorization')?.replace(/^Bearer /, '');
     if (this.token !== null && given !== undefined && isSame(given, this.token)) return;
     throw new ForbiddenError({
-      message: 'This verb changes something or shows values, and the admin address is not a loopback address.',
+      message: 'This request changes something or shows values: at an address that is not loopback it needs the token.',
       remedy: this.token === null ? 'Set node.tokenFile on every node.' : 'Send the token of node.tokenFile.',
     });
   }
 }
 
-/** In the same time, however much of it is right. */
+/** Takes the same time however much of it is right. */
 function isSame(given: string, secret: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(secret));

@@ -9,3 +9,8 @@ export class ListenError extends TidemarkError {
 export class UsageError extends TidemarkError {
   readonly code = 'USAGE';
 }
+
+/** What a command prints cannot be written to where it was sent. */
+export class OutputError extends TidemarkError {
+  readonly code = 'OUTPUT';
+}

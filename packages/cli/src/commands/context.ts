@@ -12,9 +12,14 @@ export interface GlobalOptions {
 /** A timer of Node.js that is longer than 24.8 days fires at once, and nobody waits for one day. */
 const LONGEST_TIMEOUT_MS = 86_400_000;
 
-/** What a command has to work with: options resolved against the environment. Results go to stdout, talk to stderr. */
+/** What a command works with: options resolved against the environment. Results go to stdout, everything else to stderr. */
 export class CommandContext {
   constructor(private readonly options: GlobalOptions) {}
+
+  /** Whether a person can be asked. */
+  get isTerminal(): boolean {
+    return process.stdin.isTTY === true && process.stdout.isTTY === true && !this.json;
+  }
 
   get json(): boolean {
     return this.options.output === 'json';
@@ -23,7 +28,10 @@ export class CommandContext {
   get configFile(): string {
     const file = this.options.config ?? process.env['TIDEMARK_CONFIG'];
     if (file !== undefined && file !== '') return file;
-    throw new UsageError({ message: 'No configuration was named.', remedy: 'Use -c FILE, or set TIDEMARK_CONFIG.' });
+    throw new UsageError({
+      message: 'No configuration file is given.',
+      remedy: 'Use -c FILE, or set TIDEMARK_CONFIG.',
+    });
   }
 
   get config(): Config {
@@ -39,14 +47,14 @@ export class CommandContext {
     });
   }
 
-  /** Of the node that the configuration names. */
+  /** A client of the node that the configuration names. */
   get client(): ApiClient {
     const { node } = this.config;
     const token = node.tokenFile === undefined ? undefined : readToken(node.tokenFile, 'node.tokenFile');
     return new ApiClient({ listen: node.listen, timeoutMs: this.timeoutMs, token });
   }
 
-  /** A result: text for people, or one JSON document, whose form the words of the command decide. */
+  /** Prints a result: text for people, or one JSON document. The command decides its form. */
   print<C extends OutputName>(_command: C, value: Output<C>, table: () => string): void {
     process.stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : `${table()}\n`);
   }

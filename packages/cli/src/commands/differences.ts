@@ -2,7 +2,7 @@ import { formatJsonBytes, type KeyDifference } from '@tidemark/api';
 
 type Kind = KeyDifference['kind'];
 
-/** One line a key, and how many there are besides. */
+/** One line for each key, and how many more there are. */
 export function listKeys(keys: readonly KeyDifference[], total: number, verb: (kind: Kind) => string): string[] {
   const width = Math.max(0, ...keys.map(({ kind }) => verb(kind).length));
   const listed = keys.map(({ kind, key }) => `  ${verb(kind).padEnd(width)}  ${formatJsonBytes(key)}`);

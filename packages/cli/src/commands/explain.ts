@@ -15,11 +15,11 @@ export async function explainCommand(context: CommandContext, destination: strin
   }
   const explanations = chosen.map((each) => explain(status, each));
   const [only = explanations] = destination === undefined ? [] : explanations;
-  context.print('explain', only, () => explanations.map(tell).join('\n\n'));
+  context.print('explain', only, () => explanations.map(describe).join('\n\n'));
   return 0;
 }
 
-function tell({ destination, state, since, what, why, safe, next }: Explanation): string {
+function describe({ destination, state, since, what, why, safe, next }: Explanation): string {
   return [
     `${destination}: ${state} since ${since}`,
     `  what  ${what}`,

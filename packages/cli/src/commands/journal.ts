@@ -1,5 +1,6 @@
 import { formatJsonBytes, type Output, parseRecordLine, type RecordLine } from '@tidemark/api';
 import { UsageError } from '../base/errors.js';
+import { printPart } from '../base/output.js';
 import { formatBytes } from '../status/format.js';
 import type { CommandContext } from './context.js';
 
@@ -37,7 +38,7 @@ export interface CatOptions {
 export async function journalCatCommand(context: CommandContext, { from, to, prefix }: CatOptions): Promise<number> {
   const query = { from: revisionOf('--from', from), to: revisionOf('--to', to), prefix };
   for await (const line of context.client.lines('records', { query })) {
-    process.stdout.write(`${context.json ? line : describeRecord(parseRecordLine(line))}\n`);
+    await printPart(`${context.json ? line : describeRecord(parseRecordLine(line))}\n`);
   }
   return 0;
 }

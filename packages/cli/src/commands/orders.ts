@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import type { CommandContext } from './context.js';
 
-/** Who gives an order, as it is kept with it. */
+/** Who gives an order; kept with it. */
 export function whoAsks(): string {
   return `${userInfo().username}@${hostname()}`;
 }
@@ -12,13 +12,13 @@ export async function pauseCommand(context: CommandContext, destination: string)
     'pause',
     { destination, paused },
     () =>
-      `${destination} stops within a second, and stays stopped over restarts until \`tidemark resume ${destination}\`.\n\`tidemark status\` shows it as paused once nothing is under way to it any more. Its changes wait in the journal, for as long as the headroom there.`,
+      `Tidemark stops writing to ${destination} within a second. The pause survives restarts; \`tidemark resume ${destination}\` ends it.\n\`tidemark status\` shows \`paused\` once nothing can be written any more. Changes wait in the journal for as long as HEADROOM there says.`,
   );
   return 0;
 }
 
 export async function resumeCommand(context: CommandContext, destination: string): Promise<number> {
   const { resumed } = await context.client.call('resume', { params: { name: destination }, body: { by: whoAsks() } });
-  context.print('resume', { destination, resumed }, () => `${destination} goes on within a second.`);
+  context.print('resume', { destination, resumed }, () => `The pause of ${destination} ends within a second.`);
   return 0;
 }

@@ -23,7 +23,7 @@ export async function resyncCommand(
 }
 
 async function showPlan(context: CommandContext, destination: string): Promise<number> {
-  // The file may hold routes that no node has loaded yet: to see what they would do is what this is for.
+  // The file may hold routes that no node has loaded yet: the plan shows what they would do.
   const configured = context.config.destinations.find(({ name }) => name === destination);
   const body = configured === undefined ? {} : { routes: configured.routes };
   const answer = await context.client.call('plan', { params: { name: destination }, body });
@@ -46,7 +46,7 @@ async function orderResync(context: CommandContext, destination: string): Promis
     'resync',
     { destination, ...answer },
     () =>
-      `Ordered: ${destination} is compared with a new snapshot, and what differs is written. \`tidemark status\` shows when it is streaming again, or what holds it.`,
+      `Ordered: ${destination} is compared with a new snapshot, and what differs is written.\n\`tidemark status\` shows \`streaming\` when it is done, or what holds it.`,
   );
   return 0;
 }

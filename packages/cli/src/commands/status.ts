@@ -13,7 +13,7 @@ function describe(status: PipelineStatus): string {
   const { leader, source, journal } = status;
   const lines = [
     `pipeline  ${status.pipeline}`,
-    `leader    ${leader ? `${leader.node}, term ${leader.term}, for ${formatAge(secondsSince(leader.since))}` : 'none: nodes are campaigning, or none has the role'}`,
+    `leader    ${leader ? `${leader.node}, term ${leader.term}, for ${formatAge(secondsSince(leader.since))}` : 'none: an election is running, or no node has the role leader'}`,
     `source    revision ${source.revision ?? 'unknown'}${source.headroomRevisions === null ? '' : `, headroom ${source.headroomRevisions} revisions`}`,
     `journal   ${journal ? `revision ${journal.revision ?? 'none'}, generation ${journal.generation ?? 'none'}, ${formatBytes(journal.bytes)}` : 'not reachable'}`,
     ...(journal?.deviations ?? []).map((deviation) => problem(`          ! ${deviation}`)),
@@ -44,7 +44,7 @@ function describe(status: PipelineStatus): string {
   return lines.join('\n');
 }
 
-/** The preferred owner as well where it is another node: the destination will move there. */
+/** Names the preferred owner too where it is another node: the destination will move there. */
 function ownerCell({ owner, preferredOwner }: PlacedDestination): string {
   const preferred = preferredOwner === null || preferredOwner === owner ? '' : ` (preferred: ${preferredOwner})`;
   return `${owner ?? '-'}${preferred}`;

@@ -6,7 +6,7 @@ export interface VerifyOptions {
   readonly repair?: boolean;
 }
 
-/** Exit code 0 when equal, or repaired; 1 when different; 2 (could not compare) comes from the error. */
+/** Exit code 0 when equal or repaired, 1 when different. An error sets 2 (could not compare). */
 export async function verifyCommand(
   context: CommandContext,
   destination: string,

@@ -13,7 +13,7 @@ import {
   type Source,
 } from '@tidemark/core';
 import { CoordinationSession, EtcdElector, EtcdFacts, EtcdOwnership, NodeRegistry } from '@tidemark/etcd';
-import { runLeader, SnapshotQueue } from '@tidemark/leader';
+import { runLeader, SnapshotQueue, SourceSightings } from '@tidemark/leader';
 import { ControlBoard, Placement, patienceOf } from '@tidemark/worker';
 import { AdminServer } from '../admin/server.js';
 import { VERSION } from '../base/version.js';
@@ -36,6 +36,8 @@ import { notifySystemd } from './notify.js';
 
 /** A quiet journal gets a record at least this often, and at least four times within its maximum age. */
 const PROGRESS_EVERY_MS = 3_600_000;
+/** And no more often than this, milliseconds. */
+const LEAST_PROGRESS_MS = 1_000;
 
 /** Journal bytes that may wait in memory for all destinations of this node together. */
 const WAITING_BYTES = 8 * 1024 * 1024;
@@ -72,6 +74,7 @@ class Daemon {
   private readonly leaderElector: StepDownElector;
   private readonly leaderStatus: LeaderStatus;
   private readonly snapshotQueue = new SnapshotQueue();
+  private readonly sightings = new SourceSightings();
   private readonly journalWatch: JournalWatch;
   private readonly sourceMonitor: HopMonitor;
   private readonly admin: AdminServer;
@@ -104,7 +107,7 @@ class Daemon {
     });
     this.leaderStatus = new LeaderStatus(metrics);
     this.journalWatch = new JournalWatch(this.journal, config.journal, metrics, logger);
-    this.sourceMonitor = new HopMonitor('source', (signal) => this.source.identity(signal), logger);
+    this.sourceMonitor = new HopMonitor('source', (signal) => this.lookAtSource(signal), logger);
     this.destinations = new Destinations({
       config,
       journal: shareReading(this.journal, logger),
@@ -150,7 +153,7 @@ class Daemon {
     logger.info('stopped');
   }
 
-  /** Takes over the destinations of the file; anything wrong with it changes nothing. */
+  /** Takes the destinations from the file. A file that is wrong changes nothing. */
   async reload(configFile: string): Promise<void> {
     const { logger } = this;
     try {
@@ -161,7 +164,7 @@ class Daemon {
     }
   }
 
-  /** Off the list first: the others take what this node gives up as soon as it does, and do not wait for it to come back. */
+  /** Leaves the list of nodes first, so that the others take at once what this node gives up, and do not wait for it to come back. */
   private async leaveDestinations(announcing: Promise<void>): Promise<void> {
     await announcing;
     await this.registry.withdraw(this.config.node.id);
@@ -169,12 +172,16 @@ class Daemon {
   }
 
   /**
-   * A node that is not on its own list claims nothing. Read before it is, the list would have to be brought up to date by
-   * the watch, and etcd lets a watch that begins behind its newest revision wait for up to 100 ms.
+   * A node that is not on its own list claims nothing. Read earlier, the list would have to be brought up to date by the
+   * watch, and etcd lets a watch that begins before its newest revision wait for up to 100 ms.
    */
   private async place(signal: AbortSignal): Promise<void> {
     await this.registry.registered(signal);
     await this.placement.run(signal);
+  }
+
+  private async lookAtSource(signal: AbortSignal): Promise<void> {
+    this.sightings.saw((await this.source.identity(signal)).revision, Date.now());
   }
 
   private lead(signal: AbortSignal): Promise<void> {
@@ -187,9 +194,10 @@ class Daemon {
         elector: this.leaderElector,
         facts: this.facts,
         snapshotQueue: this.snapshotQueue,
+        sightings: this.sightings,
         reserved: neverReplicated(config),
         snapshotEveryMs: config.journal.snapshotEvery,
-        progressEveryMs: Math.min(PROGRESS_EVERY_MS, config.journal.maxAge / 4),
+        progressEveryMs: progressEveryMs(config),
         logger: logger.child({ role: 'leader' }),
         observer: this.leaderStatus,
       },
@@ -205,4 +213,13 @@ class Daemon {
       ...{ leaderElector, leaderStatus, snapshotQueue, journalWatch, sourceMonitor },
     };
   }
+}
+
+/**
+ * How long a quiet journal goes without a record. Its last record bounds the age of what a leader finds in history after
+ * all nodes were down: at half of what a brake allows, a short absence is never taken for an old backlog.
+ */
+function progressEveryMs({ journal, destinations }: Config): number {
+  const ages = destinations.flatMap(({ brakes }) => (brakes.maxBacklogAge === null ? [] : brakes.maxBacklogAge / 2));
+  return Math.max(LEAST_PROGRESS_MS, Math.min(PROGRESS_EVERY_MS, journal.maxAge / 4, ...ages));
 }

@@ -13,7 +13,7 @@ type Fault = (typeof FAULTS)[number];
 export function faultyElectors(logger: Logger): (elector: Elector) => Elector {
   const fault = faultOf(process.env['TIDEMARK_FAULT']);
   if (fault === null) return (elector) => elector;
-  logger.error({ fault }, 'TIDEMARK_FAULT is set: this node misbehaves on purpose, never do this outside of tests');
+  logger.error({ fault }, 'TIDEMARK_FAULT is set: this node misbehaves on purpose; use it in tests only');
   return (elector) => new BelievingElector(elector);
 }
 
@@ -22,12 +22,12 @@ function faultOf(value: string | undefined): Fault | null {
   const fault = FAULTS.find((name) => name === value);
   if (fault !== undefined) return fault;
   throw new UsageError({
-    message: `TIDEMARK_FAULT is "${value}", which is no fault.`,
-    remedy: `Unset it. It is for tests only, and may be: ${FAULTS.join(', ')}.`,
+    message: `TIDEMARK_FAULT is "${value}": there is no such fault.`,
+    remedy: `Unset it. It is for tests only. Possible values: ${FAULTS.join(', ')}.`,
   });
 }
 
-/** Who was elected once leads until asked to stop, whatever the coordination etcd says. */
+/** Once elected, it leads until it is asked to stop, whatever the coordination etcd says. */
 class BelievingElector implements Elector {
   constructor(private readonly elector: Elector) {}
 

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { describeError, type Logger } from '@tidemark/core';
 
 /**
- * Tells systemd how the service stands (Type=notify). Node cannot write to a datagram socket of the Unix domain, so
+ * Reports the state of the service to systemd (Type=notify). Node cannot write to a datagram socket of the Unix domain, so
  * systemd's own tool does it; without NOTIFY_SOCKET (not started by systemd) nothing happens.
  */
 export async function notifySystemd(state: 'READY=1' | 'STOPPING=1', logger: Logger): Promise<void> {

@@ -17,13 +17,13 @@ import { EtcdClient, EtcdKv, EtcdSource } from '@tidemark/etcd';
 import { NatsJournal, SharedTail } from '@tidemark/journal';
 import { JournaledSource, TrackedWriter } from '@tidemark/worker';
 
-/** The concrete classes behind the contracts are chosen here and nowhere else. */
+/** The concrete classes of the contracts are chosen here and nowhere else. */
 
 export function openSource(config: Config): Source {
   return new EtcdSource(new EtcdClient(config.source));
 }
 
-/** A client of its own: what happens to other hops must not cost the lease. */
+/** A client of its own: trouble with other hops must not cost the lease. */
 export function openCoordination(config: Config): EtcdClient {
   return new EtcdClient(config.coordination);
 }
@@ -69,12 +69,12 @@ export function openDestination(pipeline: string, config: DestinationConfig, log
   return new EtcdDestination(new EtcdKv(client), keys);
 }
 
-/** What an owner writes through: one for each ownership. */
+/** The writer of one ownership. */
 export function openWriter(destination: Destination, logger: Logger): TrackedWriter {
   return new TrackedWriter(destination, logger);
 }
 
-/** The destination's keys that are ours and no route's: where checkpoints live. */
+/** The destination's keys that belong to Tidemark and to no route: where checkpoints live. */
 export function reservedKeys(config: DestinationConfig): KeyRange {
   return prefixRange(Buffer.from(config.kind === 'redis' ? REDIS_CHECKPOINT_PREFIX : config.checkpointPrefix));
 }

@@ -4,10 +4,10 @@ import { AccessDeniedError, type Config, type DestinationConfig, type Metrics, r
 type Hop = readonly [name: string, certificate: string | undefined];
 
 /**
- * Tells how long the certificates last that this node shows, as they are in their files now. None is told of a hop without
- * one, nor while its file cannot be read, or is no certificate: the hop itself says why.
+ * Reports how long this node's certificates last, as they are in their files now. A hop without one is left out, and so is
+ * one whose file cannot be read or is no certificate: the hop itself says why.
  */
-export function tellCertificates(
+export function reportCertificates(
   { source, coordination, journal }: Config,
   destinations: readonly DestinationConfig[],
   metrics: Metrics,

@@ -105,7 +105,7 @@ export class DestinationStatus implements WorkerObserver {
     };
   }
 
-  /** Gauges of a destination that is no longer ours would lie: they are taken away. */
+  /** Removes the gauges of a destination that this node no longer owns: they would not be true. */
   forget(): void {
     const destination = this.identity.name;
     const { destinationRevision, destinationLagRevisions, destinationLagSeconds, journalHeadroom, driftKeys } =

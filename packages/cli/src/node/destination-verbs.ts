@@ -10,6 +10,7 @@ import {
 import {
   type Filter,
   Holds,
+  holdOf,
   Orders,
   type Plan,
   planAgainstSource,
@@ -21,7 +22,7 @@ import {
 import type { Destinations } from './destinations.js';
 import type { OwnedDestination } from './owned-destination.js';
 
-/** A repair writes what a comparison lists; what it leaves is compared again, so many times. */
+/** A repair writes what a comparison lists. Comparison and repair are repeated at most so many times. */
 const REPAIR_ROUNDS = 10;
 
 /** A destination name that the configuration does not have. */
@@ -29,7 +30,7 @@ export class UnknownDestinationError extends TidemarkError {
   readonly code = 'UNKNOWN_DESTINATION';
 }
 
-/** What was to be approved is not, or no longer, what is held. */
+/** The hold to approve is not there, or no longer there. */
 export class NothingHeldError extends TidemarkError {
   readonly code = 'NOTHING_HELD';
 }
@@ -62,7 +63,7 @@ export class DestinationVerbs {
   /** Compares, writes what differs, and compares again. Only on the node that owns the destination. @throws NotOwnedError */
   async repair(name: string, signal: AbortSignal): Promise<RepairOutcome> {
     const owned = this.find(name);
-    // Asked first, so that another node does not compare everything in vain.
+    // Comes first, so that a node that is not the owner does not compare everything in vain.
     const repaired = { ...(await owned.repair([])) };
     const found = await this.verify(name, signal);
     const refused = new Map<string, RefusedKey>();
@@ -101,8 +102,8 @@ export class DestinationVerbs {
   }
 
   /**
-   * What a destination waits for approval of; null when nothing. First what status shows: a note can be lost with the
-   * coordination etcd, or come back with it. While no owner shows anything, what was noted still waits.
+   * The hold that waits for approval; null when there is none. The one that status shows comes first: a note can be lost
+   * with the coordination etcd, or come back with it. While no owner shows one, the noted one counts.
    */
   async hold(name: string, signal: AbortSignal): Promise<Hold | null> {
     const holds = this.holds(name);
@@ -110,24 +111,26 @@ export class DestinationVerbs {
   }
 
   /**
-   * Lets go exactly the hold that was shown.
+   * Approves exactly the hold that was shown.
    * @throws NothingHeldError when there is none, or another one by now
    */
   async approve(name: string, approved: { id: string; by: string }, signal: AbortSignal): Promise<Hold> {
     const holds = this.holds(name);
     const noted = await holds.current(signal);
-    const hold = noted?.id === approved.id ? noted : await this.parts.shownHold(name, signal);
-    if (hold?.id !== approved.id) {
+    // A hold of changes grows; what was shown before is a part of it.
+    const matches = (each: Hold | null) => each !== null && holdOf(each, approved.id) !== null;
+    const hold = matches(noted) ? noted : await this.parts.shownHold(name, signal);
+    if (hold === null || !matches(hold)) {
       throw new NothingHeldError({
-        message: (hold ?? noted) === null ? `${name} is not held.` : `${name} is held for another reason by now.`,
-        remedy: 'See `tidemark status`, and approve what it shows.',
+        message: (hold ?? noted) === null ? `${name} is not held.` : `${name} is now held for another reason.`,
+        remedy: 'Look at `tidemark status`, and approve what it shows.',
       });
     }
     await holds.approve({ ...approved, at: new Date().toISOString() }, signal);
     return hold;
   }
 
-  /** The routes under which the destination was written, where they are known and others than `wanted`. */
+  /** The routes under which the destination was written, where they are known and not `wanted`. */
   private async formerFilter(name: string, wanted: Filter, signal: AbortSignal): Promise<Filter | null> {
     const { destination, filter } = this.find(name);
     const written = (await destination.checkpoint(signal))?.filter;

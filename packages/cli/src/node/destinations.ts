@@ -28,8 +28,8 @@ export class Destinations {
   }
 
   /**
-   * Makes it so, and returns what was done. Once it is rejected nothing has changed.
-   * @throws AccessDeniedError when a file cannot be read that a destination names which is new or another one now
+   * Makes these the destinations, and returns what changed. When it rejects, nothing has changed.
+   * @throws AccessDeniedError when a new or changed destination names a file that cannot be read
    */
   async configure(wanted: readonly DestinationConfig[]): Promise<DestinationChanges> {
     const change = this.last.then(() => this.change(wanted));
@@ -58,8 +58,8 @@ export class Destinations {
     };
     const works = this.context.config.node.roles.includes('worker') && !this.stopped;
     const due = works ? wanted.filter((config) => changed.includes(config) || !this.owned.has(config.name)) : [];
-    // Everything that can fail comes before anything is stopped. A node begins without its files, but whoever changes
-    // something is there to hear of it.
+    // Everything that can fail comes before anything is stopped. A node starts without its files, but whoever changes the
+    // configuration is there to read the error.
     changed.forEach(assertReadable);
     const opened = due.map((config) => OwnedDestination.open(this.context, config));
     await Promise.all([...gone, ...changes.changed].map((name) => this.stop(name)));

@@ -1,4 +1,4 @@
-/** What the journal's retention is and does, as last seen. Times in milliseconds since the epoch. */
+/** The journal's retention and its effect, as last seen. Times in milliseconds since the epoch. */
 export interface Retention {
   readonly now: number;
   readonly maxAgeMs: number;
@@ -9,9 +9,9 @@ export interface Retention {
 }
 
 /**
- * Seconds until retention removes the record that a destination needs next: the smaller of what age and what size leave.
- * Size is projected from the average rate at which the journal has grown so far. Never negative; 0 means that it has
- * happened, or happens now.
+ * Seconds until retention removes the record that a destination needs next: the smaller one of what age and size allow.
+ * Size is projected from the average rate at which the journal has grown so far. Never negative; 0 means that it is
+ * removed already, or now.
  *
  * @param neededTime when the oldest record that the destination has not applied was written; now when there is none
  */

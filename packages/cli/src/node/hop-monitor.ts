@@ -1,7 +1,7 @@
 import type { HopHealth } from '@tidemark/api';
 import { describeError, type Logger, Scope, sleep, TidemarkError, UnavailableError } from '@tidemark/core';
 
-/** Milliseconds between two probes of a peer, and after which one counts as failed. */
+/** Milliseconds between two probes of a peer, and milliseconds after which a probe has failed. */
 const PROBE_EVERY_MS = 2_000;
 const PROBE_TIMEOUT_MS = 4_000;
 

@@ -2,7 +2,7 @@ import type { LeaderReport } from '@tidemark/api';
 import type { Metrics, Position, ResetReason } from '@tidemark/core';
 import type { LeaderObserver } from '@tidemark/leader';
 
-/** Keeps what the leader tells, for status and metrics. */
+/** Keeps what the leader reports, for status and metrics. */
 export class LeaderStatus implements LeaderObserver {
   private leading: { term: number; since: string } | null = null;
   private sourceRevision = 0;
@@ -20,7 +20,7 @@ export class LeaderStatus implements LeaderObserver {
     return { ...this.leading, sourceRevision, journal, headroomRevisions: headroom };
   }
 
-  /** Revisions that the journal could fall behind before the source has forgotten what comes next. */
+  /** Revisions that the journal can lag before the source has compacted what comes next. */
   private get headroom(): number {
     return Math.max(0, (this.journal?.revision ?? 0) - this.compactedRevision);
   }
@@ -65,7 +65,7 @@ export class LeaderStatus implements LeaderObserver {
     this.forget();
   }
 
-  /** What only a leader knows must not stand as 0, or as it was, on a node that does not lead: alerts compare it. */
+  /** What only a leader knows must not be 0, or an old value, on a node that does not lead: alerts compare it. */
   private forget(): void {
     this.metrics.leader.set(0);
     this.metrics.sourceRevision.remove();

@@ -12,7 +12,7 @@ import {
 } from '@tidemark/core';
 import { type Elections, LoopGuard, OriginSource, type TrackedWriter } from '@tidemark/worker';
 
-/** Where pipelines keep their checkpoints unless told otherwise. */
+/** Where pipelines keep their checkpoints by default. */
 const DEFAULT_PREFIX = '/__tidemark/';
 
 interface LoopGuardParts {

@@ -15,6 +15,7 @@ import {
   type JournalRecord,
   type Metrics,
   type ReadFrom,
+  readToEnd,
   type SharedFacts,
   type SnapshotRef,
   type Source,
@@ -26,7 +27,7 @@ import type { ControlBoard } from '@tidemark/worker';
 import { VERSION } from '../base/version.js';
 import { mergeStatus } from '../status/merge.js';
 import { openComparedSource } from './backends.js';
-import { tellCertificates } from './certificates.js';
+import { reportCertificates } from './certificates.js';
 import { DestinationVerbs } from './destination-verbs.js';
 import type { Destinations } from './destinations.js';
 import type { HopMonitor } from './hop-monitor.js';
@@ -34,7 +35,7 @@ import type { JournalWatch } from './journal-watch.js';
 import type { LeaderStatus } from './leader-status.js';
 import type { StepDownElector } from './step-down.js';
 
-/** Milliseconds another node gets to tell its status. */
+/** Milliseconds another node gets to send its status. */
 const PEER_TIMEOUT_MS = 2_000;
 
 export interface NodeParts {
@@ -104,7 +105,7 @@ export class Node {
     };
   }
 
-  /** Asks every registered node. When coordination cannot be reached, this node alone speaks. */
+  /** Asks every registered node. When coordination cannot be reached, it is the status of this node alone. */
   async pipelineStatus(signal: AbortSignal): Promise<PipelineStatus> {
     const { config, destinations, board } = this.parts;
     const { peers, problem } = await this.peers(signal);
@@ -120,7 +121,7 @@ export class Node {
   async metrics(): Promise<string> {
     this.status();
     const { config, destinations, metrics } = this.parts;
-    tellCertificates(config, destinations.configured, metrics);
+    reportCertificates(config, destinations.configured, metrics);
     return await metrics.registry.metrics();
   }
 
@@ -157,18 +158,16 @@ export class Node {
     return await this.parts.journal.info(signal);
   }
 
-  /** Records from a source revision of the present generation on, or all that are kept (0), up to the journal's end as it is now. */
+  /** Records from a source revision of the present generation on (0: all that are kept), up to the present end of the journal. */
   async *records(fromRevision: number, signal: AbortSignal): AsyncGenerator<JournalRecord> {
     const { journal } = this.parts;
-    const { first, last, lastSequence } = await journal.info(signal);
+    const end = await journal.info(signal);
+    const { first, last } = end;
     if (first === null || last === null) return;
     const { generation } = last.position;
     const reaches = first.position.generation === generation && fromRevision - 1 > first.previous;
     const from: ReadFrom = reaches ? { after: { generation, revision: fromRevision - 1 } } : 'oldest';
-    for await (const { sequence, record } of journal.read(from, signal)) {
-      yield record;
-      if (sequence >= lastSequence) return;
-    }
+    for await (const { record } of readToEnd(journal, { from, end }, signal)) yield record;
   }
 
   private async shownHold(name: string, signal: AbortSignal): Promise<Hold | null> {
@@ -176,7 +175,7 @@ export class Node {
     return destinations.find((destination) => destination.name === name)?.hold ?? null;
   }
 
-  /** All nodes; this one alone, and why, when the coordination etcd does not tell who else there is. */
+  /** All nodes; this one alone, and why, when the coordination etcd does not answer. */
   private async peers(signal: AbortSignal): Promise<{ peers: readonly Peer[]; problem: string | null }> {
     const { node } = this.parts.config;
     try {
@@ -187,7 +186,7 @@ export class Node {
       return { peers, problem: null };
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      return { peers: [node], problem: `coordination, other nodes are not seen: ${describeError(error)}` };
+      return { peers: [node], problem: `coordination: the other nodes are not known: ${describeError(error)}` };
     }
   }
 

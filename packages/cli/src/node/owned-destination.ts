@@ -40,7 +40,7 @@ export interface DestinationContext {
   readonly logger: Logger;
 }
 
-/** What was asked for is the business of the node that owns the destination. */
+/** Only the node that owns the destination can do this. */
 export class NotOwnedError extends TidemarkError {
   readonly code = 'NOT_OWNED';
 }
@@ -85,7 +85,7 @@ export class OwnedDestination {
     return this.status === null ? null : { ...this.status.report, deviations: this.destination.deviations };
   }
 
-  /** Null while another node owns it: then it is that node's business. */
+  /** Null while another node owns it: that node reports it. */
   get health(): HopHealth | null {
     return this.status === null ? null : this.monitor.health;
   }
@@ -98,7 +98,7 @@ export class OwnedDestination {
     if (this.worker !== null) return await this.worker.repair(keys);
     throw new NotOwnedError({
       message: `This node does not own ${this.config.name}.`,
-      remedy: 'Ask its owner: see `tidemark status`.',
+      remedy: 'Ask its owner; `tidemark status` shows it.',
     });
   }
 
@@ -126,6 +126,7 @@ export class OwnedDestination {
       ...{ name: config.name, journal, facts, destination, filter, observer: status, logger },
       writer,
       source: openComparedSource(context.config, { source, journal: store }),
+      sourceIdentity: source,
       brakes: config.brakes,
       delayMs: config.delay,
       budget: context.budget,

@@ -17,9 +17,9 @@ interface Lag {
 /** A destination's position, and how far it lags the journal. */
 export class Progress {
   private at: Position = { generation: 0, revision: 0 };
-  /** When the oldest change that is not applied was journaled; null when there is none. */
+  /** When the oldest change that is not applied was journaled; null when all are. */
   private oldestWaiting: number | null = null;
-  /** When the newest change was journaled that was read. */
+  /** When the newest change that was read was journaled. */
   private newestRead = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly journal: { readonly end: JournalEnd | null }) {}
@@ -36,8 +36,8 @@ export class Progress {
   reached(position: Position, time: number): void {
     this.at = position;
     if (this.oldestWaiting === null || time < this.oldestWaiting) return;
-    // What was read beyond it was journaled no earlier. Forgotten, the lag would be counted from the journal's end, and that of
-    // a destination that is held would begin again with each write to the source.
+    // What was read after it was journaled no earlier. Without it the lag would be counted from the journal's end, and the lag
+    // of a destination that is held would begin again with each write to the source.
     this.oldestWaiting = this.newestRead > time || this.lags ? time : null;
   }
 

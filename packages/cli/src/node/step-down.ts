@@ -1,6 +1,6 @@
 import type { Elector, Leadership } from '@tidemark/core';
 
-/** An elector whose present leadership can be ended by request; the node campaigns again behind the other candidates. */
+/** An elector whose present leadership can be ended by request; the node campaigns again, after the other candidates. */
 export class StepDownElector implements Elector {
   private ending: AbortController | null = null;
 

@@ -3,88 +3,93 @@ import type { PlacedDestination as Destination, Explanation, PipelineStatus } fr
 /** Says in sentences what `status` says in words. Pure. */
 export function explain(status: PipelineStatus, destination: Destination): Explanation {
   const { name, state, since, reason } = destination;
-  const told = about(status, destination);
-  return { destination: name, state, since, why: reason, ...told };
+  return { destination: name, state, since, why: reason, ...adviceOn(status, destination) };
 }
 
-type Told = Pick<Explanation, 'what' | 'safe' | 'next'>;
+type Advice = Pick<Explanation, 'what' | 'safe' | 'next'>;
 
-function about(status: PipelineStatus, destination: Destination): Told {
-  const { name, state, hold } = destination;
+const OTHERS_UNAFFECTED = 'The other destinations are not affected.';
+
+function adviceOn(status: PipelineStatus, destination: Destination): Advice {
+  const { name, state } = destination;
   switch (state) {
     case 'starting':
       return starting(destination);
     case 'bootstrapping':
       return {
-        what: `${name} is brought to a snapshot: what differs is put, what is gone is deleted. It never becomes empty.`,
-        safe: 'Wait; stopping Tidemark is safe, it goes on where it was.',
-        // Snapshots are the leader's.
+        what: `${name} is being resynced from a snapshot: keys that differ are written, keys that the source does not have are deleted. Nothing is cleared first.`,
+        safe: 'Wait. A restart of Tidemark is safe: the resync continues.',
         next:
           status.leader === null
-            ? 'tidemark status   # no node leads: nobody takes a snapshot, should it need one'
+            ? 'tidemark status   # no node leads: if a new snapshot is needed, nobody takes it'
             : null,
       };
     case 'streaming':
       return streaming(status, destination);
     case 'held':
-      return {
-        what: `${name} is held by the brake ${hold?.brake ?? 'that its owner tells of'}: nothing is written to it.`,
-        safe: `Its data stays as it is, the other destinations go on, its changes wait in the journal${room(destination)}.`,
-        next:
-          hold?.brake === 'filter'
-            ? `tidemark resync ${name} --plan   # shows the keys; then: tidemark approve ${name}`
-            : `tidemark approve ${name}   # only if this was meant; otherwise correct the source first`,
-      };
+      return held(destination);
     case 'paused':
       return {
-        what: `${name} is paused${ordered(destination)}: nothing is written to it.${destination.owner === null ? ' No node works for it, which changes nothing as long as it is paused.' : ''}`,
-        safe: `Its data stays as it is, its changes wait in the journal${room(destination)}.`,
+        what: `${name} is paused${ordered(destination)}: nothing is written to it.${destination.owner === null ? ' No node works for it; that does not matter while it is paused.' : ''}`,
+        safe: `Its data does not change. ${waiting(destination)}`,
         next: `tidemark resume ${name}`,
       };
     case 'backing_off':
       if (destination.pause !== null) return pausing(destination);
       return {
-        what: `${name} does not go on at the moment; it is tried again, at least every 10 s.`,
-        safe: `Its changes wait in the journal${room(destination)}; the other destinations are not affected.`,
-        next: 'Look at what the reason names: that cluster most often, or the journal; Tidemark goes on by itself.',
+        what: `The last attempt for ${name} failed. Tidemark tries again, at least every 10 s.`,
+        safe: `${waiting(destination)} ${OTHERS_UNAFFECTED}`,
+        next: 'Look at what the reason names: most often that cluster, sometimes the journal. Tidemark recovers by itself.',
       };
     case 'failed':
       return {
-        what: `${name} cannot be written to, or must not be, until somebody acts.`,
-        safe: `Nothing is skipped: all later changes wait in the journal${room(destination)}. The other destinations are not affected.`,
-        next: 'Do what the reason says; Tidemark notices within 10 s.',
+        what: `Nothing is written to ${name} until somebody acts.`,
+        safe: `No change is skipped. ${waiting(destination)} ${OTHERS_UNAFFECTED}`,
+        next: 'Do what the reason says. Tidemark tries again within 10 s.',
       };
     default:
       return state satisfies never;
   }
 }
 
-function starting(destination: Destination): Told {
+function starting(destination: Destination): Advice {
   const { name, owner, pause } = destination;
   if (owner !== null) {
     return {
-      what: `${name} is being taken over.`,
-      safe: 'Nothing is written meanwhile, and nothing is lost.',
+      what: `A node is taking over ${name}.`,
+      safe: 'Nothing is written until then, and nothing is lost.',
       next: null,
     };
   }
   return {
-    what: `No node works for ${name}${pause === null ? '' : `, which is to be paused${ordered(destination)}`}.`,
+    what: `No node works for ${name}.${pause === null ? '' : ` It is to be paused${ordered(destination)}.`}`,
     safe:
       pause === null
-        ? 'Nothing is written meanwhile, and nothing is lost.'
-        : 'Nothing new is written, and nothing is lost. Do not take its content for settled: what its last owner sent last may still be carried out, until a node works for it and makes that impossible.',
-    next: 'tidemark status   # are nodes up, with the role worker, and does the coordination etcd answer?',
+        ? 'Nothing is written until a node works for it, and nothing is lost.'
+        : 'Nothing new is written, and nothing is lost. But its content can still change: the last transaction of its last owner may still be carried out. The next node that works for it makes that impossible.',
+    next: 'tidemark status   # are nodes with the role worker up? does the coordination etcd answer?',
   };
 }
 
-/** The pause is ordered, and what was sent before has not been answered. */
-function pausing(destination: Destination): Told {
+function held(destination: Destination): Advice {
+  const { name, hold } = destination;
+  return {
+    what: `${name} is held${hold === null ? '' : ` by the brake ${hold.brake}`}: nothing is written to it.`,
+    safe: `Its data does not change. ${waiting(destination)} ${OTHERS_UNAFFECTED}`,
+    next:
+      hold?.brake === 'filter'
+        ? `tidemark resync ${name} --plan   # shows the keys; if they are right: ${approval(name, hold)}`
+        : `${approval(name, hold)}   # only if the change is intended; otherwise correct the source first`,
+  };
+}
+
+/** The pause is ordered, and the last transaction before it is in doubt. */
+function pausing(destination: Destination): Advice {
   const { name } = destination;
   return {
     what: `${name} is being paused${ordered(destination)}: nothing new is sent, but the outcome of the last transaction is not known yet.`,
-    safe: `Do not take its content for settled: that transaction may still be carried out. It is whole and moves the position along, so nothing breaks; its changes wait in the journal${room(destination)}.`,
-    next: 'Let the destination answer (the reason says what is wrong); it then becomes `paused` by itself, within 10 s.',
+    safe: `Its content can still change: that transaction may still be carried out. It is complete and moves the position, so nothing breaks. ${waiting(destination)}`,
+    next: 'Wait until the destination answers (the reason says what is wrong). It then becomes `paused` by itself, within 10 s.',
   };
 }
 
@@ -92,12 +97,12 @@ function ordered({ pause }: Destination): string {
   return pause === null ? '' : `, by ${pause.by} since ${pause.at}`;
 }
 
-function streaming(status: PipelineStatus, destination: Destination): Told {
+function streaming(status: PipelineStatus, destination: Destination): Advice {
   const { name, revision, lagRevisions, lagSeconds, foreignWrites, verified } = destination;
   const distance =
     lagRevisions === 0
-      ? 'has everything that is journaled'
-      : `is ${lagRevisions} revisions and ${lagSeconds.toFixed(1)} s behind the journal`;
+      ? 'and has everything that is in the journal'
+      : `${lagRevisions} revisions and ${lagSeconds.toFixed(1)} s behind the journal`;
   const strangers =
     foreignWrites.count === 0
       ? ''
@@ -106,26 +111,35 @@ function streaming(status: PipelineStatus, destination: Destination): Told {
     verified !== null && verified.drift > 0
       ? ` The comparison at ${verified.at} found ${verified.drift} keys that differ.`
       : '';
-  const leaderless = status.leader === null ? ' No node leads: what happens at the source is not journaled now.' : '';
+  const leaderless = status.leader === null ? ' No node leads: new changes at the source are not journaled.' : '';
   return {
-    what: `${name} follows the source, stands at revision ${revision} and ${distance}.${strangers}${drifted}${leaderless}`,
-    safe: 'Everything is: restarts, upgrades, step-down.',
+    what: `${name} follows the source. It is at revision ${revision}, ${distance}.${strangers}${drifted}${leaderless}`,
+    safe: 'Restarts, upgrades and step-down are safe.',
     next:
       strangers !== '' || drifted !== ''
-        ? `tidemark verify ${name}   # and with --repair, when the source is right`
+        ? `tidemark verify ${name}   # then with --repair, if the source is right`
         : leaderless !== ''
-          ? 'tidemark status   # are nodes up, and does the coordination etcd have a quorum?'
+          ? 'tidemark status   # are nodes up? does the coordination etcd have a quorum?'
           : null,
   };
 }
 
-/** How long the journal keeps what the destination needs next. */
-function room({ headroomSeconds }: Destination): string {
-  if (headroomSeconds === null) return '';
-  const hours = headroomSeconds / 3600;
+/** Where the changes are that are not applied, and how long the journal keeps what the destination needs next. */
+function waiting({ headroomSeconds }: Destination): string {
+  const keeps = headroomSeconds === null ? '' : `, which keeps them for ${duration(headroomSeconds)} more`;
+  return `Its changes wait in the journal${keeps}.`;
+}
+
+function duration(seconds: number): string {
+  const hours = seconds / 3600;
   return hours >= 48
-    ? ` for ${Math.floor(hours / 24)} days more`
+    ? `${Math.floor(hours / 24)} days`
     : hours >= 2
-      ? ` for ${Math.floor(hours)} hours more`
-      : ` for ${Math.floor(headroomSeconds / 60)} minutes more`;
+      ? `${Math.floor(hours)} hours`
+      : `${Math.floor(seconds / 60)} minutes`;
+}
+
+/** The whole command: it names exactly this evidence. */
+function approval(name: string, hold: { readonly id: string } | null): string {
+  return `tidemark approve ${name}${hold === null ? '' : ` --hold ${hold.id}`}`;
 }

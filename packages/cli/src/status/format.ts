@@ -40,7 +40,7 @@ export function formatAge(seconds: number): string {
   return `${Math.floor(seconds / unit)}${large}${String(rest).padStart(2, '0')}${small}`;
 }
 
-/** How long ago it was, by our own clock; 0 for what another node's clock puts into the future. @param time RFC 3339 */
+/** How long ago it was, by this node's clock; 0 when another node's clock is ahead. @param time RFC 3339 */
 export function secondsSince(time: string): number {
   return Math.max(0, (Date.now() - Date.parse(time)) / 1000);
 }

@@ -6,7 +6,7 @@ export interface OrderedDestination {
   readonly name: string;
   readonly kind: string;
   readonly pause: Pause | null;
-  /** Whether an owner has made sure that nothing is under way to it since it was paused. */
+  /** Whether an owner has made sure, since the pause, that no transaction is in flight. */
   readonly isQuiesced: boolean;
 }
 
@@ -45,7 +45,7 @@ function unownedReason(pause: Pause | null, isQuiesced: boolean): string {
   const { by, at } = pause;
   return isQuiesced
     ? `Paused by ${by} since ${at}. No node owns it at the moment.`
-    : `Pausing, as ${by} ordered at ${at}, but no node owns it: the outcome of its last owner's last transaction is not known yet.`;
+    : `Pausing, as ${by} ordered at ${at}, but no node owns it: the outcome of the last transaction is not known yet.`;
 }
 
 function newestJournal(statuses: readonly NodeStatus[]): JournalStatus | null {

@@ -6,8 +6,8 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether two lists of URLs have a server in common, by name: a host that has several names, or stands behind a proxy,
- * is not recognised.
+ * Whether two lists of URLs have a server in common, by name. A host with several names, or one that is reached through a
+ * proxy, is not recognised.
  */
 export function sharesEndpoint(
   a: { readonly endpoints: readonly string[] },

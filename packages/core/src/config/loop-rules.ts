@@ -7,15 +7,15 @@ import type { DestinationConfig, ParsedConfig, RedisDestinationConfig } from './
 interface PlacedRoute {
   readonly destination: number;
   readonly route: number;
-  /** Where its prefix at the destination is said. */
+  /** The key of the file that sets its prefix at the destination. */
   readonly target: 'prefix' | 'rewrite';
   readonly reads: Region;
   readonly writes: Region;
 }
 
 /**
- * Routes that would copy what they wrote, write over one another, or touch what Tidemark keeps for itself. Clusters are
- * told apart by their endpoints here; what these hide is seen at run time.
+ * Routes that would copy what they wrote, write over one another, or touch Tidemark's own keys. Clusters are compared by
+ * their endpoints; two names for one cluster are found at run time.
  */
 export function routeClashes(config: ParsedConfig): RuleViolation[] {
   const placed = config.destinations.flatMap(placeRoutes);
@@ -51,7 +51,7 @@ function readsReserved(
   };
 }
 
-/** Whatever Tidemark keeps at the cluster: this destination's checkpoint, those of others, elections. */
+/** Tidemark's own keys at the cluster: checkpoints of all destinations, and elections. */
 function writesReserved(config: ParsedConfig, placed: PlacedRoute): RuleViolation | null {
   const own = config.destinations[placed.destination];
   if (own?.kind !== 'etcd') return null;
@@ -89,7 +89,7 @@ function feedsSource(config: ParsedConfig, placed: PlacedRoute, all: readonly Pl
   );
 }
 
-/** A checkpoint moves with every change: replicated, it would be a change itself, without end. */
+/** A checkpoint moves with every change. Replicated, it would cause the next change, without end. */
 function readsCheckpoints(config: ParsedConfig, placed: PlacedRoute): RuleViolation | null {
   const other = config.destinations.findIndex(
     (each, index) =>
@@ -143,7 +143,7 @@ function clusterOf(destination: DestinationConfig): { readonly endpoints: readon
   return destination.kind === 'etcd' ? destination : { endpoints: redisServers(destination) };
 }
 
-/** However it is reached, a URL for each address. */
+/** A URL for each address, whichever way the destination is reached. */
 function redisServers({ url, sentinel, cluster }: RedisDestinationConfig): readonly string[] {
   const watched = sentinel?.addresses.map((address) => `redis://${address}/${sentinel.name}/${sentinel.database}`);
   const nodes = cluster?.addresses.map((address) => `redis://${address}/0`);

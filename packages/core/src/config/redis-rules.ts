@@ -7,8 +7,8 @@ interface RedisViolation {
 }
 
 /**
- * The part of a key that decides its slot in a Redis Cluster: what stands between the first `{` and the next `}`, or null
- * when there is nothing between them, and the whole key decides. Rule: Redis Cluster specification, "Hash tags".
+ * The part of a key that decides its slot in a Redis Cluster: the text between the first `{` and the next `}`. Null when
+ * there is none, and the whole key decides. Rule: Redis Cluster specification, "Hash tags".
  */
 export function hashTag(key: string): string | null {
   return /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? null;

@@ -6,7 +6,7 @@ import { redisViolations } from './redis-rules.js';
 import type { ParsedConfig } from './schema.js';
 import { formatDuration } from './units.js';
 
-/** Checks what no single key can tell: unique names, and routes that would write each other's keys, or their own. */
+/** Checks the rules that span several keys: unique names, and routes that would write each other's keys, or their own. */
 export function crossFieldViolations(config: ParsedConfig): RuleViolation[] {
   return [
     ...duplicateNames(config),

@@ -43,7 +43,7 @@ const url = (schemes: readonly string[]) =>
       abort: true,
     })
     .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
-      message: 'holds a user or a password: secrets stand in files, see passwordFile and credentialsFile',
+      message: 'holds a user or a password: secrets belong in files, see passwordFile and credentialsFile',
     });
 
 const IMPOSSIBLE_PORT = 'expected a port of at most 65535';
@@ -72,7 +72,7 @@ const tls = z
 
 const auth = z.strictObject({
   username: z.string().min(1),
-  passwordFile: z.string().min(1).describe('File that holds the password; secrets never stand in the configuration.'),
+  passwordFile: z.string().min(1).describe('File that holds the password; the configuration never contains secrets.'),
 });
 
 const etcdHop = {
@@ -234,7 +234,7 @@ const destinationBase = {
   repair: z
     .enum(['manual', 'automatic'])
     .default('manual')
-    .describe('Whether foreign writes, and what a comparison finds, are taken back without being asked.'),
+    .describe('Whether foreign writes, and what a comparison finds, are repaired without an order.'),
 };
 
 const etcdDestination = z.strictObject({
@@ -294,7 +294,7 @@ export type RedisDestinationConfig = z.output<typeof redisDestination>;
 export type DestinationConfig = EtcdDestinationConfig | RedisDestinationConfig;
 export type JournalConfig = z.output<typeof journal>;
 
-/** Routes that were kept as JSON; null for a text that is none. */
+/** Routes that were stored as JSON; null when the text holds none. */
 export function parseRoutes(json: string): readonly RouteConfig[] | null {
   return parseJson(z.array(routeSchema).min(1), json);
 }

@@ -3,7 +3,7 @@ import { createSecureContext, rootCertificates } from 'node:tls';
 import { AccessDeniedError, describeError } from '../model/errors.js';
 import type { EtcdHopConfig, TlsConfig } from './schema.js';
 
-/** Where distributions keep the certificates the system trusts; client libraries would take those built into Node. */
+/** Where distributions keep the certificates that the system trusts. Client libraries use those built into Node instead. */
 const SYSTEM_TRUST_FILES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -31,7 +31,7 @@ export function readPassword(file: string, setting: string): string {
     .replace(/\r?\n$/, '');
 }
 
-/** The token of the admin HTTP, which an empty one would open to everybody. @throws AccessDeniedError */
+/** The token of the admin HTTP. An empty one is refused: it would let everybody in. @throws AccessDeniedError */
 export function readToken(file: string, setting: string): string {
   const token = readSecret(file, setting).toString('utf8').trim();
   if (token !== '') return token;
@@ -49,7 +49,7 @@ export interface TlsContents {
 }
 
 /**
- * Reads the files that a hop names, and trusts what the system does where it names no `ca`.
+ * Reads the files that a hop names. Without a `ca`, the certificates that the system trusts are used.
  * @param setting key of the configuration that names them
  * @throws AccessDeniedError when one cannot be read, or `cert` and `key` do not belong together
  */
@@ -63,7 +63,7 @@ export function readTls(tls: TlsConfig | undefined, setting = 'tls'): TlsContent
   } catch (cause) {
     throw new AccessDeniedError({
       message: `${setting}.cert: ${tls.cert} and ${setting}.key are no certificate and its key: ${describeError(cause)}`,
-      remedy: 'Put a certificate and its key there, in PEM. While they are being replaced, it passes by itself.',
+      remedy: 'Put a certificate and its key there, in PEM. While they are being replaced, this heals by itself.',
       cause,
     });
   }

@@ -5,33 +5,33 @@ import type { Write } from '../model/write.js';
 import type { OriginKeeper } from './origin.js';
 
 /**
- * What distinguishes checkpoints of one position. Whoever expects the one from before is refused from then on.
+ * Distinguishes checkpoints of one position. A transaction that expects an earlier fence is refused.
  */
 export interface Fence {
   /**
-   * The last off-journal write: what a resync or a repair wrote, which the journal does not hold. Milliseconds since the
-   * epoch, or one more than before, so that it grows in any case. One that goes back shows that the write was lost.
+   * Number of the last off-journal write: content of a resync or a repair, which the journal does not hold. Milliseconds
+   * since the epoch, or one more than before, so that it always grows. A smaller number shows that the write was lost.
    */
   readonly offJournal: number;
   /** How often a transaction in doubt was fenced off. */
   readonly fencedOff: number;
 }
 
-/** What a destination stores beside its data, in the same transaction. */
+/** The record of progress that a destination stores beside its data, in the same transaction. */
 export interface Checkpoint {
   /** Identity of the journal the position belongs to. */
   readonly journal: string;
   readonly position: Position;
   /**
-   * Fingerprint of the routes under which the content was written. Under other routes the journal alone cannot lead on:
-   * a key that a route takes now may be missing, and one may be there that no route takes any more.
+   * Fingerprint of the routes under which the content was written. After a change of routes the journal alone is not
+   * enough: keys of a new route are missing, and keys of an old route are left over.
    */
   readonly filter: string;
-  /** Set while a resync writes what differs from a snapshot; this very value guards each of its writes. */
+  /** Set while a resync writes what differs from a snapshot. It is the guard of each of these writes. */
   readonly resync: { readonly snapshot: string; readonly target: Position; readonly attempt: number } | null;
   /**
-   * Set while the revision behind `position` is larger than one transaction: so many of its writes, in their order,
-   * are done. A restart goes on there.
+   * Set while the revision after `position` is being written in several transactions: the number of its writes, in their
+   * order, that are done. A restart continues there.
    */
   readonly partial: { readonly revision: number; readonly writes: number } | null;
   /** Null before the first resync has begun. */
@@ -51,9 +51,9 @@ export interface ApplyRequest {
 
 export type ApplyResult =
   | { readonly outcome: 'applied' }
-  /** The destination already stands at `next`: an earlier attempt, or a twin with the same content, got there. */
+  /** The checkpoint is already `next`: an earlier attempt, or another worker with the same content, wrote it. */
   | { readonly outcome: 'already' }
-  /** The destination stands elsewhere: another worker moved it, or it was restored. Nothing was written. */
+  /** The checkpoint is another one: another worker moved it, or the destination was restored. Nothing was written. */
   | { readonly outcome: 'superseded'; readonly found: Checkpoint | null };
 
 /** Bounds of one `apply`. */
@@ -63,25 +63,25 @@ export interface ApplyLimits {
   readonly maxBytes: number;
 }
 
-/** Some keys of a destination, and the checkpoint, as they stood together at one moment. */
+/** Some keys of a destination and its checkpoint, read together at one point in time. */
 export interface DestinationReading {
   readonly checkpoint: Checkpoint | null;
   /** In the order of the keys that were asked for; null where a key is absent. */
   readonly values: readonly (Buffer | null)[];
 }
 
-/** Keys that somebody else wrote where only Tidemark should write. */
+/** A write by somebody else to a key that only Tidemark should write. */
 export interface ForeignWrite {
   readonly kind: 'put' | 'delete';
   readonly key: Buffer;
 }
 
-/** A destination as it stood at one moment, or, where it cannot be read like that, from one moment on. */
+/** The content of a destination at one point in time, or, where it cannot be read like that, since one. */
 export interface DestinationView {
   readonly checkpoint: Checkpoint | null;
   /**
-   * Whether the data is of the very state that `checkpoint` belongs to. Otherwise each key may be newer: what looks like a
-   * difference is one only when `read` shows it.
+   * Whether the data belongs to exactly the state of `checkpoint`. Otherwise each key may be newer, and a difference
+   * counts only when `read` confirms it.
    */
   readonly atOneState: boolean;
   /** The run of the server that is shown, where a later run may lack what this one acknowledged; null where none does. */
@@ -90,9 +90,9 @@ export interface DestinationView {
   range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
 }
 
-/** What is at a destination. Nothing here changes it. */
+/** Reads a destination, and never changes it. */
 export interface DestinationReader {
-  /** What is set at the destination otherwise than it should be, as last seen: sentences for the operator. */
+  /** Settings of the destination that are not as they should be, as last seen: sentences for the operator. */
   readonly deviations: readonly string[];
   /** @throws UnavailableError when the destination cannot be reached */
   checkpoint(signal: AbortSignal): Promise<Checkpoint | null>;
@@ -103,22 +103,23 @@ export interface DestinationReader {
   /** The number of live keys in a range. */
   count(range: KeyRange, signal: AbortSignal): Promise<number>;
   /**
-   * Writes to the ranges that were not made by `apply`, by whichever client, from about now until `signal` aborts. Null
-   * where the destination cannot say who wrote.
-   * @throws UnavailableError when the destination cannot be watched any more: what happens until the next call is missed
+   * Writes to the ranges that any client made without `apply`, from about now until `signal` aborts. Null where the
+   * destination cannot say who wrote.
+   * @throws UnavailableError when the watch broke: writes until the next call are missed
    */
   foreignWrites(ranges: readonly KeyRange[], signal: AbortSignal): AsyncIterable<readonly ForeignWrite[]> | null;
 }
 
 /** The one way to change a destination's data and checkpoint. */
 export interface DestinationWriter {
-  /** How much goes together. May change when the destination turns out to take less: read it for each attempt. */
+  /** Bounds of one `apply`. They shrink when the destination turns out to accept less: read them for each attempt. */
   readonly limits: ApplyLimits;
   /**
-   * All or nothing, compared first. An unanswered attempt is sent again: the compare makes a repeat harmless.
+   * All or nothing: the checkpoint is compared first. An attempt without an answer is sent again; the compare makes the
+   * repeat harmless.
    * @throws UnavailableError when the destination cannot be reached
-   * @throws AmbiguousWriteError when no answer came: it may be carried out yet
-   * @throws WrongTypeError when a key holds what only somebody else can have written
+   * @throws AmbiguousWriteError when no answer came: the write is in doubt, and may be carried out later
+   * @throws WrongTypeError when a key holds a type of value that only somebody else can have written
    */
   apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
 }

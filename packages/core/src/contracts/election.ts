@@ -1,4 +1,4 @@
-/** The time in which the bearer leads. */
+/** The time in which the holder leads. */
 export interface Leadership {
   /** Create revision of the election key: grows with every new leader within one history of the coordination etcd. */
   readonly token: number;

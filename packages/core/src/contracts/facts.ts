@@ -12,8 +12,7 @@ export interface SharedFacts {
   /** @throws UnavailableError */
   remove(name: string, signal: AbortSignal): Promise<void>;
   /**
-   * Removes a fact as it was read, and leaves one that has taken its place since: to read and then to remove would take
-   * away what somebody wrote in between.
+   * Removes a fact if it still has the text that was read. A fact that somebody wrote since then stays.
    * @throws UnavailableError
    */
   removeExactly(name: string, fact: string, signal: AbortSignal): Promise<void>;

@@ -13,7 +13,7 @@ export type ResetReason =
   | 'journal_lost'
   | 'snapshot_missing';
 
-/** History that was taken back: a source restored from a backup, or another cluster in its place. */
+/** The source lost history that was journaled: it was restored from a backup, or replaced by another cluster. */
 export interface Rewind {
   /** The generation that began with it. */
   readonly generation: number;
@@ -32,8 +32,8 @@ export interface SnapshotRef {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /**
-   * The last rewind before `position`, null when there was none. A destination from before it must not follow without
-   * approval; told here because the reset record may have aged out of the journal by then.
+   * The last rewind before `position`, null when there was none. A destination whose checkpoint is older follows only
+   * after approval. Kept with the snapshot, because the reset record may have aged out of the journal.
    */
   readonly rewind: Rewind | null;
 }
@@ -61,6 +61,11 @@ export interface TermRecord extends RecordBase {
 /** Consecutive entries: `previous + 1` to `revision`. */
 export interface BatchRecord extends RecordBase {
   readonly kind: 'batch';
+  /**
+   * Set when the leader read the entries from history, so that nobody knows when they happened: after this and before
+   * `time`, in milliseconds since the epoch. Null when they were journaled as they happened.
+   */
+  readonly notBefore: number | null;
   readonly entries: readonly Entry[];
 }
 
@@ -69,7 +74,7 @@ export interface ProgressRecord extends RecordBase {
   readonly kind: 'progress';
 }
 
-/** History starts anew at `revision`, whose content is `snapshot`. `previous` equals `revision`; the generation is new. */
+/** A new generation starts at `revision`, whose content is `snapshot`. `previous` equals `revision`. */
 export interface ResetRecord extends RecordBase {
   readonly kind: 'reset';
   readonly reason: ResetReason;
@@ -91,7 +96,11 @@ type WriterFields = 'term' | 'previous' | 'time';
 type WithoutChain<R> = R extends JournalRecord ? Omit<R, WriterFields | 'anchor'> : never;
 /** Records that move the position, and so set the anchor. */
 type MovingRecord = BatchRecord | ResetRecord;
-type WithAnchor<R> = R extends MovingRecord ? Omit<R, WriterFields> : never;
+type WithAnchor<R> = R extends BatchRecord
+  ? Omit<R, WriterFields | 'notBefore'> & Partial<Pick<R, 'notBefore'>>
+  : R extends MovingRecord
+    ? Omit<R, WriterFields>
+    : never;
 /** What a leader supplies; the writer adds term, chain, time, and the anchor where the position does not move. */
 export type RecordDraft = WithoutChain<Exclude<JournalRecord, MovingRecord>> | WithAnchor<MovingRecord>;
 
@@ -109,11 +118,11 @@ export interface JournalHead {
 }
 
 /**
- * Appends at the end and nowhere else: each append is refused unless it lands directly behind the one before.
- * After the first failure every later append fails too; the holder takes the journal over again from its head.
+ * Appends at the end and nowhere else: an append is refused unless it is stored directly after the one before. After the
+ * first failure every later append fails too, and the leader takes the journal over again from its head.
  */
 export interface JournalWriter {
-  /** Where the journal stands when every append so far has succeeded. */
+  /** The position that the journal has reached once every append so far has succeeded. */
   readonly position: Position | null;
   /** Largest useful sum of entryBytes for one batch record, in bytes. */
   readonly batchBytes: number;
@@ -126,7 +135,7 @@ export interface JournalWriter {
 }
 
 export interface JournalInfo {
-  /** Identity of the journal, new when the stream is created anew. */
+  /** Identity of the journal. A stream that is deleted and created again has another one. */
   readonly id: string;
   readonly firstSequence: number;
   readonly lastSequence: number;
@@ -138,7 +147,7 @@ export interface JournalInfo {
   readonly deviations: readonly string[];
 }
 
-/** A record as it stands in the journal. */
+/** A record as it is stored in the journal. */
 export interface StoredRecord {
   readonly sequence: number;
   /** Bytes it occupies in the journal. */
@@ -146,11 +155,11 @@ export interface StoredRecord {
   readonly record: JournalRecord;
 }
 
-/** Where reading starts: behind a position, or at the oldest record that is kept. */
+/** Where reading starts: after a position, or at the oldest record that is kept. */
 export type ReadFrom =
   | {
       readonly after: Position;
-      /** Sequence of the record that ends there, as far as is known: the search begins there. Need not be right. */
+      /** Likely sequence of the record that ends there: the search begins with it. A wrong one only costs time. */
       readonly near?: number;
     }
   | 'oldest';
@@ -176,7 +185,7 @@ export interface JournalReader {
   readonly snapshots: SnapshotReader;
 }
 
-/** A journal, for its leader: what the one writer needs besides. */
+/** A journal, for its leader: reading, and becoming the one writer. */
 export interface JournalStore extends JournalReader {
   head(signal: AbortSignal): Promise<JournalHead>;
 

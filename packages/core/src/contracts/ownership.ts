@@ -4,7 +4,7 @@ import type { Leadership } from './election.js';
 export interface LiveNode {
   readonly id: string;
   readonly roles: readonly string[];
-  /** Another one each time the node registers: it tells a node that was up all the time from one that came back. */
+  /** Changes each time the node registers: a node that came back has another one. */
   readonly registration: string;
 }
 
@@ -18,7 +18,7 @@ export interface Owner {
 /** Nodes and owners at one revision of the coordination etcd. */
 export interface OwnershipView {
   readonly revision: number;
-  /** How often the coordination etcd was seen to be set back, by a restore: revisions of one history only are compared. */
+  /** How often a restore set the coordination etcd back. Revisions are comparable only within one history. */
   readonly history: number;
   readonly nodes: readonly LiveNode[];
   /** By name of the destination; one without an owner is not in it. */
@@ -27,23 +27,22 @@ export interface OwnershipView {
 
 /** A destination that is ours. It ends with the session's lease, or when its key is taken away. */
 export interface Claim extends Leadership {
-  /** Ends it here: the key was seen to be gone. */
+  /** Ends it on this node, because the key is gone. */
   lose(why: string): void;
-  /** Gives the destination up, so that another node may claim it at once. False when unanswered: then it goes with the lease. */
+  /** Gives the destination up, so that another node may claim it at once. False without an answer: the lease ends it then. */
   release(): Promise<boolean>;
 }
 
-/** Who owns which destination, in the coordination etcd. Only a hint, like an election: the fence is at the write. */
+/** Who owns which destination, in the coordination etcd. Like an election, it is only a hint: the fence is at the write. */
 export interface Ownership {
   /**
-   * The view now, at each change, and every few seconds without one. Silent while the coordination etcd cannot be
-   * reached: what was seen last stays the best there is. A view is never older than one before it, unless the store was
-   * set back: then `history` is another one.
+   * The view now, at each change, and every few seconds without one. While the coordination etcd cannot be reached there
+   * is no new view, and the last one stays valid. Within one `history` a view is never older than the one before.
    */
   follow(signal: AbortSignal): AsyncIterable<OwnershipView>;
   /**
-   * Takes a destination that nobody owns, or that an earlier attempt of ours took whose answer was lost. Null when
-   * somebody else does, an earlier life of this node included, or when aborted.
+   * Claims a destination that nobody owns, or that an earlier attempt of ours claimed without getting the answer. Null
+   * when somebody else owns it, for example this node before its restart, or when aborted.
    * @throws UnavailableError
    */
   claim(destination: string, signal: AbortSignal): Promise<Claim | null>;

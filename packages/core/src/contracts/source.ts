@@ -26,7 +26,7 @@ export interface Source extends SourceReader {
    * Every revision from `startRevision` on (inclusive), whole, in order, without a hole, for the full keyspace. Each
    * item holds what arrived together. Ends quietly when `signal` aborts.
    *
-   * The first entry may be later than `startRevision` (compaction may have taken it); the caller checks the overlap.
+   * The first entry may be later than `startRevision`, when compaction removed that one; the caller checks the overlap.
    *
    * @throws SourceCompactedError when `startRevision` is compacted
    * @throws SourceGapError when revisions are not consecutive

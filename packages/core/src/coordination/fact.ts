@@ -4,7 +4,7 @@ import { parseJson } from '../model/parse-json.js';
 
 /** One kind of fact that Tidemark keeps in the coordination etcd. The four texts are what docs/coordination.md says of it. */
 export interface FactKind<T> {
-  /** Path below `facts/`. What stands in braces differs from fact to fact. */
+  /** Path below `facts/`. A name in braces is a parameter. */
   readonly name: string;
   readonly schema: z.ZodType<T>;
   /** What it says. */
@@ -15,7 +15,7 @@ export interface FactKind<T> {
   readonly lifetime: string;
 }
 
-/** The path of a fact: `parts` take the places of what stands in braces, in order. */
+/** The path of a fact: `parts` replace the parameters, in order. */
 export function factName({ name }: Pick<FactKind<unknown>, 'name'>, ...parts: readonly string[]): string {
   const left = [...parts];
   return name.replaceAll(/\{\w+\}/g, () => left.shift() ?? '');

@@ -3,7 +3,7 @@ import type { Position } from '../model/position.js';
 import { Fact } from './fact.js';
 import { JOURNAL_HEAD } from './kinds.js';
 
-/** How far the journal had come, as remembered outside of it. */
+/** Which journal was written, and the position it had reached, as noted outside of it. */
 export interface JournalHint {
   /** Identity of the journal. */
   readonly journal: string;
@@ -11,9 +11,9 @@ export interface JournalHint {
 }
 
 /**
- * A journal cannot know by itself what it has lost: an acknowledgement is not an fsync, and a stream can be deleted. So
- * the leader notes its head in the coordination etcd now and then. Relied on are the generation, and which journal it
- * is; the revision is old, or may be one whose append failed.
+ * The head of the journal, noted in the coordination etcd now and then. It shows what a journal has lost: an
+ * acknowledgement is not an fsync, and a stream can be deleted. Only the identity and the generation are reliable; the
+ * revision is old, or its append has failed.
  */
 export class JournalHints {
   private readonly fact: Fact<JournalHint>;
@@ -22,7 +22,7 @@ export class JournalHints {
     this.fact = new Fact(facts, JOURNAL_HEAD);
   }
 
-  /** Null when there is none: then the journal speaks for itself. */
+  /** Null when there is none: then only the journal itself is known. */
   async read(signal: AbortSignal): Promise<JournalHint | null> {
     return await this.fact.read(signal);
   }

@@ -3,7 +3,7 @@ import { parseJson } from '../model/parse-json.js';
 
 /** A key that lives under a node's lease. The texts are what docs/coordination.md says of it. */
 export interface LeasedKey {
-  /** Path below the pipeline's prefix. What stands in braces differs from key to key. */
+  /** Path below the pipeline's prefix. A name in braces is a parameter. */
   readonly name: string;
   readonly says: string;
   readonly writer: string;
@@ -15,7 +15,7 @@ export const LEASED_KEYS: readonly LeasedKey[] = [
     name: 'leader/{lease}',
     says: 'A candidate for leader: the id of its node. The one with the smallest create revision leads, and that revision is its fencing token.',
     writer: 'each node with the role `leader`',
-    lifetime: "The node's lease. When it is deleted, the node campaigns again behind the others.",
+    lifetime: "The node's lease. When it is deleted, the node campaigns again, after the others.",
   },
   {
     name: 'nodes/{node}',
@@ -65,7 +65,7 @@ const nodeSchema = z.object({
 /** A node as the others see it. */
 export type NodeInfo = Readonly<z.output<typeof nodeSchema>>;
 
-/** Null for a value that no version of Tidemark wrote: a stranger's key must not hide the other nodes. */
+/** Null for a value that no version of Tidemark wrote: a foreign key must not hide the other nodes. */
 export function parseNode(value: Buffer): NodeInfo | null {
   return parseJson(nodeSchema, value.toString('utf8'));
 }

@@ -26,11 +26,11 @@ function kind<T>(about: FactKind<T>): FactKind<T> {
 const pause = z.object(ordered);
 const numberedOrder = z.object(numbered);
 
-/** Somebody stopped a destination. */
+/** Somebody paused a destination. */
 export type Pause = z.output<typeof pause>;
-/** Somebody asked for a resync of a destination; the id is the order's own. */
+/** Somebody ordered a resync of a destination; the id is the order's own. */
 export type ResyncOrder = z.output<typeof numberedOrder>;
-/** Somebody lets go what waits; the id is that of the hold. */
+/** Somebody approved what waits; the id is that of the hold. */
 export type Approval = z.output<typeof numberedOrder>;
 
 export const PAUSE = kind<Pause>({
@@ -39,7 +39,7 @@ export const PAUSE = kind<Pause>({
   says: 'Somebody paused the destination: who, and when.',
   writer: '`tidemark pause`',
   remover: '`tidemark resume`',
-  lifetime: 'Until resumed. When it is deleted, the destination goes on.',
+  lifetime: 'Until resumed. When it is deleted, the destination continues.',
 });
 
 export const QUIESCED = kind<Pause>({
@@ -64,7 +64,7 @@ export const RESYNC_ORDER = kind<ResyncOrder>({
 export const HOLD = kind({
   name: `${DESTINATION_FACTS}{destination}/hold`,
   schema: holdSchema,
-  says: 'A brake holds the destination: which brake, the evidence, and what an approval would let go.',
+  says: 'A brake holds the destination: which brake, the evidence, and what an approval would release.',
   writer: 'the owner',
   remover: 'the owner, when what it held is applied or no longer due',
   lifetime: 'As long as the hold. When it is deleted, the owner writes it again.',
@@ -92,16 +92,16 @@ export const OFF_JOURNAL = kind({
 export const ROUTES = kind({
   name: `${DESTINATION_FACTS}{destination}/routes/{fingerprint}`,
   schema: z.array(routeSchema).min(1),
-  says: 'The routes under which the destination was written, so that changed routes can delete what only the old ones took.',
+  says: 'The routes under which the destination was written. After a change of routes, their left-over keys can be deleted.',
   writer: 'the owner, before it writes under these routes',
   remover: 'the owner, when a resync under other routes is done',
-  lifetime: 'As long as keys of these routes may be there. When it is deleted, keys that only these routes took stay.',
+  lifetime: 'As long as the destination may hold keys of these routes. When it is deleted, their left-over keys stay.',
 });
 
 export const JOURNAL_HEAD = kind({
   name: 'journal-head',
   schema: z.object({ journal: z.string(), position: positionSchema }),
-  says: 'Which journal the leader writes, and how far it had come.',
+  says: 'Which journal the leader writes, and the position it had reached.',
   writer: 'the leader, at a reset and at most once a minute',
   remover: 'nobody',
   lifetime: 'For good. When it is deleted, a lost journal looks like a first start until the leader writes it again.',

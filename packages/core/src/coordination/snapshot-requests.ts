@@ -5,8 +5,8 @@ import { Fact } from './fact.js';
 import { SNAPSHOT_REQUEST, SNAPSHOT_REQUESTS } from './kinds.js';
 
 /**
- * Destinations that cannot go on without a snapshot ask for one here, and the leader takes it: it may run on another node.
- * A request is for a snapshot at a position or after it.
+ * Requests of destinations that cannot continue without a snapshot. The leader takes it, possibly on another node. A
+ * request is for a snapshot at a position or after it.
  */
 export class SnapshotRequests {
   constructor(private readonly facts: SharedFacts) {}

@@ -1,4 +1,4 @@
-/** The states of a destination; the same words stand in metrics, status and documents. */
+/** The states of a destination: metrics, status and documents use the same words. */
 export const DESTINATION_STATES = [
   'starting',
   'bootstrapping',

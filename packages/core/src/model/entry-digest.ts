@@ -8,13 +8,13 @@ const CHANGE_HEADER_BYTES = 17;
 
 /**
  * Fingerprint of one revision's content: first 16 bytes of SHA-256 over kind, key and value of each change, with their
- * lengths. A leader compares it when it resumes by overlap: the source must deliver the same content for the last
- * journaled revision again, or it is not the history that was journaled.
+ * lengths. A leader compares it when it resumes by overlap: the source has to deliver the same content for the last
+ * journaled revision again. Other content is another history.
  */
 export function entryDigest(entry: Entry): Buffer {
   let length = REVISION_BYTES;
   for (const change of entry.changes) length += CHANGE_HEADER_BYTES + change.key.length + valueBytes(change).length;
-  // In one piece: each call into the hash costs more than a small change's bytes do, and most entries are one.
+  // Hashed in one piece: a call into the hash costs more than the bytes of a small change, and most entries are one.
   const content = Buffer.allocUnsafe(length);
   let at = content.writeBigUInt64BE(BigInt(entry.revision), 0);
   for (const change of entry.changes) {

@@ -11,10 +11,10 @@ export interface ErrorDetails {
  * cast to one of these once, in the package that owns the client library.
  */
 export abstract class TidemarkError extends Error {
-  /** Stable, upper-case identifier, e.g. `SOURCE_COMPACTED`; the same word stands in logs, status and documents. */
+  /** Stable, upper-case identifier, e.g. `SOURCE_COMPACTED`: logs, status and documents use the same word. */
   abstract readonly code: string;
   readonly remedy: string;
-  /** True when waiting does not heal it: somebody has to act. It is still tried again, so that nobody has to tell us when. */
+  /** True when somebody has to act. It is still tried again, so that the work continues by itself afterwards. */
   readonly permanent: boolean = false;
 
   constructor(details: ErrorDetails) {
@@ -29,18 +29,18 @@ export class UnavailableError extends TidemarkError {
   readonly code: string = 'UNAVAILABLE';
 }
 
-/** A peer refused who we are or what we asked for: rights, certificate, password. Retrying alone does not help. */
+/** A peer refused our identity or our request: rights, certificate, password. Retrying alone does not help. */
 export class AccessDeniedError extends TidemarkError {
   readonly code: string = 'ACCESS_DENIED';
   override readonly permanent = true;
 }
 
-/** The answer to a write never came: it may or may not have happened. Resolve by reading content, never by assuming. */
+/** No answer to a write came: it is in doubt. Read the content to find out; assume nothing. */
 export class AmbiguousWriteError extends UnavailableError {
   override readonly code = 'AMBIGUOUS_WRITE';
 }
 
-/** The write was refused because another writer was there first. The holder of this error stops writing. */
+/** The write was refused because another writer was there first. The refused writer stops writing. */
 export class FencedError extends TidemarkError {
   readonly code = 'FENCED';
 }
@@ -50,7 +50,7 @@ export class LeadershipLostError extends TidemarkError {
   readonly code = 'LEADERSHIP_LOST';
 }
 
-/** A promise that must hold was found broken; going on would hide data loss. */
+/** An invariant is broken; to continue would hide data loss. */
 export class InvariantError extends TidemarkError {
   readonly code = 'INVARIANT';
   constructor(message: string) {
@@ -58,7 +58,7 @@ export class InvariantError extends TidemarkError {
   }
 }
 
-/** The common part of all "history is gone" errors: only a new base and a difference can help. */
+/** History of the source is gone: the leader takes a new snapshot, and destinations resync from it. */
 export abstract class HistoryLostError extends TidemarkError {
   /** The word that goes into the reset record and `tidemark_resets_total{reason}`. */
   abstract readonly reason: 'compacted' | 'gap' | 'rewound' | 'foreign_source';
@@ -70,7 +70,7 @@ export class SourceCompactedError extends HistoryLostError {
   readonly reason = 'compacted';
 }
 
-/** The source's watch skipped revisions: events were lost between etcd and us. */
+/** The source's watch skipped revisions: events were lost between etcd and Tidemark. */
 export class SourceGapError extends HistoryLostError {
   readonly code = 'SOURCE_GAP';
   readonly reason = 'gap';
@@ -88,7 +88,7 @@ export class SourceForeignError extends HistoryLostError {
   readonly reason = 'foreign_source';
 }
 
-/** The journal does not reach back to the position that was asked for (retention, or a lost journal). */
+/** The journal does not reach back to the requested position, because of retention or a lost journal. */
 export class JournalPositionLostError extends TidemarkError {
   readonly code = 'JOURNAL_POSITION_LOST';
 }
@@ -98,7 +98,7 @@ export class JournalChainBrokenError extends TidemarkError {
   readonly code = 'JOURNAL_CHAIN_BROKEN';
 }
 
-/** The journal is not the one that was opened: its stream was deleted and created anew. */
+/** The journal is not the one that was opened: its stream was deleted and created again. */
 export class JournalReplacedError extends TidemarkError {
   readonly code = 'JOURNAL_REPLACED';
 }
@@ -113,12 +113,12 @@ export class JournalCorruptError extends TidemarkError {
   readonly code = 'JOURNAL_CORRUPT';
 }
 
-/** A snapshot that was asked for is not in the store, or not complete. */
+/** A requested snapshot is not in the store, or not complete. */
 export class SnapshotMissingError extends TidemarkError {
   readonly code = 'SNAPSHOT_MISSING';
 }
 
-/** A destination refuses writes until somebody makes room. */
+/** A destination is full: it refuses writes until somebody frees space. */
 export class DestinationFullError extends TidemarkError {
   readonly code = 'DESTINATION_FULL';
   override readonly permanent = true;
@@ -146,7 +146,7 @@ export class RequestTooLargeError extends RefusedError {
   readonly code = 'REQUEST_TOO_LARGE';
 }
 
-/** What is written to a destination would come back to its own source, and from there again, for ever. */
+/** Writes to a destination would come back to its own source, and from there again, for ever. */
 export class LoopError extends TidemarkError {
   readonly code = 'LOOP';
   override readonly permanent = true;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { positionSchema } from './position.js';
 
-/** What can hold a destination; the same words stand in `tidemark_brake_holds_total{brake}`, status and documents. */
+/** What can hold a destination: `tidemark_brake_holds_total{brake}`, status and documents use the same words. */
 export const BRAKE_NAMES = [
   'deletes',
   'delete_percent',
@@ -12,7 +12,7 @@ export const BRAKE_NAMES = [
 ] as const;
 export type BrakeName = (typeof BRAKE_NAMES)[number];
 
-/** Why a destination waits until somebody approves. As it stands in the coordination etcd and in the API. */
+/** Why a destination waits until somebody approves, as stored in the coordination etcd and shown by the API. */
 export const holdSchema = z
   .object({
     id: z.string().describe('Names exactly what would happen: an approval is for one id and for nothing newer.'),
@@ -20,7 +20,7 @@ export const holdSchema = z
     evidence: z.string().describe("What was seen; no keys' values."),
     upTo: positionSchema
       .nullable()
-      .describe("An approval lets go the journal's changes up to here; null when the hold is for a resync."),
+      .describe("An approval releases the journal's changes up to here; null when the hold is for a resync."),
     deletes: z
       .int()
       .min(0)

@@ -49,8 +49,8 @@ export function compareKeys(a: Buffer, b: Buffer): number {
   return Buffer.compare(a, b);
 }
 
-// What follows is asked several times of every key that passes. Buffer's own methods leave JavaScript for each comparison,
-// which takes three to ten times as long where the first few bytes decide, as they do here.
+// The functions below are called several times for every key that passes. Buffer's own methods leave JavaScript for each
+// comparison, which takes three to ten times as long where the first few bytes decide, as they do here.
 
 export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
   const { length } = prefix;
@@ -59,14 +59,14 @@ export function hasPrefix(key: Buffer, prefix: Buffer): boolean {
   return true;
 }
 
-/** Bytes that are compared one by one: keys outside of a range differ from its bounds in these. */
+/** Bytes that are compared one by one: usually a key outside of a range differs from its bounds in these. */
 const COMPARED_HERE = 16;
 
 function isBefore(key: Buffer, bound: Buffer): boolean {
   const length = Math.min(key.length, bound.length, COMPARED_HERE);
   for (let at = 0; at < length; at++) {
-    const difference = (key[at] ?? 0) - (bound[at] ?? 0);
-    if (difference !== 0) return difference < 0;
+    const order = (key[at] ?? 0) - (bound[at] ?? 0);
+    if (order !== 0) return order < 0;
   }
   return Buffer.compare(key, bound) < 0;
 }

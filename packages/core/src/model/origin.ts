@@ -3,8 +3,8 @@ import { parseJson } from './parse-json.js';
 import type { RouteRegions } from './region.js';
 
 /**
- * Where a destination's content comes from. It stands beside the checkpoint, so that a pipeline whose source is this
- * cluster can see that its own writes would come back to it.
+ * Where a destination's content comes from, stored beside the checkpoint. A pipeline whose source is this cluster reads it
+ * and sees that its own writes would come back to it.
  */
 export interface Origin {
   readonly pipeline: string;
@@ -12,9 +12,9 @@ export interface Origin {
   /** Cluster id of the source that the pipeline reads. */
   readonly source: string;
   readonly routes: readonly RouteRegions[];
-  /** Prefix of keys that the pipeline has in its source while it runs; null when it coordinates elsewhere. */
+  /** Prefix of the keys that a running pipeline has in its source; null when it coordinates elsewhere. */
   readonly campaign: string | null;
-  /** New in each that is written to prove that two addresses lead to one cluster; otherwise without meaning. */
+  /** A random value. It is written at one address and read at another to prove that both lead to one cluster. */
   readonly mark: string;
 }
 
@@ -36,7 +36,7 @@ export function encodeOrigin(origin: Origin): Buffer {
   return Buffer.from(JSON.stringify(origin));
 }
 
-/** Null for anything that is no origin: the name of a key proves nothing. */
+/** Null for a value that is no origin: the name of its key alone proves nothing. */
 export function decodeOrigin(value: Buffer): Origin | null {
   return parseJson(schema, value.toString('utf8'));
 }

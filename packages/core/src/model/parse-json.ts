@@ -1,8 +1,8 @@
 import type * as z from 'zod';
 
 /**
- * A text that was stored as JSON, as its schema reads it; fields that the schema does not know are left out. Null when
- * there is none, and for a text of another form: another version or somebody else wrote it, and it counts as absent.
+ * Parses stored JSON by its schema and leaves out unknown fields. Null when there is no text, or one of another form:
+ * another version or another program wrote it, and it counts as absent.
  */
 export function parseJson<T>(schema: z.ZodType<T>, text: string | null): T | null {
   if (text === null) return null;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /**
- * Where a copy of the source stands.
+ * A point in the source's history that a copy has reached.
  *
  * `generation` is a stretch of unbroken source history; it grows when history was lost or rewound, so that an equal
  * revision number of another history is never mistaken for ours. `revision` is the source store's revision

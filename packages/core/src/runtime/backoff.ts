@@ -8,7 +8,7 @@ export interface BackoffOptions {
   readonly clock?: Clock;
 }
 
-/** The one retry policy: the delay doubles up to a limit, with a quarter of jitter so that nodes do not retry in step. */
+/** The one retry policy: the delay doubles up to a limit. A quarter of jitter keeps nodes from retrying at the same time. */
 export class Backoff {
   private failures = 0;
   private readonly random: () => number;
@@ -21,8 +21,8 @@ export class Backoff {
   }
 
   /**
-   * Records a failure and tells how long to wait, in milliseconds. A quiet time of ten times the longest delay since
-   * the last failure starts over: the new failure is a new fault.
+   * Records a failure and returns how long to wait, in milliseconds. A failure that comes ten times the longest delay
+   * after the last one is a new fault: the delays begin again.
    */
   next(): number {
     const now = this.clock.monotonic();

@@ -2,7 +2,7 @@ import { InvariantError } from '../model/errors.js';
 
 const TWO_TO_7 = 2 ** 7;
 const TWO_TO_32 = 2 ** 32;
-/** A varint of a length or tag never takes more: all of ours are below 2^31. */
+/** The most that a varint of a length or tag takes: all of ours are below 2^31. */
 const MAX_UINT32_BYTES = 5;
 /** Tag and length before a field's content, at most. */
 export const MAX_FIELD_HEADER_BYTES = 2 * MAX_UINT32_BYTES;
@@ -10,13 +10,11 @@ export const MAX_FIELD_HEADER_BYTES = 2 * MAX_UINT32_BYTES;
 export const MAX_INTEGER_FIELD_BYTES = MAX_UINT32_BYTES + 10;
 
 /**
- * Writes Protocol Buffers back to front into one buffer of a size known beforehand. Backwards, because the length of a
- * nested message stands before its content: written forwards, every level would have to be measured first. protobufjs
- * keeps a list of small operations instead and carries them out at the end: for one revision of 100,000 deletes, 600,000
- * objects that all live at once.
+ * Writes Protocol Buffers back to front into one buffer of a size known beforehand. The length of a nested message comes
+ * before its content: a forward writer has to measure every level first. protobufjs keeps a list of small operations
+ * instead and carries them out at the end: for one revision of 100,000 deletes, 600,000 objects that all live at once.
  *
- * A tag is `field number << 3 | wire type`. Fields are written whatever their value: leaving out defaults is the
- * caller's business.
+ * A tag is `field number << 3 | wire type`. Every field is written, defaults included: the caller leaves those out.
  */
 export class BackwardWriter {
   private readonly buffer: Buffer;
@@ -29,7 +27,7 @@ export class BackwardWriter {
     this.position = maxBytes;
   }
 
-  /** Where the content that is written next will end; `message` wants it. */
+  /** Where the content that is written next will end; an argument of `message`. */
   mark(): number {
     return this.position;
   }
@@ -97,12 +95,12 @@ export class BackwardWriter {
 
   private reserve(bytes: number): number {
     this.position -= bytes;
-    // Bytes written before the buffer's beginning would be dropped without a word.
+    // JavaScript silently drops bytes that are written before the buffer's beginning.
     if (this.position < 0) throw tooSmall(this.buffer.length);
     return this.position;
   }
 }
 
 function tooSmall(maxBytes: number): InvariantError {
-  return new InvariantError(`a message was announced with ${maxBytes} bytes at most, and has more`);
+  return new InvariantError(`a message has more bytes than the announced maximum of ${maxBytes}`);
 }

@@ -1,6 +1,6 @@
 /**
- * Wakes whoever waits for something to change. It remembers nothing: who waits looks first, without an await between
- * the look and the wait, and looks again when woken.
+ * Wakes everybody who waits for a change, like a condition variable. A ring is not remembered: check the condition first,
+ * call `wait` without an await in between, and check again when woken.
  */
 export class Bell {
   private readonly waiting = new Set<() => void>();
@@ -10,12 +10,12 @@ export class Bell {
     return this.waiting.size > 0;
   }
 
-  /** Wakes all that wait now; an arrow function, so that it can be handed on as a callback. */
+  /** Wakes all that wait now. An arrow function, so that it can be passed as a callback. */
   readonly ring = (): void => {
     for (const wake of this.waiting) wake();
   };
 
-  /** Resolves at the next ring, or when `signal` aborts, and leaves nothing behind on the signal. */
+  /** Resolves at the next ring, or when `signal` aborts, and removes its listener from the signal. */
   wait(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * Lets the event loop turn once: what was handed to sockets leaves, what has arrived is read, timers fire. For long work
- * in memory, between two portions of it: awaiting a promise that is settled already does none of that.
+ * Lets the event loop turn once: sockets are written and read, timers fire. Call it between two portions of long work in
+ * memory; awaiting a promise that is already resolved only runs other promises.
  */
 export function eventLoopTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -10,28 +10,27 @@ export interface GatherOptions<Read, Item> {
   readonly itemsOf: (read: Read) => readonly Item[];
   readonly sizeOf: (item: Item) => number;
   /**
-   * Asked before each wait: milliseconds after which the consumer gets an empty group if nothing has arrived by then,
-   * because it has something to do. Null, or no function: nothing is due, and no group is empty.
+   * Called before each wait: in so many milliseconds the consumer has something to do, and gets an empty group if nothing
+   * arrives before. Null, or no function: the consumer only waits for items.
    */
   readonly dueInMs?: () => number | null;
 }
 
 export interface Group<Item> {
   readonly items: readonly Item[];
-  /** More waits already: the next group comes at once. */
+  /** Whether more items are waiting already: the next group comes at once. */
   readonly more: boolean;
 }
 
 /**
- * Group commit as a stage: reads ahead of its consumer and hands out everything that has arrived since the last pull.
- * An idle stream therefore yields one item at once, a busy one yields large groups, and no timer is involved.
+ * Group commit: reads ahead of its consumer and yields everything that has arrived since the last pull. A single item is
+ * yielded at once; items that arrive while the consumer is busy form one large group. Grouping needs no timer.
  *
- * `open` starts the upstream; its signal aborts when the consumer leaves the loop, and the upstream must then end by
- * itself (closing an async generator from outside waits for its pending read, which on an idle stream never returns).
- * Upstream's error is rethrown after the items read before it were handed out.
+ * `open` starts the upstream. Its signal aborts when the consumer leaves the loop, and the upstream has to end then by
+ * itself: closing an async generator from outside waits for its pending read, which never returns on an idle stream. An
+ * error of the upstream is thrown after all items before it were yielded.
  *
- * What is due is not a stage of its own around this one: a race and a timer for each item would be work between the
- * arrival of a change that travels alone and its transaction.
+ * `dueInMs` is part of this stage for latency: a stage around it would need a race and a timer for each single item.
  */
 export async function* gather<Read, Item>(
   open: (signal: AbortSignal) => AsyncIterable<Read>,
@@ -53,17 +52,17 @@ export async function* gather<Read, Item>(
   }
 }
 
-/** Slots of items that were handed out before the list is shortened: shortening moves everything that waits. */
+/** Empty slots at the front before the list is shortened: shortening moves all waiting items. */
 const MAX_EMPTY_SLOTS = 4096;
 
 class GatherQueue<Read, Item> {
-  /** From `head` on what waits. Slots before it are empty, so that nothing keeps what was handed out. */
+  /** Waiting items, from `head` on. Slots before it are empty, so that yielded items can be freed. */
   private items: (Item | undefined)[] = [];
   private head = 0;
   private queuedBytes = 0;
   private closed = false;
   private end: { error?: unknown } | null = null;
-  /** The time of `dueInMs` is over. */
+  /** The time that `dueInMs` gave is over. */
   private due = false;
   private stopTimer: (() => void) | undefined;
   private readonly arrived = new Bell();
@@ -92,7 +91,7 @@ class GatherQueue<Read, Item> {
     }
   }
 
-  /** What has arrived, nothing when something is due first; null at the end. */
+  /** The items that have arrived, no items when `dueInMs` is over first, null at the end. */
   async take(): Promise<Group<Item> | null> {
     this.due = false;
     while (this.head === this.items.length) {
@@ -113,7 +112,7 @@ class GatherQueue<Read, Item> {
     this.taken.ring();
   }
 
-  /** Not stopped when something arrives: by then there is something better to do, and what wakes nobody does no harm. */
+  /** A timer that is still running when items arrive is harmless: its ring wakes nobody. Stopping it would cost time. */
   private setTimer(): void {
     this.stopTimer?.();
     const dueInMs = this.options.dueInMs?.() ?? null;
@@ -142,8 +141,8 @@ class GatherQueue<Read, Item> {
   }
 
   /**
-   * A queue that never runs empty shortens its list only now and then. The slots are emptied at once: while they were
-   * not, 4,096 items that had been handed out stayed in memory, and items of 1 MiB took a node to 700 MiB.
+   * Empties the slots at once, and shortens the list of a queue that never runs empty only now and then. Without the
+   * emptying, 4,096 yielded items stayed in memory: items of 1 MiB took a node to 700 MiB.
    */
   private forget(end: number): void {
     this.items.fill(undefined, this.head, end);

@@ -1,8 +1,8 @@
 import { callAfter } from './timer.js';
 
 /**
- * A signal of its own that also aborts with others, until it is ended. AbortSignal.any would leave something behind on the
- * others with every use, and some of those live as long as the process.
+ * A signal of its own that also aborts with outer signals, until it is ended. Every AbortSignal.any leaves a reference on
+ * the outer signals, and some of those live as long as the process.
  */
 export class Scope {
   private readonly controller = new AbortController();
@@ -19,7 +19,7 @@ export class Scope {
     this.follow();
   }
 
-  /** One that ends by itself after `ms` milliseconds. */
+  /** A scope that ends by itself after `ms` milliseconds. */
   static within(ms: number, ...outer: readonly AbortSignal[]): Scope {
     const scope = new Scope(...outer);
     scope.stopTimer = callAfter(ms, () => scope.end());
@@ -30,7 +30,7 @@ export class Scope {
     return this.controller.signal;
   }
 
-  /** Aborts the signal and lets go of the others: to be called in any case, until then they hold on to it. */
+  /** Aborts the signal and removes it from the outer ones. Call it in a `finally`: until then they keep it in memory. */
   end(): void {
     this.stopTimer?.();
     for (const signal of this.outer) signal.removeEventListener('abort', this.follow);

@@ -1,6 +1,6 @@
 /**
- * Bytes of memory that several readers of one process may hold, in equal shares: the fewer there are, the more each may.
- * Equal, not first come first served, so that one that stands still cannot keep what the others need.
+ * Bytes of memory that several readers of one process may hold, in equal shares: the fewer readers, the larger a share. A
+ * stalled reader therefore keeps only its own share.
  */
 export class SharedBudget {
   private members = 0;

@@ -1,6 +1,6 @@
 /**
- * What `work` gives, or a rejection with the signal's reason as soon as it aborts: whoever gives up does not wait for a
- * server that may be frozen. The work goes on to its own deadline, unheard: what it writes may still take effect.
+ * The result of `work`, or a rejection with the signal's reason as soon as it aborts, even while a frozen server does not
+ * answer. The work itself continues to its own deadline: what it writes may still take effect.
  */
 export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();

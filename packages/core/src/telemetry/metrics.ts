@@ -49,18 +49,16 @@ export function createMetrics(pipeline: string) {
       buckets: APPLY_SECONDS_BUCKETS,
       registers,
     }),
-    resets: counter('resets_total', 'Times that history had to begin anew.', ['reason']),
+    resets: counter('resets_total', 'Times that history began again with a new snapshot.', ['reason']),
     fenced: counter('fenced_total', 'Writes that were refused because another writer was there first.', ['role']),
     brakeHolds: counter('brake_holds_total', 'Times a destination was held.', ['destination', 'brake']),
     foreignWrites: counter('foreign_writes_total', 'Writes by others where only Tidemark should write.', [
       'destination',
     ]),
     driftKeys: gauge('drift_keys', 'Keys that differed at the last comparison with the source.', ['destination']),
-    certificateExpiry: gauge(
-      'certificate_expiry_seconds',
-      'Time until the certificate ends that is in the file of a hop.',
-      ['hop'],
-    ),
+    certificateExpiry: gauge('certificate_expiry_seconds', 'Time until the certificate in the file of a hop expires.', [
+      'hop',
+    ]),
     buildInfo: gauge('build_info', 'Always 1; the version is in the label.', ['version']),
   };
 }

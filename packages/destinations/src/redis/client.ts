@@ -1,5 +1,6 @@
 import {
   AccessDeniedError,
+  checkServerIdentity,
   hashTag,
   type Logger,
   type RedisDestinationConfig,
@@ -145,6 +146,6 @@ export class RedisClient {
   private tls(): TlsOptions | null {
     const { tls, url } = this.options;
     if (tls === undefined && !url?.startsWith('rediss:')) return null;
-    return readTls(tls);
+    return { ...readTls(tls), checkServerIdentity };
   }
 }

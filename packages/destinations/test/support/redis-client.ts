@@ -1,15 +1,10 @@
-import { type ApplyRequest, type Checkpoint, type Logger, silentLogger, type Write } from '@tidemark/core';
-import type { RedisServer } from '@tidemark/testing';
+import { type ApplyRequest, type Logger, silentLogger, type Write } from '@tidemark/core';
+import { checkpointAt, type RedisServer } from '@tidemark/testing';
 import { afterEach } from 'vitest';
 import { RedisDestination, type RedisDestinationOptions } from '../../src/index.js';
 
 export const PREFIX = 'conf:';
 export const CHECKPOINT = `${PREFIX}__tidemark__/test/cache/checkpoint`;
-export const unhurried = new AbortController().signal;
-
-export function at(revision: number): Checkpoint {
-  return { journal: 'j', position: { generation: 1, revision }, filter: 'f', resync: null, partial: null, fence: null };
-}
 
 export function put(key: string, value: string): Write {
   return { kind: 'put', key: Buffer.from(key), value: Buffer.from(value) };
@@ -21,7 +16,7 @@ export function remove(key: string): Write {
 
 /** Moves the checkpoint from one revision (null: none) to the next one given. */
 export function move(from: number | null, to: number, writes: readonly Write[] = []): ApplyRequest {
-  return { writes, expected: from === null ? null : at(from), next: at(to) };
+  return { writes, expected: from === null ? null : checkpointAt(from), next: checkpointAt(to) };
 }
 
 /** Opens destinations that are closed when the test is over. */

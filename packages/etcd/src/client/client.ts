@@ -21,14 +21,14 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Only a write without an answer is ambiguous. */
   readonly kind: 'read' | 'write';
-  /** The write may be sent again, to another member, when no answer came: it is guarded by a compare, or idempotent. */
+  /** Whether the write may be sent again, to another member, when no answer came: a compare guards it, or it is idempotent. */
   readonly repeatable?: boolean;
   /** Milliseconds for one attempt; 5,000 when absent. */
   readonly timeoutMs?: number;
 }
 
 export interface EtcdClientOptions {
-  /** Bytes of a watch that may be on the way and here unread; 4 MiB unless told. */
+  /** Bytes of a watch that may be in flight or unread; 4 MiB by default. */
   readonly watchWindowBytes?: number;
 }
 
@@ -38,8 +38,8 @@ export interface OpenStream<Req, Res> {
 }
 
 /**
- * An etcd cluster. Calls go to one member, and stay with it until it fails; then the next one is asked. Give each
- * purpose (election, source, every destination) a client of its own, so that trouble in one cannot reach another.
+ * An etcd cluster. Calls go to one member until it fails, then to the next one. Give each purpose (election, source, every
+ * destination) a client of its own: a fault in one cannot reach another.
  */
 export class EtcdClient {
   private opened: { readonly credentials: Credentials; readonly members: readonly Member[] } | null = null;
@@ -68,7 +68,7 @@ export class EtcdClient {
         return await member.call(method, request, { kind, signal, timeoutMs });
       } catch (error) {
         this.renewAfter(error);
-        // A later attempt that surely did nothing does not make an earlier one certain.
+        // An earlier attempt stays in doubt, even when a later one certainly did nothing.
         if (!(error instanceof UnavailableError) || signal.aborted) throw ambiguous ?? error;
         this.avoid(member);
         if (error instanceof AmbiguousWriteError) ambiguous ??= error;
@@ -78,7 +78,7 @@ export class EtcdClient {
     }
   }
 
-  /** Opens a stream on the preferred member. It fails with raw gRPC errors: give them to `failed`, and tell `avoid`. */
+  /** Opens a stream on the preferred member. It fails with raw gRPC errors: pass them to `failed`, and call `avoid`. */
   async open<Req, Res>(method: Method<Req, Res>, signal: AbortSignal): Promise<OpenStream<Req, Res>> {
     setMaxListeners(0, signal);
     const member = this.member();
@@ -91,10 +91,10 @@ export class EtcdClient {
     }
   }
 
-  /** As what a stream of this member has failed. */
+  /** Casts the error with which a stream of this member failed. */
   failed(member: Member, error: unknown): TidemarkError {
     const cast = member.cast(error, 'read');
-    // Each service has a connection of its own: calls may go on while streams are refused.
+    // Each service has a connection of its own: calls may succeed while streams are refused.
     this.renewAfter(cast);
     return cast;
   }
@@ -111,8 +111,8 @@ export class EtcdClient {
   }
 
   /**
-   * Files that were replaced count from here on, when the old ones were refused. Until then nothing is the better for it:
-   * what is connected stays so. So it does while the new ones cannot be used, which may be half of a replacement.
+   * Reconnects with replaced files, once the old ones were refused. Connections stay until then, and while the new files
+   * cannot be used: a replacement may be half done.
    */
   private renewAfter(error: unknown): void {
     if (!(error instanceof CertificateError || error instanceof AccessDeniedError) || this.opened === null) return;
@@ -123,7 +123,7 @@ export class EtcdClient {
     for (const member of members) member.close();
   }
 
-  /** Null while a file cannot be read, or used. */
+  /** Null while a file cannot be read or used. */
   private readAgain(): Credentials | null {
     try {
       return readCredentials(this.hop);
@@ -133,7 +133,7 @@ export class EtcdClient {
     }
   }
 
-  /** Read when they are needed first: a file that is not there is the trouble of this hop, and no reason to end. */
+  /** Opened by the first call: a missing file then fails this hop only, instead of the whole process. */
   private get members(): readonly Member[] {
     if (this.closed) throw clientClosed();
     this.opened ??= this.openMembers();
@@ -151,7 +151,7 @@ export class EtcdClient {
     return { credentials, members };
   }
 
-  /** A write that may have been carried out stays so, whatever becomes of the next attempt. */
+  /** The next member to call. Throws `ambiguous` instead of its own error: a write in doubt stays in doubt. */
   private memberUnless(ambiguous: AmbiguousWriteError | null): Member {
     try {
       return this.member();
@@ -169,7 +169,7 @@ export class EtcdClient {
 
 function clientClosed(): UnavailableError {
   return new UnavailableError({
-    message: 'a client of etcd was asked after it was closed',
+    message: 'a client of etcd was used after it was closed',
     remedy: 'Nothing to do: Tidemark is stopping this work.',
   });
 }

@@ -12,7 +12,7 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 
-/** The token of this connection is not, or no longer, known to the member: authenticate again and repeat. */
+/** The member does not know the token of this connection: authenticate again and repeat. */
 export class InvalidTokenError extends AccessDeniedError {}
 
 /** The cluster has authentication turned off: no token is needed. */
@@ -23,7 +23,7 @@ export class LeaseNotFoundError extends TidemarkError {
   readonly code = 'LEASE_NOT_FOUND';
 }
 
-/** Authentication is on, and the request carried no token: it was turned on meanwhile, or no user is configured. */
+/** Authentication is on, and the request carried no token: it was turned on recently, or no user is configured. */
 export class NoTokenError extends AccessDeniedError {}
 
 /** A transaction has more operations than `--max-txn-ops` allows. */
@@ -32,7 +32,7 @@ export class TooManyOperationsError extends RequestTooLargeError {}
 /** The answer is larger than this process takes in one piece: ask for less. */
 export class AnswerTooLargeError extends RequestTooLargeError {}
 
-/** What was being done when the error came; decides whether silence means "maybe". */
+/** The call that failed; decides whether a missing answer leaves a write in doubt. */
 export interface CallContext {
   readonly endpoint: string;
   /** Only a write can be ambiguous. */
@@ -47,7 +47,7 @@ type Verdict = { readonly type: Factory; readonly remedy: string };
 
 const verdict = (type: Factory, remedy: string): Verdict => ({ type, remedy });
 
-const LATER = verdict(UnavailableError, 'Tidemark tries again by itself; look at this member when it does not pass.');
+const LATER = verdict(UnavailableError, 'Tidemark tries again by itself. Check this member if it lasts.');
 const CERTIFICATE = verdict(
   CertificateError,
   'Check tls.ca, tls.cert and tls.key of this hop, and when the certificates on both sides expire.',
@@ -58,16 +58,22 @@ const RIGHTS = verdict(
 );
 const TOKEN = verdict(
   InvalidTokenError,
-  'Tidemark authenticates again by itself; check the clock and the user when it repeats.',
+  'Tidemark authenticates again by itself. Check the clock and the user if it repeats.',
 );
 
 /**
- * etcd's own error texts (api/v3rpc/rpctypes/error.go), which say more than the gRPC code does. They are part of etcd's
- * interface: its official clients compare them too. Every one of these is a definite "no": nothing was written.
+ * etcd's own error texts (api/v3rpc/rpctypes/error.go), which are more exact than the gRPC code. They are part of etcd's
+ * interface: its official clients compare them too. After each of these errors nothing was written.
  */
 const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
-  ['required revision has been compacted', verdict(SourceCompactedError, 'Nothing to do: a new base is taken.')],
-  ['required revision is a future revision', verdict(SourceRewoundError, 'Was this cluster restored from a backup?')],
+  [
+    'required revision has been compacted',
+    verdict(SourceCompactedError, 'Nothing to do: the leader takes a new snapshot.'),
+  ],
+  [
+    'required revision is a future revision',
+    verdict(SourceRewoundError, 'Check whether this cluster was restored from a backup.'),
+  ],
   [
     'database space exceeded',
     verdict(
@@ -97,22 +103,22 @@ const KNOWN_TEXTS: readonly (readonly [text: string, verdict: Verdict])[] = [
   ['too many requests', LATER],
 ];
 
-/** grpc-js' own words for an answer above `grpc.max_receive_message_length`, told by its length before it is read. */
+/** grpc-js' text for an answer above `grpc.max_receive_message_length`. Only its length was read. */
 const ANSWER_TOO_LARGE_TEXT = 'Received message larger than max';
 
-/** grpc-js' own words for a call that never left this process. */
+/** grpc-js' texts for a call that never left this process. */
 const NEVER_SENT_TEXTS = ['No connection established', 'Name resolution failed', 'Failed to start HTTP/2 stream'];
 
 /**
- * grpc-js' own words for a call whose stream the other side broke off: etcd does so with all calls of a connection on which
- * it counts too many pings. They come with the code of a refusal, and the request may have been carried out.
+ * grpc-js' texts for a call whose stream the server broke off: etcd does so with all calls of a connection on which it
+ * counts too many pings. They come with the code of a refusal, although the request may have been carried out.
  */
 const BROKEN_OFF_TEXTS = ['Bandwidth exhausted or memory limit exceeded', 'Protocol not secure enough'];
 
-/** In place of what OpenSSL puts before its words. */
+/** Replaces the prefix of OpenSSL's texts. */
 const TLS_TEXT = 'TLS: ';
 
-/** grpc-js' words for an error thrown by an encoder or decoder: a defect, which no other member will mend. */
+/** grpc-js' texts for an error thrown by an encoder or decoder: a defect, whichever member is called. */
 const CODEC_TEXTS = ['Response message parsing error', 'Request message serialization failure'];
 
 /** Codes after which a request may have been carried out although no answer came. */
@@ -126,8 +132,8 @@ const SILENCE: ReadonlySet<status> = new Set([
 ]);
 
 /**
- * Turns an error of grpc-js or etcd3 into one of core's classes. The only place that looks at gRPC codes and etcd's
- * texts; everybody else decides by class.
+ * Turns an error of grpc-js or etcd3 into one of core's classes. The only place that reads gRPC codes and etcd's texts; all
+ * other code decides by class.
  */
 export function castError(error: unknown, context: CallContext): TidemarkError {
   if (error instanceof TidemarkError) return error;
@@ -149,10 +155,7 @@ function verdictOfCode(code: status, text: string, context: CallContext): Verdic
   if (code === status.PERMISSION_DENIED) return RIGHTS;
   if (code === status.RESOURCE_EXHAUSTED) {
     if (text.includes(ANSWER_TOO_LARGE_TEXT)) {
-      return verdict(
-        AnswerTooLargeError,
-        'Tidemark asks for fewer keys at once; a single one must be smaller than this.',
-      );
+      return verdict(AnswerTooLargeError, 'Tidemark reads fewer keys at once. A single key must be smaller than this.');
     }
     return verdict(
       RequestTooLargeError,
@@ -160,7 +163,7 @@ function verdictOfCode(code: status, text: string, context: CallContext): Verdic
     );
   }
   if (code === status.UNIMPLEMENTED) return verdict(UnavailableError, 'Tidemark needs etcd 3.4 or newer.');
-  // Corruption or an unreadable store: another member may be well.
+  // Corruption or an unreadable store: another member may be healthy.
   if (code === status.DATA_LOSS || code === status.FAILED_PRECONDITION) return LATER;
   return undefined;
 }
@@ -174,8 +177,8 @@ function describe(error: unknown): { code: status; text: string } {
 }
 
 /**
- * grpc-js adds notes that are empty and the time of its last attempt, OpenSSL numbers, lines and places in its source. Without
- * them the same trouble is told in the same words each time.
+ * Removes empty notes and times, which grpc-js adds, and numbers and places in the source, which OpenSSL adds. The same
+ * fault then has the same text each time.
  */
 function inOneLine(text: string): string {
   return text

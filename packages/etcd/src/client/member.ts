@@ -1,25 +1,28 @@
 import {
+  Channel,
   type ChannelOptions,
   type Client,
   type ClientDuplexStream,
+  type ClientOptions,
+  credentials,
   Metadata,
   type MethodDefinition,
   type ServiceClientConstructor,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
+import { checkServerIdentity, InvariantError, type TidemarkError, UnavailableError } from '@tidemark/core';
 import { Etcd3, type IOptions } from 'etcd3';
 import type { Login } from './credentials.js';
 import { AuthNotEnabledError, type CallContext, castError, InvalidTokenError, NoTokenError } from './errors.js';
 import { AUTHENTICATE, LEASE_REVOKE, type Method, type ServiceName } from './methods.js';
 
-/** Larger than any single key, and a bound on what a page of keys can do to this process, see pages.ts. */
+/** Larger than any single key, and a bound on the memory of a page of keys, see pages.ts. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
   'grpc.max_send_message_length': -1,
-  // Off by default in grpc-js: a frozen or cut-off member would go unnoticed until a deadline, or for ever on a stream.
+  // Off by default in grpc-js: a deadline would find a frozen or cut-off member late, and a stream would never find it.
   // etcd answers pings more frequent than one in 5 s with GOAWAY, hence a second more.
   'grpc.keepalive_time_ms': 6_000,
   'grpc.keepalive_timeout_ms': 3_000,
@@ -35,8 +38,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 
 const WATCH_CHANNEL_OPTIONS: ChannelOptions = {
   ...CHANNEL_OPTIONS,
-  // A catch-up response may hold a thousand revisions whatever their size; over a limit the stream would die, and die
-  // again at the same place after each reconnect.
+  // A catch-up response may hold a thousand revisions of any size. A limit would break the stream at the same place after
+  // each reconnect.
   'grpc.max_receive_message_length': -1,
 };
 
@@ -52,14 +55,14 @@ export interface MemberOptions {
   readonly endpoint: string;
   readonly credentials: IOptions['credentials'];
   readonly login: Login | null;
-  /** Flow control window of the watches; that of everything else unless told. */
+  /** Flow control window of the watches; by default that of the other services. */
   readonly watchWindowBytes?: number;
 }
 
 /**
- * etcd3 for its channels, service definitions and codec, and for nothing above them. Its calls have no way to be
- * cancelled or to carry metadata, and its policies repeat writes of their own accord and close a member's channels,
- * with everybody's calls on them, when one call fails.
+ * etcd3's channels, service definitions and codec. Nothing above them is used: its calls cannot be cancelled and carry no
+ * metadata, and its policies repeat writes by themselves and close a member's channels, with all calls on them, when one
+ * call fails.
  */
 class Channels extends Etcd3 {
   async open(service: ServiceName): Promise<Client> {
@@ -70,8 +73,8 @@ class Channels extends Etcd3 {
 }
 
 /**
- * protobufjs rounds 64-bit integers to doubles, silently, when it cannot load the package `long`; a bundler's or a
- * runner's resolution condition is enough for that. Lease ids would then name somebody else's lease.
+ * protobufjs silently rounds 64-bit integers to doubles when it cannot load the package `long`, for example because of a
+ * bundler's resolution condition. A rounded lease id may name a foreign lease.
  */
 function assertExactIntegers(client: Client): void {
   const ID = '9223372036854775807';
@@ -92,25 +95,24 @@ export class Member {
   constructor(options: MemberOptions) {
     this.endpoint = options.endpoint;
     this.login = options.login;
-    const hop = {
-      hosts: options.endpoint,
-      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-    };
-    this.channels = new Channels({ ...hop, grpcOptions: CHANNEL_OPTIONS });
+    const { endpoint: hosts, credentials: files } = options;
+    const hop = { hosts, ...(files !== undefined && { credentials: files }) };
+    const encrypted = files === undefined ? {} : encryptedBy(files);
+    this.channels = new Channels({ ...hop, grpcOptions: { ...CHANNEL_OPTIONS, ...encrypted } });
     const { watchWindowBytes } = options;
     const window = watchWindowBytes === undefined ? {} : { 'grpc-node.flow_control_window': watchWindowBytes };
-    this.watchChannels = new Channels({ ...hop, grpcOptions: { ...WATCH_CHANNEL_OPTIONS, ...window } });
+    this.watchChannels = new Channels({ ...hop, grpcOptions: { ...WATCH_CHANNEL_OPTIONS, ...window, ...encrypted } });
   }
 
-  /** One request, one answer. A token that the member does not know any more is renewed once. */
+  /** One request, one answer. A token that the member no longer knows is renewed once. */
   async call<Req, Res>(method: Method<Req, Res>, request: Req, options: UnaryOptions): Promise<Res> {
     return this.withFreshToken(options, (metadata) => this.attempt(method, request, { ...options, metadata }));
   }
 
-  /** Opens a bidirectional stream. It fails with raw gRPC errors: give them to `cast`. */
+  /** Opens a bidirectional stream. It fails with raw gRPC errors: pass them to `cast`. */
   async open<Req, Res>(method: Method<Req, Res>, options: UnaryOptions): Promise<ClientDuplexStream<Req, Res>> {
     const metadata = (await this.authenticated(options)).clone();
-    // Without it a member that is cut off from its cluster keeps the stream open and stays silent.
+    // With it a member that is cut off from its cluster ends the stream, instead of staying silent.
     metadata.set('hasleader', 'true');
     const client = await this.channelsOf(method.service).open(method.service);
     const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
@@ -119,12 +121,12 @@ export class Member {
 
   cast(error: unknown, kind: CallContext['kind']): TidemarkError {
     const cast = castError(error, { endpoint: this.endpoint, kind });
-    // Authentication was turned on since this member was asked first: with a user a token can be had.
+    // Authentication was turned on after the first call to this member: the configured user can get a token.
     const outdated = cast instanceof NoTokenError && this.login !== null;
     const { message, remedy } = cast;
-    const told = outdated ? new InvalidTokenError({ message, remedy, cause: error }) : cast;
-    if (told instanceof InvalidTokenError) this.metadata = null;
-    return told;
+    const known = outdated ? new InvalidTokenError({ message, remedy, cause: error }) : cast;
+    if (known instanceof InvalidTokenError) this.metadata = null;
+    return known;
   }
 
   close(): void {
@@ -140,7 +142,7 @@ export class Member {
     try {
       return await work(await this.authenticated(options));
     } catch (error) {
-      // Refused before anything was done, so that a write may be repeated as well.
+      // A write may be repeated too: the refusal came before it was carried out.
       if (!(error instanceof InvalidTokenError) || this.login === null) throw error;
       return work(await this.authenticated(options));
     }
@@ -157,7 +159,7 @@ export class Member {
   private async authenticate({ timeoutMs }: UnaryOptions): Promise<Metadata> {
     const metadata = new Metadata();
     if (this.login === null) return metadata;
-    // Shared by all calls that wait for the token, so no single caller's signal may end it.
+    // All calls that wait for the token share it, so no single caller's signal may end it.
     const { signal } = new AbortController();
     const options = { kind: 'read', timeoutMs, signal, metadata: new Metadata() } as const;
     try {
@@ -180,7 +182,7 @@ export class Member {
     const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
     return new Promise<Res>((resolve, reject) => {
       const cancel = () => call.cancel();
-      const settle = (error: ServiceError | null, response?: Res) => {
+      const answered = (error: ServiceError | null, response?: Res) => {
         signal.removeEventListener('abort', cancel);
         if (error !== null || response === undefined) reject(this.cast(error, kind));
         else resolve(response);
@@ -193,7 +195,7 @@ export class Member {
         request,
         metadata,
         { deadline },
-        settle,
+        answered,
       );
       signal.addEventListener('abort', cancel, { once: true });
     });
@@ -208,8 +210,14 @@ export class Member {
   }
 }
 
+/** etcd3 has no option for who checks the names in a certificate: the channel is made here in its place. */
+function encryptedBy({ rootCertificate, privateKey, certChain }: NonNullable<IOptions['credentials']>): ClientOptions {
+  const verified = credentials.createSsl(rootCertificate, privateKey, certChain, { checkServerIdentity });
+  return { channelFactoryOverride: (address, _ofEtcd3, options) => new Channel(address, verified, options) };
+}
+
 function definitionOf<Req, Res>(client: Client, method: Method<Req, Res>): MethodDefinition<Req, Res> {
-  // grpc-js hangs the service's definition on the class it makes for it.
+  // grpc-js stores the service's definition on the client class that it generates.
   const { service } = client.constructor as ServiceClientConstructor;
   const definition: MethodDefinition<Req, Res> | undefined = service[method.name];
   if (definition === undefined) throw new InvariantError(`etcd3 does not know ${method.service}.${method.name}`);
@@ -230,7 +238,7 @@ function notStarted(endpoint: string): UnavailableError {
 function closed(endpoint: string, cause: unknown): UnavailableError {
   return new UnavailableError({
     message: `the client of etcd at ${endpoint} is closed`,
-    remedy: 'Nothing to do: Tidemark is stopping this work, or goes on with new certificates.',
+    remedy: 'Nothing to do: Tidemark is stopping this work, or continues with new certificates.',
     cause,
   });
 }

@@ -3,9 +3,8 @@ import type { EtcdClient } from './client.js';
 import type { Method } from './methods.js';
 
 /**
- * One request and its answer over a procedure that is a stream, such as a lease's keepalive. A stream for each question
- * is robust: it fails over, authenticates and times out like any other call, where a long-lived one has to be watched
- * for a silence that is not an error.
+ * One request and its answer over a procedure that is a stream, such as a lease's keepalive. A stream for each request fails
+ * over, authenticates and times out like any other call; a long-lived one would need a watchdog for silence.
  * @throws UnavailableError when no answer came within `timeoutMs`, or `signal` aborted
  */
 export async function roundTrip<Req, Res>(
@@ -20,7 +19,7 @@ export async function roundTrip<Req, Res>(
     return await new Promise<Res>((resolve, reject) => {
       const fail = (what: string) => () => reject(new Error(`${method.name}: ${what}`));
       stream.once('data', resolve);
-      // Stays attached: a cancelled stream reports its end as an error, later.
+      // This listener stays: a cancelled stream reports its end as an error, later.
       stream.on('error', reject);
       stream.once('end', fail('the stream ended without an answer'));
       stream.write(request);

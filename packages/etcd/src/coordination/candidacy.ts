@@ -19,9 +19,9 @@ export interface CandidacyOptions {
 }
 
 /**
- * One entry in an election: a key of our own, named after the lease and kept by it. Whoever's key has the smallest create
- * revision leads; that revision is the fencing token. As nobody else writes the key, every question about an answer
- * that did not come is settled by asking again.
+ * One entry in an election: a key that is named after the lease and lives under it. The candidate whose key has the
+ * smallest create revision leads; that revision is the fencing token. Only this candidate writes the key, so a request
+ * without an answer can always be repeated.
  */
 export class Candidacy {
   readonly key: Buffer;
@@ -39,7 +39,7 @@ export class Candidacy {
     return this.created;
   }
 
-  /** Puts the key unless it is there already, from an attempt whose answer was lost. */
+  /** Puts the key. It may exist already, from an attempt whose answer was lost. */
   async register(signal: AbortSignal): Promise<void> {
     const { key } = this;
     const { succeeded, header, ranges } = await this.txn(
@@ -69,7 +69,7 @@ export class Candidacy {
       limit: 1,
       keys_only: true,
     } as const;
-    // One transaction, so that both answers are of one state: one that holds our key shows everybody before us.
+    // One transaction, so that both answers are of one state: the candidates before us are complete only if our key exists.
     const request = { compare: [this.isOurs()], success: [{ request_range: before }] };
     const { succeeded, ranges } = await this.txn(request, { kind: 'read', signal });
     if (!succeeded) throw this.gone();
@@ -77,7 +77,7 @@ export class Candidacy {
   }
 
   /**
-   * Asks by a transaction that writes, because a read may be stale (etcd #20418), and a write cannot be.
+   * Proves it by a transaction that writes: a read may be stale (etcd #20418), a write cannot be.
    * @throws LeadershipLostError when the key is gone
    */
   async prove(signal: AbortSignal): Promise<void> {

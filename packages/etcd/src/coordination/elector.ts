@@ -36,7 +36,7 @@ export class EtcdElector implements Elector {
     while (!signal.aborted) {
       try {
         await this.campaign(work, signal);
-        // Leadership came to an end, which is no failure of the campaign: who was replaced is a candidate again at once.
+        // The campaign succeeded, and its leadership ended: this node is a candidate again at once.
         backoff.reset();
       } catch (error) {
         if (!signal.aborted) this.options.logger.warn({ reason: describeError(error) }, 'campaign or leadership ended');
@@ -73,9 +73,9 @@ export class EtcdElector implements Elector {
 
   private async serve(
     candidacy: Candidacy,
-    term: { lease: Lease; work: (leadership: Leadership) => Promise<void>; signal: AbortSignal },
+    tenure: { lease: Lease; work: (leadership: Leadership) => Promise<void>; signal: AbortSignal },
   ): Promise<void> {
-    const { lease, work, signal } = term;
+    const { lease, work, signal } = tenure;
     const { logger, candidate } = this.options;
     const leadership = new HeldLeadership(candidacy, lease, signal);
     const over = new AbortController();
@@ -98,7 +98,10 @@ export class EtcdElector implements Elector {
       await candidacy.resign();
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      this.options.logger.debug({ reason: describeError(error) }, 'election key not deleted: it goes with its lease');
+      this.options.logger.debug(
+        { reason: describeError(error) },
+        'election key not deleted: it expires with its lease',
+      );
     }
   }
 }

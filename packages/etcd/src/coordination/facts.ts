@@ -4,8 +4,8 @@ import { RANGE, TXN } from '../client/methods.js';
 import { TO_THE_END } from '../watch/watch.js';
 
 /**
- * Facts as keys of the coordination etcd, without a lease. Written rarely: where coordination lives in the source, every
- * write comes back through the tail.
+ * Facts as keys of the coordination etcd, without a lease. They are written rarely: where coordination is in the source,
+ * every write comes back through the tail.
  */
 export class EtcdFacts implements SharedFacts {
   /** `prefix` ends with "/". */
@@ -40,7 +40,7 @@ export class EtcdFacts implements SharedFacts {
     const key = this.key(name);
     const unchanged = { key, target: 'Value', result: 'Equal', value: Buffer.from(fact) } as const;
     const request = { compare: [unchanged], success: [{ request_delete_range: { key } }] };
-    // Sent again it finds the same fact, another one, or none: nothing else can go with it.
+    // Repeatable: the compare lets a repeat remove this very fact and no other one.
     await this.client.call(TXN, request, { kind: 'write', repeatable: true, signal });
   }
 

@@ -1,15 +1,15 @@
 import { type Leadership, LeadershipLostError } from '@tidemark/core';
 import type { Lease } from './lease.js';
 
-/** The key that says who leads, or owns. */
+/** The key that names the leader, or the owner. */
 export interface HeldKey {
-  /** Of the key: the fencing token. */
+  /** Create revision of the key: the fencing token. */
   readonly createRevision: number;
   /** Asks by a transaction whether it is still ours. @throws LeadershipLostError */
   prove(signal: AbortSignal): Promise<void>;
 }
 
-/** Leadership for as long as the key stands and its lease can be relied on. */
+/** Leadership for as long as the key exists and its lease is certainly alive. */
 export class HeldLeadership implements Leadership {
   readonly token: number;
   readonly signal: AbortSignal;
@@ -18,7 +18,7 @@ export class HeldLeadership implements Leadership {
   constructor(
     private readonly held: HeldKey,
     private readonly lease: Lease,
-    /** Asks the work to come to its end: leadership is still held while it drains. */
+    /** Asks the work to end; leadership is held until the work has drained. */
     stepDown: AbortSignal,
   ) {
     this.token = held.createRevision;

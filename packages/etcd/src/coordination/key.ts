@@ -5,15 +5,15 @@ import { watch } from '../watch/watch.js';
 import type { RangeResponse, RevisionRun } from '../wire/responses.js';
 import { readForCertain } from './certain-read.js';
 
-/** A key as it was created once: deleted and created again, it is another one. */
+/** One creation of a key: a key that is deleted and created again is another one. */
 export interface CreatedKey {
   readonly key: Buffer;
   readonly createRevision: number;
 }
 
 /**
- * Resolves when the key is gone, or when `signal` aborts. A watch tells at once; asking again every `pollMs` tells for
- * certain. Whatever goes wrong in between is tried again: what the caller holds is bounded by its lease.
+ * Resolves when the key is gone, or when `signal` aborts. A watch shows it at once, a read every `pollMs` shows it for
+ * certain. Faults in between are retried, because the lease bounds what the caller holds.
  */
 export async function keyGone(
   client: EtcdClient,
@@ -32,7 +32,7 @@ export async function keyGone(
   }
 }
 
-/** A read older than the key itself proves nothing: it may be stale, or the store was set back. */
+/** A read that is older than the key is read again for certain: it was stale, or the store was set back. */
 async function readKey(
   client: EtcdClient,
   { key, createRevision }: CreatedKey,
@@ -56,7 +56,7 @@ async function deletionSeen(
   }
 }
 
-/** What happens in a range, as it happens, for so many milliseconds or until `signal` aborts. Throws what `watch` throws. */
+/** Changes in a range, as they happen, for `forMs` milliseconds or until `signal` aborts. Throws the errors of `watch`. */
 export async function* runsFor(
   client: EtcdClient,
   target: { readonly range: KeyRange; readonly startRevision: number; readonly forMs: number },

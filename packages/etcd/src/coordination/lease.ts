@@ -3,13 +3,13 @@ import type { EtcdClient } from '../client/client.js';
 import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE } from '../client/methods.js';
 import { roundTrip } from '../client/round-trip.js';
 
-/** Share of the TTL that is given up: etcd's clock and ours may drift apart, and a write takes a moment to get there. */
+/** Safety margin, as a share of the TTL: etcd's clock and ours may drift apart, and a write takes time to arrive. */
 const MARGIN = 0.1;
-/** A renewal is sent this often per TTL, */
+/** Renewals per TTL. */
 const RENEWALS_PER_TTL = 3;
-/** and given up, and tried on another member, after this share of the TTL, */
+/** A renewal without an answer goes to another member after this share of the TTL, */
 const ANSWER_WITHIN = 1 / 6;
-/** with this pause in between. */
+/** and after this pause, also as a share of the TTL. */
 const PAUSE_AFTER_FAILURE = 1 / 20;
 const REVOKE_TIMEOUT_MS = 2_000;
 
@@ -20,8 +20,8 @@ export interface LeaseOptions {
 }
 
 /**
- * A lease of this process, with a deadline by our own clock that is before etcd's: counted from when the last answered
- * renewal was SENT, so that it holds however long the answer took.
+ * A lease of this process. Its deadline by our own clock is before etcd's, because it counts from when the last answered
+ * renewal was SENT, however long the answer took.
  */
 export class Lease {
   private readonly lost = new AbortController();
@@ -30,7 +30,7 @@ export class Lease {
 
   /** etcd's lease id. */
   readonly id: bigint;
-  /** As granted, milliseconds: etcd may grant more than was asked for. */
+  /** As granted, milliseconds: etcd may grant more than was requested. */
   readonly ttlMs: number;
 
   private constructor(
@@ -45,13 +45,13 @@ export class Lease {
 
   static async grant(ttlMs: number, options: LeaseOptions, signal: AbortSignal): Promise<Lease> {
     const sentAt = options.clock.monotonic();
-    // Repeatable: a lease that was granted without our knowledge holds no keys and expires.
+    // Repeatable: a lease whose grant was not answered holds no keys and expires.
     const call = { kind: 'write', repeatable: true, signal } as const;
     const granted = await options.client.call(LEASE_GRANT, { TTL: Math.ceil(ttlMs / 1_000), ID: 0 }, call);
     return new Lease({ id: BigInt(granted.ID), ttlMs: Number(granted.TTL) * 1_000, sentAt }, options);
   }
 
-  /** Aborts when the lease is lost, or can no longer be relied on. */
+  /** Aborts when the lease is lost, or may have expired. */
   get signal(): AbortSignal {
     return this.lost.signal;
   }
@@ -74,7 +74,7 @@ export class Lease {
     }
   }
 
-  /** Deletes all keys of the lease. Best effort: without an answer they go when the lease expires. */
+  /** Deletes all keys of the lease. Best effort: without an answer they are deleted when the lease expires. */
   async revoke(): Promise<void> {
     clearTimeout(this.timer);
     const call = { kind: 'write', repeatable: true, timeoutMs: REVOKE_TIMEOUT_MS } as const;
@@ -93,8 +93,8 @@ export class Lease {
     try {
       const options = { timeoutMs: this.ttlMs * ANSWER_WITHIN, signal };
       const { TTL } = await roundTrip(client, LEASE_KEEP_ALIVE, { ID: String(this.id) }, options);
-      // etcd answers 0, not an error, for a lease that it does not know any more.
-      if (Number(TTL) <= 0) this.lose('etcd does not know it any more');
+      // etcd answers 0 instead of an error for a lease that has expired.
+      if (Number(TTL) <= 0) this.lose('etcd no longer knows it');
       else this.extend(deadlineFrom(sentAt, Number(TTL) * 1_000));
       return true;
     } catch (error) {
@@ -104,7 +104,7 @@ export class Lease {
   }
 
   private extend(deadline: number): void {
-    // After a suspension an answer can be handled before the timer that should have ended the lease. Once lost, always
+    // After a suspension an answer can be handled before the timer that should have ended the lease. A lost lease stays
     // lost: somebody else may have led in between.
     if (this.options.clock.monotonic() >= this.deadline)
       this.lose('its deadline passed while this process was suspended');
@@ -125,7 +125,7 @@ export class Lease {
     this.lost.abort(
       new LeadershipLostError({
         message: `the lease of this node is lost: ${why}`,
-        remedy: 'Nothing to do: Tidemark takes a new lease. Look at the coordination etcd when this repeats.',
+        remedy: 'Nothing to do: Tidemark takes a new lease. Check the coordination etcd if this repeats.',
       }),
     );
   }

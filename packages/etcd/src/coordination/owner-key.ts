@@ -11,14 +11,14 @@ const RELEASE_TIMEOUT_MS = 2_000;
 export interface OwnerKeyOptions {
   readonly client: EtcdClient;
   readonly lease: Lease;
-  /** Of the destination: whoever creates it owns it. */
+  /** The key of the destination: the node that creates it owns the destination. */
   readonly key: Buffer;
   /** Name of this node, which becomes the key's value. */
   readonly node: string;
   readonly logger: Logger;
 }
 
-/** The key that says who owns one destination, from our side. */
+/** The key that names the owner of one destination, as this node claims, proves and releases it. */
 export class OwnerKey implements HeldKey {
   private created = 0;
 
@@ -28,7 +28,7 @@ export class OwnerKey implements HeldKey {
     return this.created;
   }
 
-  /** Creates the key; null when it is somebody's. Under our own lease it is ours, by an attempt whose answer was lost. */
+  /** Creates the key; null when another node has it. A key under our own lease is from an attempt whose answer was lost. */
   async claim(signal: AbortSignal): Promise<Claim | null> {
     const { key, lease } = this.options;
     const { succeeded, header, ranges } = await this.txn(
@@ -63,12 +63,12 @@ export class OwnerKey implements HeldKey {
     const options = { kind: 'write', repeatable: true, timeoutMs: RELEASE_TIMEOUT_MS, signal } as const;
     const { key, logger } = this.options;
     try {
-      // Compared: by now it may be the next owner's.
+      // Compared, because the key may be the next owner's by now.
       await this.txn({ compare: [this.isOurs()], success: [{ request_delete_range: { key } }] }, options);
       return true;
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      logger.debug({ reason: describeError(error) }, 'owner key not deleted: it goes with its lease');
+      logger.debug({ reason: describeError(error) }, 'owner key not deleted: it expires with its lease');
       return false;
     }
   }
@@ -92,7 +92,7 @@ class HeldClaim extends HeldLeadership implements Claim {
     private readonly ownerKey: OwnerKey,
     lease: Lease,
   ) {
-    // Asking the work to end is the placement's business: this ends only with the key or the lease.
+    // No step-down signal: the placement ends the work, and a claim ends only with the key or the lease.
     super(ownerKey, lease, new AbortController().signal);
   }
 

@@ -9,7 +9,7 @@ import {
 } from '@tidemark/core';
 import type { RevisionRun } from '../wire/responses.js';
 
-/** Nodes and owners as of a read, kept up to date by what a watch from there on shows. */
+/** Nodes and owners as of a read, kept up to date by a watch from there on. */
 export class OwnershipMirror {
   private readonly nodes = new Map<string, LiveNode>();
   private readonly owners = new Map<string, Owner>();
@@ -52,7 +52,7 @@ export class OwnershipMirror {
       return;
     }
     const node = key.startsWith(this.prefixes.nodes) ? parseNode(value) : null;
-    // A lease is granted to one life of one process: what is registered under another one has come back.
+    // A node that registers under another lease was away in between.
     if (node !== null) this.nodes.set(key, { id: node.id, roles: node.roles, registration: lease.toString(16) });
     else this.nodes.delete(key);
   }

@@ -26,19 +26,19 @@ export interface OwnershipOptions {
   readonly logger: Logger;
 }
 
-/** Where a store was seen to stand. */
+/** The revision of the store that was seen last. */
 type Seen = Pick<OwnershipView, 'revision' | 'history'>;
 
-/** What the watch shows is read again this often: a watch that lost something must not decide for long. */
+/** Everything is read again this often, milliseconds: a watch that lost an event must not decide for long. */
 const READ_AGAIN_MS = 5_000;
 
 /**
- * Owners as keys: one for each destination, under the session's one lease, created by whoever finds it missing. Everything
- * a node has to know comes by one read and one watch, however many destinations there are. An election for each would
- * cost a key for each node and destination, and a watch for each key that is waited for.
+ * Owners as keys: one for each destination, under the session's one lease, created by a node that finds it missing. One read
+ * and one watch show a node everything, however many destinations there are. An election for each destination would cost
+ * a key for each node and destination, and a watch for each key that is waited for.
  */
 export class EtcdOwnership implements Ownership {
-  /** Nodes and owners lie next to each other: nothing else is between them, so one range holds both. */
+  /** Nodes and owners are adjacent in key order, so one range holds both. */
   private readonly range: KeyRange;
 
   constructor(
@@ -61,7 +61,8 @@ export class EtcdOwnership implements Ownership {
         }
       } catch (error) {
         if (!(error instanceof TidemarkError)) throw error;
-        if (!signal.aborted) this.options.logger.debug({ reason: describeError(error) }, 'nodes and owners not seen');
+        if (!signal.aborted)
+          this.options.logger.debug({ reason: describeError(error) }, 'nodes and owners could not be read');
         await backoff.wait(signal);
       }
     }
@@ -81,7 +82,7 @@ export class EtcdOwnership implements Ownership {
   /** One read, and what follows it. */
   private async *forAWhile(seen: Seen, signal: AbortSignal): AsyncGenerator<OwnershipView> {
     const { range } = this;
-    const { kvs, revision, history } = await this.readBehind(seen, signal);
+    const { kvs, revision, history } = await this.readAfter(seen, signal);
     const mirror = new OwnershipMirror(this.options.prefixes, { revision, history }, kvs);
     yield mirror.view;
     const target = { range, startRevision: revision + 1, forMs: READ_AGAIN_MS };
@@ -91,8 +92,8 @@ export class EtcdOwnership implements Ownership {
     }
   }
 
-  /** A read that is older than what was seen is either stale, or the store was set back: then another history begins. */
-  private async readBehind(seen: Seen, signal: AbortSignal): Promise<Seen & { readonly kvs: readonly KeyValue[] }> {
+  /** A read at `seen` or later. An older one is stale and is repeated, or the store was set back: another history begins. */
+  private async readAfter(seen: Seen, signal: AbortSignal): Promise<Seen & { readonly kvs: readonly KeyValue[] }> {
     const { client } = this.session;
     const { range } = this;
     const request = { key: range.start, range_end: range.end ?? TO_THE_END };
@@ -103,7 +104,7 @@ export class EtcdOwnership implements Ownership {
     if (revision >= seen.revision) return { kvs: now.kvs, revision, history: seen.history };
     this.options.logger.warn(
       { revision, seen: seen.revision },
-      'the coordination etcd was set back, looking anew who owns what',
+      'the coordination etcd was set back, reading all owners again',
     );
     return { kvs: now.kvs, revision, history: seen.history + 1 };
   }

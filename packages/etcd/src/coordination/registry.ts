@@ -23,7 +23,7 @@ export interface RegistryOptions {
   readonly logger?: Logger;
 }
 
-/** The live nodes of a pipeline: a key each, kept by the node's lease, written once. */
+/** The live nodes of a pipeline: a key for each, written once under the node's lease. */
 export class NodeRegistry {
   private readonly logger: Logger;
   private isListed = false;
@@ -36,7 +36,7 @@ export class NodeRegistry {
     this.logger = options.logger ?? silentLogger;
   }
 
-  /** Keeps this node listed until `signal` aborts; the key goes when the session ends. */
+  /** Keeps this node listed until `signal` aborts; the key is deleted when the session ends. */
   async announce(node: NodeInfo, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff({ initialMs: 200, maxMs: 5_000 });
     while (!signal.aborted) {
@@ -55,8 +55,8 @@ export class NodeRegistry {
   }
 
   /**
-   * Takes this node off the list before the session ends, after `announce` has ended: who leaves tells it first, so that
-   * what it gives up is not kept waiting for it. Best effort: unanswered, the key goes with the lease.
+   * Takes this node off the list before the session ends, and after `announce` has ended. Its destinations then get other
+   * owners without a grace period. Best effort: without an answer the key expires with the lease.
    */
   async withdraw(id: string): Promise<void> {
     const { signal } = new AbortController();
@@ -66,7 +66,10 @@ export class NodeRegistry {
       await this.session.client.call(TXN, request, options);
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      this.logger.debug({ reason: describeError(error) }, 'node not taken off the list: it goes with its lease');
+      this.logger.debug(
+        { reason: describeError(error) },
+        'node not taken off the list: its key expires with its lease',
+      );
     }
   }
 

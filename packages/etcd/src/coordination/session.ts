@@ -10,8 +10,8 @@ export interface SessionOptions {
 }
 
 /**
- * This node's presence in the coordination etcd: one lease after the other, with no write in between. Everything a node
- * claims is under its lease, so that all of it ends when the node does.
+ * This node's presence in the coordination etcd: one lease at a time. All keys of a node are under its lease, so that they
+ * end when the node does.
  */
 export class CoordinationSession {
   private current: Lease | null = null;
@@ -20,7 +20,7 @@ export class CoordinationSession {
   private readonly logger: Logger;
   private readonly leaseTtlMs: number;
 
-  /** Takes the client over: `close` closes it. */
+  /** Owns the client: `close` closes it. */
   constructor(
     readonly client: EtcdClient,
     options: SessionOptions,
@@ -36,7 +36,7 @@ export class CoordinationSession {
     while (!signal.aborted) {
       try {
         await this.holdOne(signal);
-        // etcd answered: a lease that was lost is replaced at once, however often that happens.
+        // etcd had granted a lease: the lost one is replaced at once, however often that happens.
         backoff.reset();
       } catch (error) {
         if (!signal.aborted) this.logger.warn({ reason: describeError(error) }, 'no lease from the coordination etcd');
@@ -45,7 +45,7 @@ export class CoordinationSession {
     }
   }
 
-  /** The lease, as soon as there is one; null when `signal` aborts first. */
+  /** Waits for a lease; null when `signal` aborts first. */
   async lease(signal: AbortSignal): Promise<Lease | null> {
     while (this.current === null && !signal.aborted) await this.granted.wait(signal);
     return signal.aborted ? null : this.current;
@@ -65,7 +65,7 @@ export class CoordinationSession {
       if (lease.signal.aborted) logger.warn({ reason: describeError(lease.signal.reason) }, 'lease lost');
     } finally {
       this.current = null;
-      // Also when it is lost: should etcd still know it, its keys would stand in our own way until it expires.
+      // A lost lease is revoked too: if etcd still has it, its keys block this node until it expires.
       await lease.revoke();
     }
   }

@@ -4,14 +4,14 @@ import { WATCH } from '../client/methods.js';
 import { ResponseQueue } from '../watch/queue.js';
 
 /**
- * etcd looks at watchers that are behind every 100 ms, and only then cancels one that asks for compacted history. When
- * nothing came in ten times that long, revision 1 is still there.
+ * etcd serves watchers that are behind every 100 ms, and only then cancels one that starts in compacted history. Without a
+ * cancellation in ten times that long, revision 1 still exists.
  */
 const ANSWER_WITHIN_MS = 1_000;
 
 /**
- * The revision up to which the store is compacted, 0 when it never was. No call tells it; but a watcher that starts at
- * revision 1 is cancelled with it. The watcher filters out all events, so that an uncompacted history is not sent.
+ * The revision up to which the store is compacted, 0 when it never was. No call returns it, but etcd cancels a watcher that
+ * starts at revision 1 with it. The watcher filters out all events, so that an uncompacted history is not sent.
  *
  * @throws UnavailableError
  */
@@ -27,7 +27,10 @@ export async function compactedRevision(client: EtcdClient, signal: AbortSignal)
       const cancelled = batch.find((response) => response.canceled);
       if (cancelled === undefined) continue;
       if (cancelled.compactRevision > 0) return cancelled.compactRevision;
-      throw new UnavailableError({ message: 'The source cancelled a watcher.', remedy: 'None needed: asked again.' });
+      throw new UnavailableError({
+        message: 'The source cancelled a watcher.',
+        remedy: 'Nothing to do: it is tried again.',
+      });
     }
     return 0;
   } catch (error) {

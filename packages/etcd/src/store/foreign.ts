@@ -14,16 +14,15 @@ import { merged } from './merged.js';
 
 export interface ForeignOptions {
   readonly ranges: readonly KeyRange[];
-  /** Every transaction of ours puts this key, and nobody else does: a revision that changed it is ours. */
+  /** Only our transactions put this key, and all of them do: a revision that changed it is ours. */
   readonly checkpointKey: Buffer;
-  /** Whether a revision is known to be ours, after whatever is under way has been answered. Saves a read for each. */
+  /** Whether a revision is known to be ours, once the transactions in flight are answered. Saves a read for each. */
   readonly isOurs: (revision: number) => Promise<boolean>;
 }
 
 /**
- * Changes in the ranges by revisions that did not move the checkpoint, as they happen, from now on. What a worker that
- * was replaced still had on the way is not mistaken for a stranger's: its transaction is refused by the compare, and
- * changes nothing.
+ * Changes in the ranges by revisions that did not move the checkpoint, as they happen, from now on. A late transaction of a
+ * replaced worker never shows up here: the compare refuses it, and it changes nothing.
  *
  * @throws UnavailableError when the watch broke
  */
@@ -47,8 +46,8 @@ export async function* foreignChanges(
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof SourceCompactedError)) throw error;
-    const message = 'The destination compacted what was to be watched next.';
-    throw new UnavailableError({ message, remedy: 'None needed: watching begins anew.', cause: error });
+    const message = 'The destination compacted revisions that were to be watched next.';
+    throw new UnavailableError({ message, remedy: 'Nothing to do: the watch begins again.', cause: error });
   } finally {
     scope.end();
   }
@@ -65,7 +64,7 @@ async function* runsOf(
   }
 }
 
-/** Asks etcd itself: the checkpoint as it was at that revision was either put by it, or not. */
+/** Reads the checkpoint at that revision: its mod revision shows whether that revision put it. */
 async function isForeign(
   client: EtcdClient,
   revision: number,
@@ -77,7 +76,7 @@ async function isForeign(
     const { kvs } = await client.call(RANGE, { key: checkpointKey, revision }, { kind: 'read', signal });
     return kvs[0]?.modRevision !== revision;
   } catch (error) {
-    // Nobody can tell any more: verification finds it, should it differ.
+    // Compacted: the origin of the change cannot be found out any more. A comparison finds the key if it differs.
     if (error instanceof SourceCompactedError) return false;
     throw error;
   }

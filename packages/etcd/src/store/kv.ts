@@ -25,9 +25,9 @@ const READS_PER_TXN = 100;
 /** etcd counts by walking its index: a second for some millions of keys. */
 const COUNT_TIMEOUT_MS = 10_000;
 
-/** The keys of an etcd cluster, for those who write to it. */
+/** The keys of an etcd cluster, for a writer. */
 export class EtcdKv {
-  /** Takes the client over: `close` closes it. */
+  /** Owns the client: `close` closes it. */
   constructor(private readonly client: EtcdClient) {}
 
   /** One key, by a linearizable read, and the revision of the store at which it was read. */
@@ -78,7 +78,7 @@ export class EtcdKv {
     return count;
   }
 
-  /** What others write in the ranges: see {@link foreignChanges}. */
+  /** Foreign writes in the ranges: see {@link foreignChanges}. */
   foreignChanges(options: ForeignOptions, signal: AbortSignal): AsyncGenerator<readonly ForeignWrite[]> {
     return foreignChanges(this.client, options, signal);
   }
@@ -89,14 +89,13 @@ export class EtcdKv {
   }
 
   /**
-   * Writes everything and the new checkpoint in one transaction, hence in one revision, provided that the checkpoint is
-   * what the caller believes. Up to MAX_WRITES writes, and the server's `--max-request-bytes`, with the default
-   * `--max-txn-ops` of 128.
+   * Writes everything and the new checkpoint in one transaction, hence in one revision, if the checkpoint is the expected
+   * one. Up to MAX_WRITES writes with the default `--max-txn-ops` of 128, and up to the server's `--max-request-bytes`.
    *
-   * An attempt without an answer is sent again, to the next member: the compare makes that harmless. So `found` may be
-   * equal to `next`, which means that an earlier attempt, this call's own or another's, was carried out.
+   * An attempt without an answer is sent again, to the next member; the compare makes that harmless. A `found` that equals
+   * `next` means that an earlier attempt was carried out.
    *
-   * @throws AmbiguousWriteError when no member gave an answer: it may have been carried out, or may still be
+   * @throws AmbiguousWriteError when no member gave an answer: the transaction is in doubt, and may be carried out later
    * @throws UnavailableError when no member could be reached
    * @throws RequestTooLargeError
    * @throws DestinationFullError

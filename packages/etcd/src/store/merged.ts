@@ -1,9 +1,9 @@
 import { Bell } from '@tidemark/core';
 
 /**
- * What any of the iterables yields, as it comes, one item of each ahead; ends with the first that ends or fails. They end
- * by their signal. Not by Promise.race, which leaves something behind on each pending promise at every turn: beside a busy
- * iterable, a quiet one would keep everything alive that the busy one ever yielded.
+ * Merges iterables: yields their items as they come, reads one item of each ahead, and ends with the first that ends or
+ * fails. Their own signal ends the others. Promise.race would add a reaction to each pending promise at every turn: beside
+ * a busy iterable, a quiet one would keep everything alive that the busy one ever yielded.
  */
 export async function* merged<T>(iterables: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
   const arrived: (() => Promise<IteratorResult<T>>)[] = [];

@@ -6,18 +6,18 @@ import { TO_THE_END } from '../watch/watch.js';
 import type { RangePage } from '../wire/range-page.js';
 
 /**
- * etcd builds a page in memory, and so do we; this much is affordable on both sides. Not less, because etcd walks its
- * index to the end of the range for every page, whatever the limit: 300,000 keys of 1 KiB cost etcd 3.4.23 3.9 s of
- * processor time in pages of 2 MiB, 2.2 s in pages of 4 MiB and 1.4 s in pages of 8 MiB.
+ * Both sides build a page in memory and can afford this much. Smaller pages are expensive, because etcd walks its index to
+ * the end of the range for every page: 300,000 keys of 1 KiB cost etcd 3.4.23 3.9 s of processor time in pages of 2 MiB,
+ * 2.2 s in pages of 4 MiB and 1.4 s in pages of 8 MiB.
  */
 const AIM_PAGE_BYTES = 8 * 1024 * 1024;
 /** For the same reason: 400,000 keys of 100 bytes cost it 1.7 s in pages of 10,000, 0.7 s in pages of 40,000. */
 const MAX_PAGE_KEYS = 40_000;
-/** A probe: nothing is known of the size of the values yet. */
+/** A probe, because the size of the values is not known yet. */
 const FIRST_PAGE_KEYS = 1_000;
 /**
- * What the limit is divided by when the answer is larger than we take: etcd knows no limit in bytes, and behind small
- * values there may be large ones.
+ * The limit is divided by this when an answer is too large: etcd has no limit in bytes, and large values may follow small
+ * ones.
  */
 const SHRINK_BY = 8;
 /** Pages are larger than other answers, and an old server may walk a million keys first. */
@@ -64,7 +64,7 @@ async function* pagesFrom(
     let page = first;
     while (!outer.aborted) {
       const next = followUp(client, { page, range, revision }, readAhead.signal);
-      // Its error belongs to the pull that waits for it, which may come much later or never.
+      // A later pull awaits it, or none does: until then Node would report the rejection as unhandled.
       next?.catch(() => undefined);
       yield* page.slices();
       if (next === null) return;
@@ -78,7 +78,7 @@ async function* pagesFrom(
   }
 }
 
-/** Starts reading the page behind `page`; null when that was the last one. */
+/** Starts reading the page after `page`; null when that was the last one. */
 function followUp(
   client: EtcdClient,
   { page, range, revision }: { page: RangePage; range: KeyRange; revision: number },
@@ -109,9 +109,9 @@ function requestPage(
   { range, revision, start, limit }: PageOptions,
   signal: AbortSignal,
 ): Promise<RangePage> {
-  // No order is asked for: the answer is in key order anyway, but asked for it etcd would read all the rest of the range
-  // into memory, sort it, and only then cut it to the limit (its own client leaves it out for the same reason, see
-  // WithSort of clientv3). 300,000 keys of 1 KiB cost a source 8 s of processor time like that, and 1.4 s without.
+  // The request has no sort order: the answer is in key order anyway. With one, etcd reads all the rest of the range into
+  // memory, sorts it, and only then cuts it to the limit (its own client leaves it out for the same reason, see WithSort
+  // of clientv3): 300,000 keys of 1 KiB cost a source 8 s of processor time, and 1.4 s without.
   const request = { key: start, range_end: range.end ?? TO_THE_END, limit, revision: revision ?? 0 };
   return client.call(RANGE_PAGE, request, { kind: 'read', timeoutMs: PAGE_TIMEOUT_MS, signal });
 }

@@ -15,11 +15,11 @@ import type { WatchResponse } from '../wire/responses.js';
 import { compactedRevision } from './compacted.js';
 import { readPages } from './pages.js';
 
-/** An etcd cluster as a source of history. Reads only; reconnecting a broken tail is the caller's job. */
+/** An etcd cluster as a source of history. It only reads; the caller opens a broken tail again. */
 export class EtcdSource implements Source {
   private readonly afterSilence = new AfterSilence();
 
-  /** Takes the client over: `close` closes it. */
+  /** Owns the client: `close` closes it. */
   constructor(private readonly client: EtcdClient) {}
 
   async identity(signal: AbortSignal): Promise<SourceIdentity> {

@@ -1,10 +1,9 @@
 import { WatchSilentError } from './liveness.js';
 
 /**
- * Decides whether the next watcher asks for fragments: always, except for one after a silence. etcd cuts a response into
- * fragments by adding up all of a fragment's sizes again for each event. For a revision of 100,000 deletes that took it
- * 19 s, in which it sends nothing; whole, the same is sent in 0.3 s. Who asks for fragments again and again would never
- * get past that revision.
+ * Decides whether the next watcher asks for fragments: it does, except directly after a silence. To cut a response, etcd
+ * adds up all sizes of a fragment again for each event. For a revision of 100,000 deletes that took 19 s without any
+ * response; the whole revision was sent in 0.3 s. A watcher that always asks for fragments never gets past such a revision.
  */
 export class AfterSilence {
   /** The last watcher fell silent. */

@@ -2,9 +2,8 @@ import { type OpenWatch, Segment, type SegmentObserver } from './segment.js';
 import { type ReadAheadLimits, ReadAheadPlan, type Received, type Stretch } from './segments.js';
 
 /**
- * The segments that are being read: one in front, whose revisions are handed out, and, while it is far behind, some
- * ahead of it. Near the head nothing is read ahead, and the segment in front is simply the one watcher without an end;
- * when it falls behind, it gets company again.
+ * The segments that are being read: one in front, whose revisions are yielded, and, while it lags far behind the head, some
+ * ahead of it. Near the head nothing is read ahead, and the segment in front is one watcher without an end.
  */
 export class CatchUp implements SegmentObserver {
   private front: Segment | null = null;
@@ -21,7 +20,7 @@ export class CatchUp implements SegmentObserver {
     this.plan = new ReadAheadPlan(limits);
   }
 
-  /** The segment that goes on at `position`, the last revision that was handed out, or the first one to be. */
+  /** The segment that continues at `position`: the last revision that was yielded, or the first one to yield. */
   next(position: number): Segment {
     const [first] = this.ahead;
     if (first !== undefined && first.from <= position) {
@@ -29,14 +28,14 @@ export class CatchUp implements SegmentObserver {
       first.toFront();
       this.front = first;
     } else {
-      // What was cut short has to be read again up to the next border.
+      // The rest of a segment that was cut short is read again, up to the next border.
       this.front = this.start({ from: position, until: first?.from ?? Number.POSITIVE_INFINITY }, true);
     }
     this.readAhead();
     return this.front;
   }
 
-  /** Closes every watcher. What has arrived is dropped with this object. */
+  /** Closes every watcher. Responses that have arrived are dropped. */
   stop(): void {
     this.stopped = true;
     for (const segment of this.open) segment.close();
@@ -49,7 +48,7 @@ export class CatchUp implements SegmentObserver {
 
   received(segment: Segment, received: Received): void {
     this.plan.learn(received);
-    // Revisions are larger than they were: the rest of it is read when it is in front.
+    // Revisions have become larger: the rest of this segment is read when it is in front.
     if (segment !== this.front && this.aheadBytes() > this.limits.bytes) segment.close();
     this.readAhead();
   }
@@ -61,7 +60,7 @@ export class CatchUp implements SegmentObserver {
 
   private readAhead(): void {
     const { front } = this;
-    // Behind a segment that has failed nothing will be handed out.
+    // Nothing after a failed segment will be yielded.
     if (front === null || this.stopped || this.ahead.some(({ failure }) => failure !== null)) return;
     if (front.until === Number.POSITIVE_INFINITY) front.endAt(this.plan.endOf(front.received));
     for (let stretch = this.nextStretch(front); stretch !== null; stretch = this.nextStretch(front)) {

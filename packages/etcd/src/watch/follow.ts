@@ -9,15 +9,15 @@ export interface FollowOptions {
   readonly open: OpenWatch;
   /** Inclusive. */
   readonly startRevision: number;
-  /** Called when what a member sent is not to be trusted: the next watcher should ask another one. */
+  /** Called when a member sent something that cannot be trusted: the next watcher should use another member. */
   readonly distrust: () => void;
   readonly limits?: ReadAheadLimits;
 }
 
 /**
- * Every revision from `startRevision` on, whole, in order, without a hole, from one watcher, or from several when that
- * one is far behind. All go through one assembler, so that what holds for one watcher holds across their borders. An
- * error of any watcher comes when everything before it has been handed out. Ends quietly when `signal` aborts.
+ * Every revision from `startRevision` on, whole, in order, without a hole, from one watcher, or from several while that one
+ * lags far behind. One assembler checks all of them, also across their borders. An error of a watcher is thrown after
+ * everything before it was yielded. Ends quietly when `signal` aborts.
  */
 export async function* follow(options: FollowOptions, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
   const { open, startRevision, distrust, limits = DEFAULT_READ_AHEAD } = options;

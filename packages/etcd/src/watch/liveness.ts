@@ -4,7 +4,7 @@ import type { ResponseQueue } from './queue.js';
 const TICK_MS = 500;
 
 export interface LivenessOptions {
-  /** After so long a silence the member is asked for a sign of life, milliseconds. */
+  /** After so long a silence the member is probed, milliseconds. */
   readonly probeAfterMs: number;
   /** The member has so long to answer, milliseconds. */
   readonly answerWithinMs: number;
@@ -14,16 +14,16 @@ export interface LivenessOptions {
 
 export const DEFAULT_LIVENESS: LivenessOptions = {
   probeAfterMs: 3_000,
-  // Generous, for a member that collects a large catch-up; one that is frozen or cut off is found by gRPC's keepalive.
+  // Generous, for a member that collects a large catch-up. gRPC's keepalive finds one that is frozen or cut off.
   answerWithinMs: 10_000,
   // etcd before 3.4.31 and 3.5.13 can silently skip events of a watcher that is not read while history is compacted
-  // (etcd #17529). A new watcher is told about the compaction.
+  // (etcd #17529). A new watcher gets an error about the compaction instead.
   maxPauseMs: 5_000,
 };
 
 /**
- * Ends a queue that has gone silent: a watch of a member that is alive but no longer serves it is not an error on any
- * other layer. Time is counted in ticks that really happened, so that a suspended process does not blame the member.
+ * Ends a queue that has gone silent: no other layer reports a member that is alive but no longer serves a watch. Time is
+ * counted in ticks of this process, so that its own suspension does not count as silence.
  */
 export class LivenessProbe {
   private silentMs = 0;

@@ -12,10 +12,10 @@ type Stream = ClientDuplexStream<IWatchRequest, WatchResponse>;
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 
 /**
- * Between gRPC's stream and the one who reads it. A flowing stream hands each message over in one synchronous call, and
- * everything that has arrived is taken at once: an async iterator over the stream would cost a promise per message.
- * The reader is woken when the event loop has handed over all it has read from the socket (setImmediate), for the same
- * reason: woken at once, it would find one message each time.
+ * A queue between gRPC's stream and its reader. The stream delivers each message in one synchronous call, and the reader
+ * takes all that have arrived at once: an async iterator over the stream would cost a promise per message. The reader is
+ * woken by setImmediate, after the event loop has delivered everything that it read from the socket: woken earlier, it
+ * would find one message each time.
  */
 export class ResponseQueue {
   private items: WatchResponse[] = [];
@@ -23,14 +23,14 @@ export class ResponseQueue {
   private ended = false;
   private failure: unknown = null;
   private readonly bell = new Bell();
-  /** True once something arrived since it was last set to false. */
+  /** Whether something arrived since this was last set to false. */
   heard = false;
   /** The reader is slower than the server, and the server has been stopped. */
   paused = false;
 
   constructor(private readonly stream: Stream) {
     stream.on('data', this.push);
-    // These stay attached for good: a cancelled stream reports its end as an error, later.
+    // These listeners stay: a cancelled stream reports its end as an error, later.
     stream.on('error', (error) => this.end(error));
     stream.on('end', () => this.end(null));
   }
@@ -55,8 +55,8 @@ export class ResponseQueue {
   }
 
   /**
-   * Ends the queue behind what has arrived, and the stream now: a reader that stands still may not come back for long,
-   * and the server would keep what it has for it. The first cause stays. Null is a quiet end.
+   * Ends the queue after what has arrived, and the stream now: the server must not keep responses for a stalled reader. The
+   * first cause counts. Null is a quiet end.
    */
   end(failure: unknown): void {
     if (this.ended) return;

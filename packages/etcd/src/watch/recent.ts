@@ -3,11 +3,14 @@ import { type Entry, entryBytes } from '@tidemark/core';
 const MAX_ENTRIES = 1_024;
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** The last entries of an unbroken sequence, to compare repeats with. Bounded by count and bytes; the newest is always there, whatever its size: each watcher begins with it. */
+/**
+ * The last entries of an unbroken sequence, to compare repeats with. Bounded by count and bytes. The newest is always kept,
+ * whatever its size, because the next watcher begins with it.
+ */
 export class RecentEntries {
-  /** A ring: the entry of a revision stands at its remainder. */
+  /** A ring: the slot of an entry is its revision modulo the length. */
   private readonly ring: (Entry | null)[] = new Array<Entry | null>(MAX_ENTRIES).fill(null);
-  /** Bytes of each slot: counting them again on the way out would touch memory that is long out of the cache. */
+  /** Bytes of each slot. Counting an old entry again would touch memory that is no longer in the processor's cache. */
   private readonly sizes = new Float64Array(MAX_ENTRIES);
   private bytes = 0;
   private oldest = 0;

@@ -4,13 +4,13 @@ import { RecentEntries } from './recent.js';
 
 /**
  * Makes whole revisions out of the watch responses of one watcher over the full keyspace, or of several, each of which
- * begins at the last revision of the one before. Every revision of an etcd store changes at least one key, and nothing
- * else makes a revision, so what arrives must be consecutive integers: a hole is a lost event, whoever lost it.
+ * begins at the last revision of the one before. Every revision of an etcd store changes at least one key, and only changes
+ * make revisions. Revisions therefore arrive as consecutive integers, and a hole is a lost event.
  *
- * Pure. What a broken stream left unfinished goes away with its assembler.
+ * Pure. The unfinished revision of a broken stream is dropped with its assembler.
  */
 export class RevisionAssembler {
-  /** The newest revision that has begun to arrive; whole unless the response that brought it says otherwise. */
+  /** The newest revision that has begun to arrive; whole unless its response is a fragment. */
   private open: RevisionRun | null = null;
   private lastWhole: number | null = null;
   private lastProgress = 0;
@@ -23,13 +23,13 @@ export class RevisionAssembler {
     return this.lastWhole;
   }
 
-  /** The responses from here on are another watcher's. What the one before left unfinished comes again, whole. */
+  /** The next responses are another watcher's, which sends an unfinished revision again, whole. */
   nextWatcher(): void {
     this.open = null;
     this.lastProgress = 0;
   }
 
-  /** The watcher that was to deliver everything up to `revision` has come to its end. @throws SourceGapError when it did not */
+  /** Checks that a watcher that has ended delivered everything up to `revision`. @throws SourceGapError when it did not */
   assertReached(revision: number): void {
     if (this.last !== revision) throw gap(this.last ?? this.startRevision - 1, revision + 1);
   }
@@ -66,7 +66,7 @@ export class RevisionAssembler {
       this.repeated(entry, last);
       return;
     }
-    // Before 3.4.38 and 3.5.22 a watch on a future revision is sent older events (etcd #19487); nobody asked for them.
+    // Before 3.4.38 and 3.5.22 a watch on a future revision is also sent older events (etcd #19487).
     if (entry.revision < this.startRevision) return;
     if (last !== null && entry.revision !== last + 1) throw gap(last, entry.revision);
     this.lastWhole = entry.revision;
@@ -81,20 +81,20 @@ export class RevisionAssembler {
   private repeated(entry: Entry, last: number): void {
     const delivered = this.recent.get(entry.revision);
     if (delivered === null) {
-      throw untrusted(`revision ${entry.revision} came again after ${last}, too late to compare it`);
+      throw untrusted(`revision ${entry.revision} came again after ${last}, too late to be compared`);
     }
     if (!sameChanges(delivered.changes, entry.changes) && !sameChanges(puts(delivered), entry.changes)) {
       throw new SourceRewoundError({
         message: `the source sent revision ${entry.revision} twice, with different content`,
-        remedy: 'Was a member restored from a backup while the cluster ran?',
+        remedy: 'Check whether a member was restored from a backup while the cluster ran.',
       });
     }
   }
 
   /**
-   * Position never moves by progress: before 3.4.25 and 3.5.8 its answer can overtake events (etcd #15220). But probes
-   * are only sent into a silence of seconds, so when a second one is answered and the events up to the first are still
-   * not there, they will not come.
+   * Progress never moves the position: before 3.4.25 and 3.5.8 its answer can overtake events (etcd #15220). A probe is
+   * sent after a silence of seconds. When a second one is answered and events up to the first are still missing, they are
+   * lost.
    */
   private progress(headerRevision: number): void {
     const { last, lastProgress } = this;
@@ -107,7 +107,7 @@ export class RevisionAssembler {
   }
 }
 
-/** What is left of a revision when history is compacted up to and including it. */
+/** The changes of a revision that remain when history is compacted up to and including it. */
 function puts(entry: Entry): readonly Change[] {
   return entry.changes.filter(({ kind }) => kind === 'put');
 }
@@ -126,7 +126,7 @@ function gap(last: number, next: number): SourceGapError {
   return new SourceGapError({
     message: `the source sent revision ${next} directly after ${last}: the revisions between them are lost`,
     remedy:
-      'Nothing to do: a new base is taken. Upgrade etcd when this repeats (fixed in 3.4.31 and 3.5.13, etcd #17529).',
+      'Nothing to do: the leader takes a new snapshot. Upgrade etcd if this repeats (fixed in 3.4.31 and 3.5.13, etcd #17529).',
   });
 }
 

@@ -5,7 +5,7 @@ import type { Received, Stretch } from './segments.js';
 /** Opens one watcher over the full keyspace; ends quietly when `signal` aborts. */
 export type OpenWatch = (startRevision: number, signal: AbortSignal) => AsyncIterable<readonly WatchResponse[]>;
 
-/** Is told, synchronously, what a segment's watcher does. */
+/** Observes a segment's watcher, synchronously. */
 export interface SegmentObserver {
   received(segment: Segment, received: Received): void;
   ended(segment: Segment): void;
@@ -14,7 +14,7 @@ export interface SegmentObserver {
 export interface SegmentOptions extends Stretch {
   readonly open: OpenWatch;
   readonly observer: SegmentObserver;
-  /** Handed out while it is read: its watcher waits for the one who takes. Otherwise it reads until it is complete. */
+  /** The segment in front is yielded while it is read: its watcher waits for `take`. Others read until they are complete. */
   readonly inFront: boolean;
 }
 
@@ -30,20 +30,20 @@ function heldBytes(response: WatchResponse): number {
 
 /**
  * One stretch of history and the watcher that reads it. The watcher is closed as soon as the last revision has arrived
- * whole; until then, what it sends is read at once, so that etcd never has to park it: etcd before 3.4.31 and 3.5.13 can
- * silently skip events of a watcher that is not read while history is compacted (etcd #17529). Only the segment in
- * front waits for its reader, as a single watcher would, and loses its stream when that takes too long.
+ * whole. Until then its responses are read at once: etcd before 3.4.31 and 3.5.13 can silently skip events of a watcher that
+ * is not read while history is compacted (etcd #17529). Only the segment in front waits for its reader, and loses its
+ * stream when that takes too long.
  */
 export class Segment {
   readonly from: number;
   /** Newest revision that has begun to arrive. */
   received: number;
-  /** Memory that waits to be taken, bytes. */
+  /** Memory of the responses that wait for `take`, bytes. */
   bytes = 0;
   complete = false;
   ended = false;
   failure: unknown = null;
-  /** Settles when the watcher is closed; never rejects. */
+  /** Resolves when the watcher is closed; never rejects. */
   readonly closed: Promise<void>;
   private items: WatchResponse[] = [];
   private lastRevision: number;
@@ -65,7 +65,7 @@ export class Segment {
     return this.lastRevision;
   }
 
-  /** Ends it where the next one begins. Nothing behind `revision` may have been received. */
+  /** Ends it where the next one begins. Nothing after `revision` may have been received. */
   endAt(revision: number): void {
     this.lastRevision = revision;
   }
@@ -74,7 +74,7 @@ export class Segment {
     this.inFront = true;
   }
 
-  /** Closes the watcher; what has arrived can still be taken. */
+  /** Closes the watcher; responses that have arrived can still be taken. */
   close(): void {
     this.stop.abort();
     this.taken.ring();
@@ -147,16 +147,16 @@ export class Segment {
 }
 
 /**
- * The response without what other segments hand out. Revisions before `from` were not asked for: before 3.4.38 and
- * 3.5.22 a watch on a future revision is sent older events (etcd #19487).
+ * The response without the revisions of other segments. There may be some before `from`: before 3.4.38 and 3.5.22 a watch on
+ * a future revision is also sent older events (etcd #19487).
  */
 function within(response: WatchResponse, { from, until }: Stretch): WatchResponse {
   const outside = (run: RevisionRun) => run.revision < from || run.revision > until;
   if (!response.runs.some(outside)) return response;
   const runs = response.runs.filter((run) => !outside(run));
-  // A revision with a later one behind it is whole.
+  // A revision is whole when a later one follows it.
   const cut = (response.runs.at(-1)?.revision ?? 0) > until;
-  // A header without events would be taken for the answer to a progress request; 0 claims nothing.
+  // A header without events looks like the answer to a progress request; 0 makes it harmless.
   const headerRevision = runs.length > 0 ? response.headerRevision : 0;
   return { ...response, runs, headerRevision, fragment: response.fragment && !cut };
 }

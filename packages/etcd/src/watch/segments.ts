@@ -1,9 +1,9 @@
 /**
- * Which stretches of history to read with watchers of their own: the plan alone, without watchers.
+ * The plan of which stretches of history get watchers of their own. It holds no watchers itself.
  *
  * Stretches share their borders: revision `until` of one is revision `from` of the next, so that each watcher starts at
- * a revision that was read before. etcd accepts a watcher that starts at the revision up to which history is compacted,
- * and before 3.5.20 the deletes of that very revision are gone by then; a watcher that starts one earlier is refused.
+ * a revision that was read before. etcd accepts a watcher that starts at the compacted revision, although before 3.5.20 it
+ * has already lost the deletes of that revision; etcd refuses a watcher that starts one revision earlier.
  */
 export interface Stretch {
   /** First revision, inclusive. */
@@ -15,36 +15,36 @@ export interface Stretch {
 export interface ReadAheadLimits {
   /** Revisions of a stretch, borders included: 2 at least. */
   readonly revisions: number;
-  /** Watchers under way ahead of the one in front. */
+  /** Open watchers ahead of the one in front. */
   readonly watchers: number;
   /** Bytes of memory that all stretches ahead may occupy together. */
   readonly bytes: number;
 }
 
 export const DEFAULT_READ_AHEAD: ReadAheadLimits = {
-  // What etcd sends a watcher that is behind in one go, once per 100 ms (watchBatchMaxRevs). A longer stretch would wait
-  // once more, and would take a second batch, whose first revision a compaction can have robbed of its deletes. A
-  // shorter one would throw away what etcd has read for it.
+  // etcd sends a watcher that is behind so many revisions in one batch, every 100 ms (watchBatchMaxRevs). A longer stretch
+  // would wait for a second batch, and a compaction in between can remove the deletes of its first revision. A shorter one
+  // would waste a part of what etcd has read.
   revisions: 1_000,
   watchers: 30,
-  // All 30 at a time when values have 100 bytes. Large values gain little by it: one watcher brings 10,000 revisions/s.
+  // Enough for all 30 watchers when values have 100 bytes. Large values need fewer: one watcher reads 10,000 revisions/s.
   bytes: 16 * 1024 * 1024,
 };
 
 /** What watchers have received. */
 export interface Received {
-  /** The member's newest revision, as far as the headers of the responses tell: a distance, never a position. */
+  /** The member's newest revision by the headers of the responses. Only a measure of lag, never a position. */
   readonly head: number;
   readonly revisions: number;
   /** What they occupy in memory. */
   readonly bytes: number;
 }
 
-/** What is being read, or waits to be handed out. */
+/** The stretches that are being read, or wait to be yielded. */
 export interface ReadingState {
-  /** Where the last stretch ends, with that of the watcher in front among them. */
+  /** Where the last stretch ends, that of the watcher in front included. */
   readonly plannedUntil: number;
-  /** Stretches ahead whose watchers are under way. */
+  /** Stretches ahead whose watchers are open. */
   readonly reading: readonly { readonly revisions: number; readonly bytes: number }[];
   /** Bytes held by stretches ahead that are complete. */
   readonly completeBytes: number;
@@ -70,22 +70,22 @@ export class ReadAheadPlan {
     this.bytesPerRevision = Math.max(sample, usual + (sample - usual) * SHRINK_WEIGHT);
   }
 
-  /** Where a watcher that has come to `received` is to end; infinite when its next batch brings it to the head. */
+  /** Where a watcher that has reached `received` has to end; infinite when its next batch reaches the head. */
   endOf(received: number): number {
     const until = received + this.limits.revisions;
     return this.head > until ? until : Number.POSITIVE_INFINITY;
   }
 
-  /** The stretch to be read next, or null as long as there is no need, or no room. */
+  /** The stretch to read next; null near the head, and while watchers or bytes are used up. */
   next(state: ReadingState): Stretch | null {
     const { limits, head } = this;
     if (state.reading.length >= limits.watchers) return null;
     const from = state.plannedUntil;
     const until = from + limits.revisions - 1;
-    return until <= head && this.hasRoom(state) ? { from, until } : null;
+    return until <= head && this.fitsBudget(state) ? { from, until } : null;
   }
 
-  private hasRoom({ reading, completeBytes }: ReadingState): boolean {
+  private fitsBudget({ reading, completeBytes }: ReadingState): boolean {
     const { bytesPerRevision, limits } = this;
     if (bytesPerRevision === null) return reading.length < FIRST_STRETCHES;
     let bytes = completeBytes + limits.revisions * bytesPerRevision;

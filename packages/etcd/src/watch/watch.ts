@@ -23,17 +23,16 @@ export interface WatchOptions {
   readonly liveness?: LivenessOptions;
   /** Large responses come in pieces, unless false. */
   readonly fragment?: boolean;
-  /** Puts come with an empty value: etcd sends what was put, but it is not kept. */
+  /** Puts come with an empty value: the values that etcd sends are dropped. */
   readonly keysOnly?: boolean;
 }
 
 /**
- * One watcher on a stream of its own. Yields what has arrived since the last pull, without a hole as far as etcd keeps
- * its promises; reconnecting is the caller's job, from what the caller has made durable. Ends quietly when `signal`
- * aborts.
+ * One watcher on a stream of its own. Yields the responses that have arrived since the last pull. The caller opens the next
+ * watcher after a fault, from the position that it has made durable. Ends quietly when `signal` aborts.
  *
- * No filters and no prev_kv: consecutive revisions are how a lost event is found, and previous values are best effort
- * on the server. Fragments, because one revision, or a catch-up of a thousand, may be of any size.
+ * No filters, because only consecutive revisions show that no event was lost, and no prev_kv, because previous values are
+ * best effort on the server. Fragments, because one revision, or a catch-up of a thousand, may be of any size.
  *
  * @throws SourceCompactedError when `startRevision` is compacted, or gets compacted before it was sent
  * @throws UnavailableError when the stream broke or fell silent; the next watch prefers another member
@@ -44,7 +43,7 @@ export async function* watch(
   options: WatchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<readonly WatchResponse[]> {
-  // 0 is "from now on" to etcd: whatever happened before the request arrived would be missing. Negative start revisions
+  // 0 means "from now on" to etcd: changes before the request arrives would be missing. Negative start revisions
   // break other clients' watchers (etcd #20655).
   const { range, startRevision, fragment = true } = options;
   if (!Number.isSafeInteger(startRevision) || startRevision < 1) {
@@ -106,11 +105,11 @@ function cancellation(response: WatchResponse | undefined, startRevision: number
   }
   return new SourceCompactedError({
     message: `watching from revision ${startRevision}: revisions before ${response.compactRevision} are compacted`,
-    remedy: 'Nothing to do: a new base is taken.',
+    remedy: 'Nothing to do: the leader takes a new snapshot.',
   });
 }
 
-/** A token that has expired only means to open the watch again: the next one authenticates first. */
+/** After an expired token the watch is opened again, and authenticates first. */
 function reopenable(error: TidemarkError): TidemarkError {
   if (!(error instanceof InvalidTokenError)) return error;
   return new UnavailableError({ message: error.message, remedy: error.remedy, cause: error });

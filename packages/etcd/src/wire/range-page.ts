@@ -3,12 +3,12 @@ import { WireReader } from './reader.js';
 import { NO_HEADER, RangeTag, type ResponseHeader, readHeader, readKeyValue } from './responses.js';
 
 /**
- * Keys that are decoded together. All the keys of a page at once would outlive V8's young generation, and moving them
- * out of it cost a fifth of the time.
+ * Keys that are decoded together. Decoding a whole page at once took a fifth longer: its objects outlive V8's young
+ * generation and have to be moved out of it.
  */
 const SLICE_KEYS = 512;
 
-/** The answer to a range request for many keys, decoded as far as it is used. */
+/** The answer to a range request for many keys. The keys are decoded when `slices` is read. */
 export interface RangePage {
   readonly header: ResponseHeader;
   readonly more: boolean;
@@ -22,7 +22,7 @@ export interface RangePage {
   slices(): Generator<KeyValue[]>;
 }
 
-/** Steps over the keys, so that the next page can be asked for while those of this one are used. */
+/** Skips over the keys, so that the next page can be requested while the keys of this one are used. */
 export function decodeRangePage(buffer: Buffer): RangePage {
   const reader = new WireReader(buffer, 0, buffer.length);
   let header = NO_HEADER;

@@ -10,8 +10,8 @@ const BYTES = 2;
 const FIXED32 = 5;
 
 /**
- * Reads Protocol Buffers from one message without copying: byte fields are views into it. A view keeps the whole
- * message alive, which is what we want: keys and values of a message live and die together.
+ * Reads Protocol Buffers from one message without copying: byte fields are views into it. A view keeps the whole message
+ * in memory, which is fine: keys and values of a message are used together.
  */
 export class WireReader {
   private position = 0;
@@ -102,7 +102,7 @@ export class WireReader {
     this.end = outer;
   }
 
-  /** Steps over a field that is not understood: newer servers add some. */
+  /** Skips an unknown field: newer servers add some. */
   skip(tag: number): void {
     switch (tag & 7) {
       case VARINT:

@@ -2,8 +2,8 @@ import { type Change, type KeyValue, NO_LEASE } from '@tidemark/core';
 import { WireReader } from './reader.js';
 
 /**
- * Decoders for the messages that carry bulk, straight into core's own shapes. etcd3's codec (protobufjs, then a plain
- * object, then every int64 as text) costs more than gRPC itself on them; everything small still goes through it.
+ * Decoders for bulk messages, directly into core's own types. On these, etcd3's codec (protobufjs, then a plain object, then
+ * every int64 as text) costs more than gRPC itself; small messages still use it.
  * Field numbers: etcd's rpc.proto and kv.proto. Each constant is a tag, `number << 3 | wire type`.
  */
 const Header = { clusterId: 8, revision: 24, raftTerm: 32 } as const;
@@ -23,7 +23,7 @@ const Txn = { header: 10, succeeded: 16, responses: 26 } as const;
 const ResponseOp = { range: 10 } as const;
 
 const EMPTY: Buffer = Buffer.alloc(0);
-/** Event.EventType of etcd: PUT is 0, the default, and therefore not sent. */
+/** Event.EventType of etcd. PUT is 0, the default, which is not sent. */
 const DELETE = 1;
 
 export interface ResponseHeader {
@@ -49,7 +49,7 @@ export interface WatchResponse {
   cancelReason: string;
   /** The last run goes on in the next response. */
   fragment: boolean;
-  /** None: created, cancelled, or an answer to a progress request. */
+  /** Empty when the watcher was created or cancelled, and in an answer to a progress request. */
   runs: RevisionRun[];
   /** Size on the wire, for limits. */
   readonly bytes: number;
@@ -63,7 +63,7 @@ export interface RangeResponse {
   readonly count: number;
 }
 
-/** The part of a transaction's answer that our transactions need. */
+/** The fields of a transaction's answer that our transactions need. */
 export interface TxnOutcome {
   readonly header: ResponseHeader;
   readonly succeeded: boolean;
@@ -91,7 +91,7 @@ export function decodeWatchResponse(buffer: Buffer): WatchResponse {
   return response;
 }
 
-/** The same without values, for who asks only what was touched: nothing of the message itself stays in memory. */
+/** The same without values, for a reader that needs only keys: they are copied, so that the message can be freed. */
 export function decodeWatchedKeys(buffer: Buffer): WatchResponse {
   const response = decodeWatchResponse(buffer);
   return {

@@ -8,14 +8,14 @@ import {
   type RecordDraft,
 } from '@tidemark/core';
 
-/** Where the journal stands behind a record: what the next record has to follow. */
+/** The end of a record, which the next record has to follow. */
 export interface ChainPoint {
   readonly position: Position;
   readonly term: number;
   readonly anchor: Anchor;
 }
 
-export function behind(record: JournalRecord): ChainPoint {
+export function pointAfter(record: JournalRecord): ChainPoint {
   return { position: positionOf(record), term: record.term, anchor: record.anchor };
 }
 
@@ -25,10 +25,10 @@ export function positionOf(record: JournalRecord): Position {
 
 /** What is wrong with `record` as the successor of `before`, in words, or null. `before` is null when it is not known. */
 export function chainFault(before: ChainPoint | null, record: JournalRecord): string | null {
-  return shapeFault(record) ?? (before === null ? null : linkFault(before, record));
+  return shapeFault(record) ?? (before === null ? null : orderFault(before, record));
 }
 
-function linkFault(before: ChainPoint, record: JournalRecord): string | null {
+function orderFault(before: ChainPoint, record: JournalRecord): string | null {
   const { position } = before;
   if (record.term < before.term) return `its term ${record.term} is older than ${before.term}, the one before`;
   if (record.kind === 'reset') {
@@ -43,7 +43,7 @@ function shapeFault(record: JournalRecord): string | null {
   if (record.kind === 'batch') return batchFault(record.previous, record.revision, record.entries);
   if (record.previous !== record.revision) return `a ${record.kind} record moves the revision`;
   if (record.kind === 'reset' && comparePositions(record.snapshot.position, record) !== 0) {
-    return 'its snapshot stands at another position';
+    return 'its snapshot is at another position';
   }
   if (record.kind === 'snapshot' && !reaches(record.snapshot.position, record)) {
     return 'its snapshot is of another generation, or ahead';
@@ -61,14 +61,14 @@ function batchFault(previous: number, revision: number, entries: readonly { revi
   }
   for (const [index, entry] of entries.entries()) {
     if (entry.revision !== previous + 1 + index)
-      return `entry ${entry.revision} stands where ${previous + 1 + index} is due`;
+      return `entry ${entry.revision} is in the place of ${previous + 1 + index}`;
   }
   return null;
 }
 
 /**
- * Adds to a draft what the writer knows: term, chain, time, and the anchor, which only a batch or a reset sets. The writer checks the chain on its side too, so that a
- * defect of the leader is stopped before it is stored rather than found by every reader.
+ * Adds the writer's fields to a draft: term, chain, time, and the anchor, which only a batch or a reset sets. The writer
+ * checks the chain as a reader does, so that a defect of the leader is never stored.
  * @throws InvariantError when the record does not follow `before`; an empty journal (null) begins with a reset
  */
 export function completeDraft(
@@ -80,7 +80,9 @@ export function completeDraft(
     throw new InvariantError(`The first record of a journal must be a reset, not a ${draft.kind} record.`);
   }
   const previous = draft.kind === 'reset' ? draft.revision : (before?.position.revision ?? 0);
-  const record: JournalRecord = { ...draft, ...by, previous, anchor: anchorOf(draft, before) };
+  const chained = { ...by, previous, anchor: anchorOf(draft, before) };
+  const record: JournalRecord =
+    draft.kind === 'batch' ? { notBefore: null, ...draft, ...chained } : { ...draft, ...chained };
   const fault = chainFault(before, record);
   if (fault !== null) throw new InvariantError(`A ${draft.kind} record was not appended: ${fault}.`);
   return record;
@@ -88,6 +90,6 @@ export function completeDraft(
 
 function anchorOf(draft: RecordDraft, before: ChainPoint | null): Anchor {
   if (draft.kind === 'batch' || draft.kind === 'reset') return draft.anchor;
-  if (before === null) throw new InvariantError(`A ${draft.kind} record has nothing to stand on.`);
+  if (before === null) throw new InvariantError(`A ${draft.kind} record has no record before it.`);
   return before.anchor;
 }

@@ -2,12 +2,12 @@ import { FencedError, formatPosition, type JournalHead, type JournalInfo, type S
 import { type JournalMessage, RecordAssembler } from '../format/assembler.js';
 import { positionOf } from './chain.js';
 
-/** A stream of journal messages, by sequence. Null: not there any more, or not yet. */
+/** A stream of journal messages, by sequence. Null: removed, or not stored yet. */
 export interface MessageSource {
   message(sequence: number): Promise<JournalMessage | null>;
 }
 
-/** Which sequences a stream holds; without messages `firstSequence` says nothing. */
+/** Which sequences a stream holds; without messages `firstSequence` has no meaning. */
 export interface StreamBounds {
   readonly firstSequence: number;
   readonly lastSequence: number;
@@ -15,8 +15,8 @@ export interface StreamBounds {
 }
 
 /**
- * The last whole record of the stream, or null when there is none. Parts behind it, which a leader left unfinished or
- * is still writing, do not count.
+ * The last whole record of the stream, or null when there is none. Parts after it are skipped: a leader left them
+ * unfinished, or is still writing.
  */
 export async function lastRecord(stream: MessageSource, state: StreamBounds): Promise<StoredRecord | null> {
   let sequence = state.lastSequence;
@@ -47,7 +47,7 @@ async function assemble(stream: MessageSource, first: number, last: number): Pro
   return null;
 }
 
-/** What `Journal.head` answers. */
+/** The result of `Journal.head`. */
 export async function readHead(stream: MessageSource, state: StreamBounds): Promise<JournalHead> {
   const last = await lastRecord(stream, state);
   if (last === null) return { sequence: state.lastSequence, last: null };
@@ -55,7 +55,7 @@ export async function readHead(stream: MessageSource, state: StreamBounds): Prom
   return { sequence: state.lastSequence, last: { position: positionOf(last.record), term, anchor, time } };
 }
 
-/** First and last record as `Journal.info` answers them. */
+/** First and last record as in the result of `Journal.info`. */
 export async function readEnds(
   stream: MessageSource,
   state: StreamBounds,

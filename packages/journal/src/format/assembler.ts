@@ -13,22 +13,22 @@ export interface JournalMessage {
 }
 
 /**
- * Puts records together from consecutive messages.
+ * Assembles records from consecutive messages.
  *
- * A leader that dies between two parts leaves a record without an end. What follows is its successor's `term` record
- * (or, when the journal has no whole record yet, the first `reset`): then, and only then, the parts are dropped.
+ * A leader that dies between two parts leaves an unfinished record. Its parts are dropped when the next leader's `term`
+ * record follows (or the first `reset`, in a journal without a whole record). Any other message there is an error.
  */
 export class RecordAssembler {
   private parts: JournalMessage[] = [];
-  /** Reading may begin within a record whose first parts retention has removed; the rest of it is passed over. */
+  /** False while reading began within a record whose first parts retention has removed: the rest of it is skipped. */
   private begun = false;
 
-  /** The record that `message` completes, if it does. */
+  /** The record that `message` completes, null when it completes none. */
   push(message: JournalMessage): StoredRecord | null {
     const { headers } = message;
     if (headers.part === 0) this.begin(message);
     else if (!this.begun) return null;
-    else if (!this.continues(headers)) throw brokenAt(message, 'is not the part that follows');
+    else if (!this.continues(headers)) throw brokenAt(message, 'is not the next part');
     this.parts.push(message);
     if (headers.part < headers.parts - 1) return null;
     return this.finish(message.sequence);
@@ -37,7 +37,7 @@ export class RecordAssembler {
   private begin(message: JournalMessage): void {
     const { kind } = message.headers;
     if (this.parts.length > 0 && kind !== 'term' && kind !== 'reset') {
-      throw brokenAt(message, 'follows an unfinished record, and no leader has taken over');
+      throw brokenAt(message, 'follows an unfinished record although no leader has taken over');
     }
     this.parts = [];
     this.begun = true;
@@ -61,7 +61,7 @@ export class RecordAssembler {
 function brokenAt(message: JournalMessage, what: string): JournalChainBrokenError {
   return new JournalChainBrokenError({
     message: `Journal message ${message.sequence} (part ${message.headers.part}/${message.headers.parts}) ${what}.`,
-    remedy: 'Destinations heal by a difference against the newest snapshot. Keep the stream for an examination.',
+    remedy: 'Nothing to do: destinations resync from the newest snapshot. Keep the stream to examine it.',
   });
 }
 

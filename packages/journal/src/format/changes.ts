@@ -2,10 +2,10 @@ import { type Change, type Entry, type KeyValue, NO_LEASE } from '@tidemark/core
 import type { Reader } from 'protobufjs/minimal.js';
 import { readBytes, readEnd, readInteger, readLease, skipField, tag, WIRE_BYTES, WIRE_VARINT } from './wire.js';
 
-/** Entry, Change and KeyValue of journal.proto. A change has the field numbers of a key-value, and a mark for deletes. */
+/** Entry, Change and KeyValue of journal.proto. A change has the field numbers of a key-value, and a flag for deletes. */
 
 export const KeyValueField = { key: 1, createRevision: 2, modRevision: 3, version: 4, value: 5, lease: 6 } as const;
-/** The mark, beside the fields of a key-value. */
+/** The flag, beside the fields of a key-value. */
 export const DELETE = 7;
 export const EntryField = { revision: 1, changes: 2 } as const;
 

@@ -14,15 +14,15 @@ import { KINDS } from './record.js';
 import { tag, WIRE_BYTES, WIRE_VARINT } from './wire.js';
 
 /**
- * Record of journal.proto, encoded. Back to front: the field with the highest number is written first, so that on the
- * wire they stand in ascending order.
+ * Record of journal.proto, encoded back to front: the field with the highest number is written first, so that the fields
+ * are in ascending order on the wire.
  */
 
 /** Everything but texts and entries: fewer than 32 numbers, and the headers around them. */
 const FRAME_BYTES = 32 * MAX_INTEGER_FIELD_BYTES;
 /** Headers of the entry, and its revision. */
 const ENTRY_OVERHEAD_BYTES = MAX_FIELD_HEADER_BYTES + MAX_INTEGER_FIELD_BYTES;
-/** Headers of the change and its key, and the mark. */
+/** Headers of the change and its key, and the flag. */
 const DELETE_OVERHEAD_BYTES = 2 * MAX_FIELD_HEADER_BYTES + 2;
 /** Headers of the change, key and value; versions and lease. */
 const PUT_OVERHEAD_BYTES = 3 * MAX_FIELD_HEADER_BYTES + 3 * MAX_INTEGER_FIELD_BYTES;
@@ -59,6 +59,7 @@ function writeBody(writer: BackwardWriter, record: JournalRecord): void {
       writeString(writer, 8, record.node);
       return;
     case 'batch':
+      writeInteger(writer, 12, record.notBefore ?? 0);
       for (let at = record.entries.length - 1; at >= 0; at--) writeEntry(writer, record.entries[at] as Entry);
       return;
     case 'reset': {

@@ -4,9 +4,9 @@ import { encodeRecord } from './encode.js';
 import type { RecordKind } from './record.js';
 
 /**
- * The envelope of a record: message headers that a person can read with any NATS tool, and the payload, cut into parts
- * of bytes when it is larger than a message may be. The parts of a record stand in consecutive messages and the last
- * one is the end mark: a record counts only when all of them are there.
+ * The envelope of a record: message headers that a person can read with any NATS tool, and the payload, which is cut into
+ * parts when it is larger than a message may be. The parts of a record are consecutive messages, and a record counts only
+ * when all of them are stored.
  */
 export interface Frame {
   readonly headers: FrameHeaders;
@@ -27,10 +27,10 @@ export interface FrameHeaders {
   readonly crc32: number;
 }
 
-/** Room a message needs besides its payload: about 200 bytes of our headers, the server's expectations, and growth. */
-export const HEADER_ROOM_BYTES = 1024;
+/** Reserved in a message for its headers: about 200 bytes of ours, the expectations of a compare-and-set, and growth. */
+export const HEADER_RESERVE_BYTES = 1024;
 
-/** What a message occupies besides its payload, near enough for limits: subject, our headers, the store's own frame. */
+/** Bytes of a message besides its payload, near enough for limits: subject, our headers, the store's own frame. */
 export const MESSAGE_OVERHEAD_BYTES = 256;
 
 /** A record of more parts than this cannot come from etcd (its largest transaction is a few MiB); bounds a reader's memory. */
@@ -55,7 +55,7 @@ export function frameRecord(record: JournalRecord, maxMessageBytes: number): Fra
   }));
 }
 
-/** Names and values as they stand in a message. `Tidemark-Part` is there only when the record is split. */
+/** Names and values of the headers. `Tidemark-Part` is present only when the record is split. */
 export function headerLines(headers: FrameHeaders): [name: string, value: string][] {
   const lines: [string, string][] = [
     ['Tidemark-Kind', headers.kind],
@@ -70,7 +70,7 @@ export function headerLines(headers: FrameHeaders): [name: string, value: string
 }
 
 /**
- * Headers of a message, by `get`, which answers '' for one that is not there.
+ * Headers of a message, by `get`, which returns '' for a missing one.
  * @throws JournalCorruptError when the message is not a journal message
  */
 export function parseHeaders(get: (name: string) => string): FrameHeaders {
@@ -110,6 +110,6 @@ function integer(text: string, name: string): number {
 function notOurs(what: string): JournalCorruptError {
   return new JournalCorruptError({
     message: `A message in the journal's stream has no valid ${what}.`,
-    remedy: 'Find out what else publishes to the journal subject, and take away its right to.',
+    remedy: 'Find out what else publishes to the journal subject, and revoke that right.',
   });
 }

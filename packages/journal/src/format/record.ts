@@ -62,6 +62,7 @@ interface Fields {
   entries: Entry[];
   reset: { reason: string; evidence: string } | null;
   snapshot: SnapshotRef | null;
+  notBefore: number | null;
 }
 
 function readRecord(reader: protobuf.Reader): Fields {
@@ -77,6 +78,7 @@ function readRecord(reader: protobuf.Reader): Fields {
     entries: [],
     reset: null,
     snapshot: null,
+    notBefore: null,
   };
   while (reader.pos < reader.len) {
     const field = readInteger(reader);
@@ -95,6 +97,7 @@ function readNumberField(reader: protobuf.Reader, number: number, fields: Fields
   else if (number === 4) fields.previous = readInteger(reader);
   else if (number === 5) fields.revision = readInteger(reader);
   else if (number === 6) fields.time = readInteger(reader);
+  else if (number === 12) fields.notBefore = readInteger(reader);
   else skipField(reader, WIRE_VARINT);
 }
 
@@ -106,7 +109,7 @@ function readBytesField(reader: protobuf.Reader, number: number, fields: Fields)
   else skipField(reader, WIRE_BYTES);
 }
 
-/** The digest is a copy: anchors are kept for longer than their record, and a view would keep its payload. */
+/** The digest is a copy: anchors live longer than their record, and a view would keep the payload in memory. */
 function readAnchor(reader: protobuf.Reader): Anchor {
   const end = readEnd(reader);
   let [revision, raftTerm, clusterId] = [0, 0, ''];
@@ -175,7 +178,7 @@ function assemble(fields: Fields): JournalRecord {
     case 'term':
       return { kind, ...base, node: fields.node };
     case 'batch':
-      return { kind, ...base, entries: fields.entries };
+      return { kind, ...base, entries: fields.entries, notBefore: fields.notBefore };
     case 'progress':
       return { kind, ...base };
     case 'reset': {

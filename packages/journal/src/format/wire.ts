@@ -1,9 +1,9 @@
 import type { Reader } from 'protobufjs/minimal.js';
 
 /**
- * Protobuf primitives for the integers we have: never negative, almost always small. protobufjs reads int64
- * through an object of two halves (`Long`); one of those for every revision, version and lease of a busy journal costs
- * more than all the rest of the codec.
+ * Protobuf primitives for the integers of the journal, which are never negative and almost always small. protobufjs reads
+ * int64 through an object of two halves (`Long`). One such object for every revision, version and lease of a busy journal
+ * costs more than the rest of the codec.
  */
 
 export const WIRE_VARINT = 0;
@@ -11,10 +11,10 @@ export const WIRE_BYTES = 2;
 
 const MAX_VARINT_BYTES = 10;
 
-/** The wire does not hold what the format says. Becomes a JournalCorruptError where a record is decoded. */
+/** The bytes do not follow the format. Becomes a JournalCorruptError where a record is decoded. */
 export class WireError extends Error {}
 
-/** `number << 3 | wireType`: what stands before each field. */
+/** `number << 3 | wireType`: the tag before each field. */
 export function tag(field: number, wireType: number): number {
   return (field << 3) | wireType;
 }
@@ -67,11 +67,11 @@ export function readEnd(reader: Reader): number {
   return end;
 }
 
-/** Passes over a field this version does not know, so that the format can grow. */
+/** Skips an unknown field, so that the format can grow. */
 export function skipField(reader: Reader, field: number): void {
   try {
     reader.skipType(field & 7);
   } catch (error) {
-    throw new WireError('holds a field that cannot be passed over', { cause: error });
+    throw new WireError('holds a field that cannot be skipped', { cause: error });
   }
 }

@@ -12,7 +12,7 @@ import {
   type StoredRecord,
   systemClock,
 } from '@tidemark/core';
-import { behind, type ChainPoint, completeDraft } from '../chain/chain.js';
+import { type ChainPoint, completeDraft, pointAfter } from '../chain/chain.js';
 import { Cursor, positionLost } from '../chain/cursor.js';
 import { assertNotOlder, readEnds, readHead } from '../chain/ends.js';
 import { locate } from '../chain/locate.js';
@@ -21,8 +21,8 @@ import { BucketSnapshotStore } from '../snapshots/store.js';
 import { MemoryStream } from './memory-stream.js';
 
 /**
- * The journal's twin for tests: same format, chain, fencing, search and snapshots, without a server. Several journals
- * may share one stream, as several nodes share one NATS.
+ * A journal in memory for tests: same format, chain, fencing, search and snapshots, without a server. Several journals may
+ * share one stream, as several nodes share one NATS.
  */
 export class MemoryJournal implements Journal {
   readonly snapshots: SnapshotStore;
@@ -67,7 +67,7 @@ export class MemoryJournal implements Journal {
     while (!signal.aborted) {
       const { losses } = this.stream;
       cursor = await this.recognised(cursor, from);
-      // Lost while it was looked at: the place may be one in what is no longer there.
+      // The stream lost messages during the check: the cursor may be at one of those.
       if (losses !== this.stream.losses) continue;
       const message = this.stream.at(cursor.next);
       const record = message && cursor.take(message);
@@ -77,10 +77,10 @@ export class MemoryJournal implements Journal {
   }
 
   async close(): Promise<void> {
-    // Nothing to close: the stream belongs to whoever made it.
+    // The creator of the stream owns it.
   }
 
-  /** The cursor, or a new one when the stream lost what was read, or what was to be read. */
+  /** The cursor, or a new one when the stream lost messages that were read or were to be read next. */
   private async recognised(cursor: Cursor, from: ReadFrom): Promise<Cursor> {
     const { lastMessage, position } = cursor;
     const { firstSequence } = this.stream.bounds();
@@ -88,10 +88,10 @@ export class MemoryJournal implements Journal {
       if (position === null) return this.start(from);
       throw positionLost(position, { ...position, revision: position.revision + 1 });
     }
-    // Nothing was read that could be recognised: the stream may have lost its end and grown again.
+    // No message was read that could be recognised: the stream may have lost its end and grown again.
     if (lastMessage === null) return this.start(from);
     if (lastMessage.sequence < firstSequence) return cursor;
-    // The very message: each has headers of its own.
+    // The same object means the same message.
     const unchanged = this.stream.at(lastMessage.sequence)?.headers === lastMessage.headers;
     if (unchanged) return cursor;
     return this.start(position === null ? from : { after: position });
@@ -140,6 +140,6 @@ class MemoryWriter implements JournalWriter {
       this.failure = error;
       throw error;
     }
-    this.before = behind(record);
+    this.before = pointAfter(record);
   }
 }

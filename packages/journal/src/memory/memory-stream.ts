@@ -14,7 +14,7 @@ export interface MemoryStreamOptions {
 
 const DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024;
 
-/** What a JetStream stream and an object store do for the journal, in memory, and the faults that tests need. */
+/** A JetStream stream and an object store in memory, as far as the journal uses them, with the faults that tests need. */
 export class MemoryStream implements MessageSource {
   readonly id = randomUUID();
   readonly bucket: Bucket = new MemoryBucket();

@@ -1,15 +1,15 @@
 import { UnavailableError } from '@tidemark/core';
 import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy } from 'nats';
-import type { Link } from './link.js';
-import { leftBehind } from './reply.js';
+import type { NatsConnection } from './connection.js';
+import { pendingAfter } from './reply.js';
 
 export interface CollectOptions {
-  readonly link: Link;
+  readonly connection: NatsConnection;
   readonly stream: string;
   readonly subject: string;
-  /** Messages to wait for; when undefined, all until the server says that none is left. */
+  /** Messages to wait for; when undefined, all until the server reports none left. */
   readonly count?: number;
-  /** The longest silence that is endured, in milliseconds. */
+  /** The longest silence before reading fails, in milliseconds. */
   readonly silenceMs?: number;
 }
 
@@ -19,21 +19,21 @@ const SILENCE_MS = 10_000;
 const INACTIVE_MS = 5_000;
 
 /**
- * The messages of a stream under a subject, in order. For what is held in memory as a whole anyway: the server sends
- * everything at once. nats.js's ordered consumer would wait for ever for messages that are gone.
+ * The messages of a stream under a subject, in order, as one list in memory: the server sends everything at once. nats.js's
+ * ordered consumer would wait for ever for messages that were removed.
  * @throws UnavailableError when the connection is lost, or the server falls silent before the last message
  */
 export async function collect(options: CollectOptions): Promise<readonly Uint8Array[]> {
-  const { link, stream, subject } = options;
-  link.assertConnected();
+  const { connection, stream, subject } = options;
+  connection.assertConnected();
   const found = new Collected(options.count, options.silenceMs ?? SILENCE_MS);
   const inbox = createInbox();
-  const subscription = link.nats.subscribe(inbox, {
+  const subscription = connection.nats.subscribe(inbox, {
     callback: (error, message) => (error === null ? found.take(message) : found.fail(error)),
   });
-  const stopListening = link.onLost(() => found.fail(silent('the connection was lost')));
+  const stopListening = connection.onLost(() => found.fail(silent('the connection was lost')));
   try {
-    const consumer = await link.manager.consumers.add(stream, {
+    const consumer = await connection.manager.consumers.add(stream, {
       deliver_subject: inbox,
       filter_subject: subject,
       ack_policy: AckPolicy.None,
@@ -43,7 +43,7 @@ export async function collect(options: CollectOptions): Promise<readonly Uint8Ar
       num_replicas: 1,
       mem_storage: true,
     });
-    // Messages may be on the way already when the server says how many there are.
+    // The server counts messages that it has already sent as delivered.
     if (consumer.num_pending + consumer.delivered.consumer_seq === 0) found.endEmpty();
     return await found.complete;
   } finally {
@@ -68,24 +68,24 @@ class Collected {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Waited for only once the consumer is there.
+    // Awaited after the consumer was created: until then Node would report a rejection as unhandled.
     this.complete.catch(() => undefined);
     this.timer = setTimeout(() => this.fail(silent(`no message for ${silenceMs} ms`)), silenceMs);
   }
 
-  /** There is no message, and none was waited for. */
+  /** The server has no message. Complete, unless a count was given. */
   endEmpty(): void {
     if (this.count === undefined) this.resolve(this.messages);
   }
 
   /**
-   * Where they were not counted, what is left tells the last one. To count them when the consumer is made would not do:
-   * others may store meanwhile, and a server that skips some over a purge (2.9.10 does) says truly that they are left.
+   * Without a count, the last message is the one after which none is pending. The number at the consumer's creation is
+   * wrong: others may store messages meanwhile, and a server that skips some over a purge (2.9.10 does) counts those too.
    */
   take(message: Msg): void {
     this.messages.push(message.data);
     this.timer.refresh();
-    const isLast = this.count === undefined ? leftBehind(message) === 0 : this.messages.length === this.count;
+    const isLast = this.count === undefined ? pendingAfter(message) === 0 : this.messages.length === this.count;
     if (isLast) this.resolve(this.messages);
   }
 
@@ -100,7 +100,7 @@ class Collected {
 
 function silent(why: string): UnavailableError {
   return new UnavailableError({
-    message: `NATS: reading stopped half-way: ${why}.`,
+    message: `NATS: reading stopped before the end: ${why}.`,
     remedy: 'It is tried again. Check that the NATS servers run and are reachable.',
   });
 }

@@ -13,8 +13,8 @@ import {
 import { ErrorCode, NatsError } from 'nats';
 
 /**
- * JetStream's own error numbers. The NatsError's `code` does not tell enough: a full stream and a missing responder
- * are both "503". The numbers are stable across server versions (server/errors.json).
+ * JetStream's own error numbers, which are stable across server versions (server/errors.json). The NatsError's `code` is
+ * not enough: a full stream and a missing responder are both "503".
  */
 export const ApiErrorCode = {
   accountResourcesExceeded: 10002,
@@ -56,14 +56,14 @@ export function apiErrorCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
-/** Casts what a read, or a change of configuration, failed with. `doing` completes "NATS: could not ...". */
+/** Casts the error of a read, or of a change of configuration. `doing` completes "NATS: could not ...". */
 export function castError(error: unknown, doing: string): TidemarkError {
   return castKnown(error, doing) ?? unavailable(error, doing);
 }
 
-/** Casts what opening a connection failed with. @param encrypted that it was to be encrypted */
+/** Casts the error of opening a connection. @param encrypted whether TLS was requested */
 export function castConnectError(error: unknown, doing: string, encrypted: boolean): TidemarkError {
-  // What a file was read for: nats.js wraps whatever happens meanwhile.
+  // A file could not be read: nats.js wraps errors that are thrown while it connects.
   if (error instanceof NatsError && error.chainedError instanceof TidemarkError) return error.chainedError;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (isCertificateCode(code)) {
@@ -71,28 +71,28 @@ export function castConnectError(error: unknown, doing: string, encrypted: boole
     return new UnavailableError({ message, remedy: CERTIFICATES, cause: error });
   }
   if (encrypted && code === ErrorCode.Timeout) {
-    // With TLS 1.3 a server refuses our certificate when we believe to be connected, and nats.js waits for an answer.
+    // With TLS 1.3 a server refuses our certificate after the connection looks complete, and nats.js waits for an answer.
     return new UnavailableError({
       message: `NATS: could not ${doing}: no answer, or our certificate was refused.`,
-      remedy: `Look at the logs of the NATS servers. ${CERTIFICATES}`,
+      remedy: `Read the logs of the NATS servers. ${CERTIFICATES}`,
       cause: error,
     });
   }
   return castError(error, doing);
 }
 
-/** Casts what an append failed with: here no answer means that the record may be stored or not. */
+/** Casts the error of an append. Without an answer the append is in doubt: the record may be stored or not. */
 export function castAppendError(error: unknown, doing: string): TidemarkError {
   const known = castKnown(error, doing);
   if (known !== null) return known;
-  // No responders: the server said that no stream listens on the subject, so nothing was stored. An API error is an
-  // answer too. All else is silence.
+  // "No responders" is an answer: no stream listens on the subject, so nothing was stored. An API error is an answer too.
+  // After any other error the append is in doubt.
   const answered =
     error instanceof NatsError && (error.code === ErrorCode.NoResponders || error.api_error !== undefined);
   if (answered) return unavailable(error, doing);
   return new AmbiguousWriteError({
     message: `NATS: no answer to ${doing}: ${describeError(error)}.`,
-    remedy: 'Nothing to do: the leader reads the end of the journal and goes on from there.',
+    remedy: 'Nothing to do: the leader reads the end of the journal and continues from there.',
     cause: error,
   });
 }
@@ -133,9 +133,9 @@ function remedyFor(code: number | undefined): string {
     case ApiErrorCode.notEnabledForAccount:
       return 'Enable JetStream on the NATS servers, and for the account.';
     case ApiErrorCode.noSuitablePeers:
-      return 'It is tried again. As many NATS servers have to be up, with JetStream, as journal.replicas says.';
+      return 'It is tried again. Start at least as many NATS servers with JetStream as journal.replicas asks for.';
     case ApiErrorCode.streamNotFound:
-      return 'The leader creates the stream when it takes over. If none leads, look there first.';
+      return 'The leader creates the stream when it takes over. Check with `tidemark status` that a node leads.';
     default:
       return 'It is tried again. Check that the NATS servers run, are reachable, and have a JetStream leader.';
   }

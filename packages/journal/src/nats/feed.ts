@@ -2,49 +2,50 @@ import { Bell, type Logger, Scope, type SharedBudget, type TidemarkError, Unavai
 import { AckPolicy, createInbox, DeliverPolicy, type Msg, nanos, ReplayPolicy, type Subscription } from 'nats';
 import type { JournalMessage } from '../format/assembler.js';
 import { MESSAGE_OVERHEAD_BYTES } from '../format/frame.js';
+import type { NatsConnection } from './connection.js';
 import { castError } from './errors.js';
-import type { Link } from './link.js';
 import { sequenceOf } from './reply.js';
 import { headersOf } from './stream.js';
 
-/** A feed ended for a reason that opening another one at the same sequence heals. */
+/** A feed was interrupted: another feed at the same sequence continues. */
 export class FeedInterruptedError extends UnavailableError {}
 
 export interface FeedOptions {
-  readonly link: Link;
+  readonly connection: NatsConnection;
   readonly stream: string;
   readonly startSequence: number;
-  /** Of all feeds of this process. */
-  readonly room: SharedBudget;
+  /** Memory that all feeds of this process share. */
+  readonly sharedBudget: SharedBudget;
   readonly log: Logger;
-  /** Who waits is woken when nothing came for so long, in milliseconds. */
+  /** `next` returns empty when nothing came for so long, in milliseconds. */
   readonly quietMs: number;
 }
 
 /**
- * Bytes that may be on the way, queued, or in the reader's hands; less when there are many readers. A reader is no faster
- * with more: the next request leaves when half of it is free.
+ * Bytes that may be in flight, queued, or in use by the reader; less when there are many readers. More would not be faster:
+ * the next request is sent when half of it is free.
  */
 const BUDGET_BYTES = 1024 * 1024;
-/** However many readers there are. One that meets a larger message gets room for it, and only that one. */
+/** The least for one reader, however many there are. A reader that meets a larger message gets a larger one. */
 const LEAST_BUDGET_BYTES = 128 * 1024;
 const BATCH_MESSAGES = 8192;
-/** Smaller messages lie among others in what was read from the socket at once, 64 KiB at most. */
+/** Smaller messages share the buffer of one read from the socket, 64 KiB at most. */
 const COMPACTED_BYTES = 16 * 1024;
-/** A request for messages is renewed after this time; the server reports twice as often that it still waits. */
+/** A request for messages is renewed after this time. */
 const EXPIRES_MS = 30_000;
+/** The server reports this often that a request still waits. */
 const HEARTBEAT_MS = 2_000;
 const MISSED_HEARTBEATS = 2.5;
-/** The server removes the consumer this long after its reader has gone. */
+/** The server removes a consumer without a reader after this time. */
 const INACTIVE_MS = 60_000;
 
 /**
- * The messages of a stream from a sequence on, by an ephemeral pull consumer without acknowledgements: the position is
- * the reader's, the server keeps none.
+ * The messages of a stream from a sequence on, by an ephemeral pull consumer without acknowledgements: the reader keeps the
+ * position, and the server keeps none.
  *
- * nats.js's own `consume` is not used: its bound is messages, not bytes, unless the bytes are set, and then a message
- * above the bound stalls it for good; and it waits for ever for a consumer that is gone. Here one request is out at a
- * time, for as many bytes as are free; the server ends it when the next message does not fit.
+ * nats.js's own `consume` has two defects for this use. It bounds messages instead of bytes, or, when bytes are set, stalls
+ * for good at a larger message. And it waits for ever for a consumer that was removed. Here one request is in flight at a
+ * time, for the bytes that are free; the server ends it when the next message does not fit.
  */
 export class Feed {
   private queue: JournalMessage[] = [];
@@ -59,32 +60,32 @@ export class Feed {
   private readonly subscription: Subscription;
   private readonly timer: NodeJS.Timeout;
   private readonly stopListening: () => void;
-  private readonly leaveRoom: () => void;
+  private readonly leaveBudget: () => void;
   /** Bytes below which the budget does not go, however many readers there are. */
   private leastBudget = LEAST_BUDGET_BYTES;
-  /** The next message was larger than what was free: it is asked for when everything is. */
-  private awaitsAllRoom = false;
+  /** The next message was larger than the free part of the budget: it is requested when all of it is free. */
+  private awaitsWholeBudget = false;
 
   private constructor(
     private readonly options: FeedOptions,
     private readonly consumer: string,
   ) {
-    const { link } = options;
-    this.leaveRoom = options.room.join();
+    const { connection } = options;
+    this.leaveBudget = options.sharedBudget.join();
     this.inbox = createInbox();
-    this.subscription = link.nats.subscribe(`${this.inbox}.*`, {
+    this.subscription = connection.nats.subscribe(`${this.inbox}.*`, {
       callback: (error, message) => this.receive(error, message),
     });
-    this.stopListening = link.onLost(() => this.interrupt('the connection was lost'));
+    this.stopListening = connection.onLost(() => this.interrupt('the connection was lost'));
     this.timer = setInterval(() => this.checkHeartbeat(), HEARTBEAT_MS / 2);
     this.pull();
   }
 
   static async open(options: FeedOptions): Promise<Feed> {
-    const { link, stream, startSequence } = options;
-    link.assertConnected();
+    const { connection, stream, startSequence } = options;
+    connection.assertConnected();
     try {
-      const { name } = await link.manager.consumers.add(stream, {
+      const { name } = await connection.manager.consumers.add(stream, {
         ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: startSequence,
@@ -100,8 +101,8 @@ export class Feed {
   }
 
   /**
-   * What has arrived since the last call, waiting for it when nothing has. Taking the next messages gives back the
-   * room of those before. Empty when the feed was closed, and when nothing came for `quietMs`.
+   * The messages that have arrived since the last call; waits for some when there are none. A call frees the budget of the
+   * messages before. Empty when the feed was closed, and when nothing came for `quietMs`.
    * @throws FeedInterruptedError
    */
   async next(): Promise<readonly JournalMessage[]> {
@@ -129,24 +130,24 @@ export class Feed {
 
   close(): void {
     this.finish('closed');
-    const { link, stream, log } = this.options;
-    if (!link.connected) return;
-    // Only tidiness: the server removes an unused consumer by itself.
-    link.manager.consumers
+    const { connection, stream, log } = this.options;
+    if (!connection.connected) return;
+    // The server also removes an unused consumer by itself, later.
+    connection.manager.consumers
       .delete(stream, this.consumer)
       .catch((error: unknown) => log.debug({ err: error }, 'a consumer could not be removed'));
   }
 
   private get budget(): number {
-    return Math.max(this.leastBudget, Math.min(BUDGET_BYTES, this.options.room.share));
+    return Math.max(this.leastBudget, Math.min(BUDGET_BYTES, this.options.sharedBudget.share));
   }
 
   private pull(): void {
     const { budget } = this;
     const free = budget - this.queuedBytes - this.handedOutBytes;
-    if (this.request !== null || this.end !== null || free < (this.awaitsAllRoom ? budget : budget / 2)) return;
-    const { link, stream } = this.options;
-    this.awaitsAllRoom = false;
+    if (this.request !== null || this.end !== null || free < (this.awaitsWholeBudget ? budget : budget / 2)) return;
+    const { connection, stream } = this.options;
+    this.awaitsWholeBudget = false;
     this.request = { id: ++this.requests, messages: 0, maxBytes: free };
     this.lastActivity = performance.now();
     const request = {
@@ -155,7 +156,7 @@ export class Feed {
       expires: nanos(EXPIRES_MS),
       idle_heartbeat: nanos(HEARTBEAT_MS),
     };
-    link.nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.consumer}`, JSON.stringify(request), {
+    connection.nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.consumer}`, JSON.stringify(request), {
       reply: `${this.inbox}.${this.request.id}`,
     });
   }
@@ -165,7 +166,7 @@ export class Feed {
     this.lastActivity = performance.now();
     try {
       if (error !== null) throw error;
-      // Only messages of a stream carry a reply subject here: it tells their place.
+      // Only messages of a stream have a reply subject here, which contains their sequence.
       if (message.reply === undefined || message.reply === '') this.receiveStatus(message);
       else this.receiveData(message, message.reply);
     } catch (fault) {
@@ -192,16 +193,16 @@ export class Feed {
       code === EXPIRED ||
       (code === CONFLICT && /maxbytes|batch completed/i.test(description))
     ) {
-      if (tooLarge && this.request?.messages === 0) this.makeRoom(this.request.maxBytes);
+      if (tooLarge && this.request?.messages === 0) this.growBudget(this.request.maxBytes);
       this.endRequest();
     } else {
       this.interrupt(`the server ended the consumer: ${code} ${description}`);
     }
   }
 
-  /** The next message did not fit a request for `maxBytes`, and would not fit the same request again. */
-  private makeRoom(maxBytes: number): void {
-    if (maxBytes < this.budget) this.awaitsAllRoom = true;
+  /** The next message did not fit a request for `maxBytes`: asks for the whole budget, or for a larger one. */
+  private growBudget(maxBytes: number): void {
+    if (maxBytes < this.budget) this.awaitsWholeBudget = true;
     else this.leastBudget = 2 * maxBytes;
   }
 
@@ -231,7 +232,7 @@ export class Feed {
       this.end = end;
       clearInterval(this.timer);
       this.stopListening();
-      this.leaveRoom();
+      this.leaveBudget();
       this.subscription.unsubscribe();
     } else if (end === 'closed') {
       this.end = end;
@@ -241,9 +242,9 @@ export class Feed {
 }
 
 /**
- * The message in memory of its own size, when what it lies in is much larger: nats.js collects a message that came in
- * several pieces in a buffer that doubles, and messages of 64 KiB took two to three times their size. Small ones share
- * what was read from the socket at once.
+ * Copies a message out of a buffer that is much larger: nats.js collects a message that came in several pieces in a buffer
+ * that doubles, and messages of 64 KiB took two to three times their size. Small messages are not copied, because they
+ * share the buffer of one read.
  */
 function compact(data: Uint8Array): Buffer {
   const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);

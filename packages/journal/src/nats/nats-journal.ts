@@ -17,7 +17,7 @@ import {
 } from '@tidemark/core';
 import { assertNotOlder, readEnds, readHead } from '../chain/ends.js';
 import { BucketSnapshotStore } from '../snapshots/store.js';
-import { Link, REQUEST_TIMEOUT_MS } from './link.js';
+import { NatsConnection, REQUEST_TIMEOUT_MS } from './connection.js';
 import { ObjectBucket } from './object-bucket.js';
 import { readJournal } from './reader.js';
 import { JournalStream } from './stream.js';
@@ -33,25 +33,25 @@ export interface NatsJournalOptions {
   readonly clock?: Clock;
   /** For one request or append, in milliseconds. */
   readonly timeoutMs?: number;
-  /** How long the servers may be away before a reader fails, in milliseconds. */
-  readonly readerPatienceMs?: number;
+  /** How long the servers may be unreachable before a reader fails, in milliseconds. */
+  readonly readerMaxOutageMs?: number;
 }
 
-const READER_PATIENCE_MS = 10_000;
-/** Bytes that all readers of a node may hold together: a node that applies to many destinations has a reader for each. */
+const READER_MAX_OUTAGE_MS = 10_000;
+/** Bytes that all readers of a node may hold together: a node has a reader for each of its destinations. */
 const READERS_BYTES = 8 * 1024 * 1024;
 
-/** Three connections, so that no one's bytes delay the others'. */
-interface Links {
-  readonly writing: Link;
-  readonly reading: Link;
-  readonly storing: Link;
+/** Three connections, so that bulk on one does not delay the others. */
+interface Connections {
+  readonly writing: NatsConnection;
+  readonly reading: NatsConnection;
+  readonly storing: NatsConnection;
 }
 
-/** What the last `open` found. */
-interface Session extends Links {
+/** The state since the last `open`. */
+interface Session extends Connections {
   readonly id: string;
-  /** The stream, asked over the connection for reading. */
+  /** The stream, over the connection for reading. */
   readonly stream: JournalStream;
   readonly snapshots: SnapshotStore;
 }
@@ -60,9 +60,9 @@ interface Session extends Links {
 export class NatsJournal implements Journal {
   readonly snapshots: SnapshotStore;
   private session: Session | null = null;
-  /** Kept over every `open`, also over several at once: connections reconnect by themselves. */
-  private links: Promise<Links> | null = null;
-  private readonly room = new SharedBudget(READERS_BYTES);
+  /** Shared by all calls of `open`, also concurrent ones: connections reconnect by themselves. */
+  private connections: Promise<Connections> | null = null;
+  private readonly budget = new SharedBudget(READERS_BYTES);
   private readonly log: Logger;
 
   constructor(private readonly options: NatsJournalOptions) {
@@ -78,13 +78,13 @@ export class NatsJournal implements Journal {
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { name, config } = this.options;
-    this.links ??= this.connect();
-    const links = await this.links;
-    const stream = new JournalStream(links.reading, name, config);
-    const bucket = new ObjectBucket({ link: links.storing, pipeline: name, replicas: config.replicas });
+    this.connections ??= this.connect();
+    const connections = await this.connections;
+    const stream = new JournalStream(connections.reading, name, config);
+    const bucket = new ObjectBucket({ connection: connections.storing, pipeline: name, replicas: config.replicas });
     const [{ id, deviations }] = await Promise.all([stream.ensure(), bucket.ensure()]);
     for (const deviation of deviations) this.log.warn({ deviation }, 'the journal stream is not as configured');
-    this.session = { ...links, id, stream, snapshots: new BucketSnapshotStore(bucket) };
+    this.session = { ...connections, id, stream, snapshots: new BucketSnapshotStore(bucket) };
   }
 
   async info(signal: AbortSignal): Promise<JournalInfo> {
@@ -106,7 +106,7 @@ export class NatsJournal implements Journal {
     assertNotOlder(head, term);
     const { writing, stream } = this.opened();
     const { timeoutMs = REQUEST_TIMEOUT_MS, clock = systemClock } = this.options;
-    const writer = new NatsWriter({ link: writing, stream, head, term, clock, timeoutMs });
+    const writer = new NatsWriter({ connection: writing, stream, head, term, clock, timeoutMs });
     if (head.last !== null) {
       const { position } = head.last;
       await writer.append({ kind: 'term', node, ...position });
@@ -116,16 +116,16 @@ export class NatsJournal implements Journal {
 
   read(from: ReadFrom, signal: AbortSignal): AsyncIterable<StoredRecord> {
     const { reading, stream, id } = this.opened();
-    const patienceMs = this.options.readerPatienceMs ?? READER_PATIENCE_MS;
-    const { room, log } = this;
-    return readJournal({ link: reading, stream, id, room, log, patienceMs }, from, signal);
+    const maxOutageMs = this.options.readerMaxOutageMs ?? READER_MAX_OUTAGE_MS;
+    const { budget, log } = this;
+    return readJournal({ connection: reading, stream, id, budget, log, maxOutageMs }, from, signal);
   }
 
   async close(): Promise<void> {
-    const { links } = this;
+    const { connections } = this;
     this.session = null;
-    this.links = null;
-    const opened = await links?.catch(() => null);
+    this.connections = null;
+    const opened = await connections?.catch(() => null);
     if (opened) await closeAll([opened.writing, opened.reading, opened.storing]);
   }
 
@@ -133,29 +133,29 @@ export class NatsJournal implements Journal {
     if (this.session !== null) return this.session;
     throw new UnavailableError({
       message: 'The journal is not open.',
-      remedy: 'Check that the NATS servers run and are reachable; see the log for what opening failed with.',
+      remedy: 'Check that the NATS servers run and are reachable; the log shows why opening it failed.',
     });
   }
 
-  private async connect(): Promise<Links> {
+  private async connect(): Promise<Connections> {
     const { config, name, node, timeoutMs } = this.options;
     const open = (purpose: string) =>
-      Link.open({
+      NatsConnection.open({
         config,
         name: `tidemark ${name} ${node} ${purpose}`,
         log: this.log.child({ connection: purpose }),
         ...(timeoutMs !== undefined && { timeoutMs }),
       });
     const results = await Promise.allSettled([open('writing'), open('reading'), open('storing')]);
-    const links = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const [writing, reading, storing] = links;
+    const connections = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const [writing, reading, storing] = connections;
     if (writing !== undefined && reading !== undefined && storing !== undefined) return { writing, reading, storing };
-    this.links = null;
-    await closeAll(links);
+    this.connections = null;
+    await closeAll(connections);
     throw results.find((result) => result.status === 'rejected')?.reason;
   }
 }
 
-async function closeAll(links: readonly Link[]): Promise<void> {
-  await Promise.all(links.map((link) => link.close()));
+async function closeAll(connections: readonly NatsConnection[]): Promise<void> {
+  await Promise.all(connections.map((connection) => connection.close()));
 }

@@ -2,27 +2,27 @@ import { JournalCorruptError } from '@tidemark/core';
 import { headers, JsHeaders, type MsgHdrs, nuid } from 'nats';
 import { type Bucket, type BucketObject, type Content, hashed } from '../snapshots/bucket.js';
 import { collect } from './collect.js';
+import type { NatsConnection } from './connection.js';
 import { ApiErrorCode, apiErrorCode, castError } from './errors.js';
-import type { Link } from './link.js';
 import { bucketStream, decodeInfo, encodeInfo, type ObjectInfo, objectNames } from './object-layout.js';
 import { journalNames } from './stream-config.js';
 
 export interface ObjectBucketOptions {
-  readonly link: Link;
+  readonly connection: NatsConnection;
   readonly pipeline: string;
   readonly replicas: number;
-  /** How long the server may be silent in the middle of an object, in milliseconds. */
+  /** How long the server may be silent within an object, in milliseconds. */
   readonly silenceMs?: number;
 }
 
 const CHUNK_BYTES = 512 * 1024;
-/** Chunks on the way at once, for one object. The server says of each that it is stored. */
+/** Chunks in flight at once, for one object. The server acknowledges each. */
 const CHUNKS_IN_FLIGHT = 4;
 
 /**
- * A bucket of the JetStream object store, see object-layout.ts. The nats command and other clients read what is written
- * here, and the other way round. nats.js's own client is not used because it hashes in JavaScript, which took a fifth
- * of a base sync, and because it waits for ever for an object whose chunks are gone.
+ * A bucket of the JetStream object store, see object-layout.ts, compatible with the nats command and other clients. nats.js's
+ * own client hashes in JavaScript, which took a fifth of a resync, and waits for ever for an object whose chunks were
+ * removed.
  */
 export class ObjectBucket implements Bucket {
   private readonly name: string;
@@ -35,13 +35,13 @@ export class ObjectBucket implements Bucket {
 
   /** Creates the bucket when there is none; an existing one is not touched. */
   async ensure(): Promise<void> {
-    const { link, pipeline, replicas } = this.options;
-    const { streams } = link.manager;
+    const { connection, pipeline, replicas } = this.options;
+    const { streams } = connection.manager;
     await this.ask(`open object store ${this.name}`, async () => {
       const existing = await unless([ApiErrorCode.streamNotFound], streams.info(this.names.stream));
       if (existing !== null) return;
       const config = bucketStream(this.name, { description: `Snapshots of Tidemark journal ${pipeline}`, replicas });
-      // In use: another node created it between the two requests.
+      // Name in use: another node created it between the two requests.
       await unless([ApiErrorCode.streamNameInUse], streams.add(config));
     });
   }
@@ -70,8 +70,8 @@ export class ObjectBucket implements Bucket {
   }
 
   /**
-   * In the order of other clients, so that none of them ever finds a description whose chunks are gone; then the
-   * description too, which they leave as a mark: `list` would read those marks for ever.
+   * In the order of other clients, so that none of them finds a description without its chunks. Other clients leave the
+   * description as a tombstone; here it is purged too, because `list` would read the tombstones for ever.
    */
   async remove(name: string): Promise<void> {
     await this.ask(`remove object ${name}`, async () => {
@@ -85,36 +85,36 @@ export class ObjectBucket implements Bucket {
 
   private async info(name: string): Promise<ObjectInfo | null> {
     const { stream, description } = this.names;
-    const request = this.options.link.manager.streams.getMessage(stream, { last_by_subj: description(name) });
+    const request = this.options.connection.manager.streams.getMessage(stream, { last_by_subj: description(name) });
     const message = await unless([ApiErrorCode.noMessageFound, ApiErrorCode.streamNotFound], request);
     return message && decodeInfo(message.data);
   }
 
-  /** The server's limit may be low: half of what a message may hold leaves room for the headers. */
+  /** Half of the server's limit for a message, where that is low: the other half is enough for the headers. */
   private get chunkBytes(): number {
-    return Math.min(CHUNK_BYTES, Math.floor(this.options.link.maxPayload / 2));
+    return Math.min(CHUNK_BYTES, Math.floor(this.options.connection.maxPayload / 2));
   }
 
   /** Returns how many there are. */
   private async publishChunks(id: string, payload: Buffer): Promise<number> {
-    const { link } = this.options;
+    const { connection } = this.options;
     const { chunkBytes } = this;
     const subject = this.names.chunks(id);
     const sent: Promise<unknown>[] = [];
     try {
       for (let start = 0; start < payload.length; start += chunkBytes) {
         await sent[sent.length - CHUNKS_IN_FLIGHT];
-        // nats.js would keep the message, and send it whenever it is connected again.
-        link.assertConnected();
-        const stored = link.jetstream.publish(subject, payload.subarray(start, start + chunkBytes));
+        // While disconnected, nats.js would keep the message and send it after the reconnect.
+        connection.assertConnected();
+        const stored = connection.jetstream.publish(subject, payload.subarray(start, start + chunkBytes));
         stored.catch(() => undefined);
         sent.push(stored);
       }
       await Promise.all(sent);
       return sent.length;
     } catch (error) {
-      // Only tidiness, and its failure says no more than the first one; behind the chunks that are still on their way, one
-      // of which would be stored after it. Never once the description was sent: it may be stored although no answer came.
+      // Cleans up after the last chunk in flight, which would be stored after an earlier purge. The first error is thrown; a
+      // failed purge leaves unused chunks. Once the description was sent, chunks stay: it may be stored without an answer.
       Promise.allSettled(sent)
         .then(() => this.purge(subject))
         .catch(() => undefined);
@@ -123,16 +123,16 @@ export class ObjectBucket implements Bucket {
   }
 
   /**
-   * Makes the object what `info` says, at once. The description of a new one takes the place of none: asked to roll up, the
-   * server would purge, and with that nats-server 2.9.10 makes whoever lists at the moment skip all that is older.
+   * Publishes the description, which makes the object visible. Only that of a removed object rolls up, because it replaces
+   * another one: a rollup purges, and a purge makes concurrent listings skip all older objects on nats-server 2.9.10.
    */
   private async describe(info: ObjectInfo): Promise<void> {
     const { name: bucket, chunkBytes } = this;
-    const { link } = this.options;
-    link.assertConnected();
+    const { connection } = this.options;
+    connection.assertConnected();
     const content = encodeInfo(info, { bucket, chunkBytes });
     const options = info.deleted ? { headers: rollup() } : {};
-    await link.jetstream.publish(this.names.description(info.name), content, options);
+    await connection.jetstream.publish(this.names.description(info.name), content, options);
   }
 
   private async readChunks({ nuid, size, chunks }: ObjectInfo): Promise<Buffer> {
@@ -141,9 +141,9 @@ export class ObjectBucket implements Bucket {
   }
 
   private collect(subject: string, count?: number): Promise<readonly Uint8Array[]> {
-    const { link, silenceMs } = this.options;
+    const { connection, silenceMs } = this.options;
     return collect({
-      link,
+      connection,
       stream: this.names.stream,
       subject,
       ...(count !== undefined && { count }),
@@ -152,12 +152,12 @@ export class ObjectBucket implements Bucket {
   }
 
   private async purge(subject: string): Promise<void> {
-    await this.options.link.manager.streams.purge(this.names.stream, { filter: subject });
+    await this.options.connection.manager.streams.purge(this.names.stream, { filter: subject });
   }
 
-  /** A request that is made while disconnected would be lost with the next dial, and only its timeout would tell. */
+  /** Fails at once while disconnected: the request would be lost at the reconnect, and fail only by its timeout. */
   private async ask<T>(doing: string, request: () => Promise<T>): Promise<T> {
-    this.options.link.assertConnected();
+    this.options.connection.assertConnected();
     try {
       return await request();
     } catch (error) {

@@ -2,9 +2,9 @@ import { JournalCorruptError } from '@tidemark/core';
 import { DiscardPolicy, StorageType, type StreamConfig } from 'nats';
 
 /**
- * The JetStream object store as every NATS client lays it out (nats-architecture-and-design, ADR-20): a stream
- * `OBJ_<bucket>` that holds an object's chunks under a subject of their own, and its description under another, where
- * a new one takes the place of the old one.
+ * The layout of the JetStream object store in every NATS client (nats-architecture-and-design, ADR-20): a stream
+ * `OBJ_<bucket>` holds an object's chunks under one subject and its description under another. A new description replaces
+ * the old one.
  */
 export function objectNames(bucket: string) {
   return {

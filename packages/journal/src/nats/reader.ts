@@ -11,32 +11,33 @@ import {
 import { Cursor, chainBroken, positionLost } from '../chain/cursor.js';
 import { locate } from '../chain/locate.js';
 import type { JournalMessage } from '../format/assembler.js';
+import type { NatsConnection } from './connection.js';
 import { Feed, FeedInterruptedError } from './feed.js';
-import type { Link } from './link.js';
 import { assertSameJournal, type JournalStream, type StreamState } from './stream.js';
 
 export interface ReaderOptions {
-  readonly link: Link;
+  readonly connection: NatsConnection;
   readonly stream: JournalStream;
   /** Identity of the journal that was opened. */
   readonly id: string;
   readonly log: Logger;
   /** Memory that all readers of this process share. */
-  readonly room: SharedBudget;
-  /** How long the servers may be away before reading fails, in milliseconds. */
-  readonly patienceMs: number;
-  /** While nothing comes, the stream is looked at so often, in milliseconds. */
+  readonly budget: SharedBudget;
+  /** How long the servers may be unreachable before reading fails, in milliseconds. */
+  readonly maxOutageMs: number;
+  /** While no message comes, the stream is checked so often, in milliseconds. */
   readonly quietMs?: number;
 }
 
 const MAX_LOCATE_ATTEMPTS = 5;
-/** A look is one or two small requests. */
+/** A check is one or two small requests. */
 const QUIET_MS = 10_000;
-/** Decoded between two turns of the event loop: a few milliseconds while V8 has not compiled the decoder yet. */
+/** Bytes that are decoded between two turns of the event loop: a few milliseconds before V8 has compiled the decoder. */
 const BYTES_PER_TURN = 32 * 1024;
 
 /**
- * Reads over interruptions: each new feed starts only after the stream was recognised. See Journal.read.
+ * Reads across interruptions: before each new feed, the stream is checked to be the one that was read. See
+ * JournalReader.read.
  */
 export async function* readJournal(
   options: ReaderOptions,
@@ -78,16 +79,16 @@ class Reader {
   ) {}
 
   /**
-   * What has arrived since the last call, consecutive from the cursor on; waits for it, also over interruptions. Empty
-   * when aborted, and when nothing came for a while.
-   * @throws the error of an interruption that another attempt cannot heal, or that lasts longer than patience
+   * The messages since the last call, consecutive from the cursor on; waits for some, also across interruptions. Empty when
+   * aborted, and when nothing came for `quietMs`.
+   * @throws the error of an interruption that another attempt cannot heal, or that lasts longer than `maxOutageMs`
    */
   async messages(): Promise<readonly JournalMessage[]> {
     while (!this.signal.aborted) {
       try {
         this.feed ??= await this.open();
         const messages = await this.feed.next();
-        if (messages.length === 0 && !this.signal.aborted) await this.lookAgain();
+        if (messages.length === 0 && !this.signal.aborted) await this.checkPlace();
         if (this.cursor !== null && !isConsecutive(messages, this.cursor.next)) {
           await this.assertConsecutive(this.cursor, messages);
         }
@@ -95,13 +96,13 @@ class Reader {
         return messages;
       } catch (error) {
         this.close();
-        if (!this.signal.aborted) await this.endure(error);
+        if (!this.signal.aborted) await this.backOff(error);
       }
     }
     return [];
   }
 
-  /** The record that the message completes, if it is to be handed out. @throws what breaks the chain */
+  /** The record that the message completes; null when there is none or it is skipped. @throws JournalChainBrokenError */
   take(message: JournalMessage): StoredRecord | null {
     return this.cursor?.take(message) ?? null;
   }
@@ -112,19 +113,26 @@ class Reader {
   };
 
   /**
-   * A feed that is to start past the journal's end starts at the end instead, without a word. So the stream must not go
-   * back between the look at it and the feed. With a loss of the connection it may have; where it does so under a
-   * connection that stays, `lookAgain` finds out.
+   * Opens a feed at the cursor. A feed that is asked to start past the journal's end silently starts at the end, so the
+   * stream must not lose its end between the check and the feed. After a lost connection it may have: the feed is dropped.
+   * `checkPlace` finds a loss under a connection that stays.
    */
   private async open(): Promise<Feed> {
-    const { link, stream, room, log, quietMs = QUIET_MS } = this.options;
+    const { connection, stream, budget: sharedBudget, log, quietMs = QUIET_MS } = this.options;
     let lost = false;
-    const stopListening = link.onLost(() => {
+    const stopListening = connection.onLost(() => {
       lost = true;
     });
     try {
       const cursor = await unlessAborted(this.signal, () => this.recognise());
-      const feed = await Feed.open({ link, stream: stream.name, startSequence: cursor.next, room, log, quietMs });
+      const feed = await Feed.open({
+        connection,
+        stream: stream.name,
+        startSequence: cursor.next,
+        sharedBudget,
+        log,
+        quietMs,
+      });
       if (!this.signal.aborted && !lost) return feed;
       feed.close();
       this.signal.throwIfAborted();
@@ -138,42 +146,42 @@ class Reader {
   }
 
   /**
-   * While nothing comes: a cluster may lose the end of a stream under a connection that stays, and a consumer keeps its
-   * place in what is no longer there.
-   * @throws FeedInterruptedError when the place is another one now
+   * Checks the cursor while no message comes: a cluster may lose the end of a stream under a connection that stays, and a
+   * consumer then waits at a sequence that no longer exists.
+   * @throws FeedInterruptedError when reading has to continue at another sequence
    */
-  private async lookAgain(): Promise<void> {
-    const stood = this.cursor?.next;
+  private async checkPlace(): Promise<void> {
+    const expected = this.cursor?.next;
     try {
-      if ((await unlessAborted(this.signal, () => this.recognise())).next === stood) return;
+      if ((await unlessAborted(this.signal, () => this.recognise())).next === expected) return;
     } catch (error) {
       if (!(error instanceof UnavailableError) || error instanceof FeedInterruptedError) throw error;
-      this.options.log.debug({ err: error }, 'the journal is read, and cannot be asked where it ends');
+      this.options.log.debug({ err: error }, 'the end of the journal could not be checked while reading it');
       return;
     }
     throw new FeedInterruptedError({
-      message: `NATS: the journal lost its end while message ${stood} was waited for.`,
+      message: `NATS: the journal lost its end before message ${expected}, which is waited for.`,
       remedy: 'It is tried again.',
     });
   }
 
-  /** Waits before the next attempt. @throws the error itself, when another attempt cannot heal it or patience is over */
-  private async endure(error: unknown): Promise<void> {
+  /** Waits before the next attempt. @throws the error itself, when another attempt cannot heal it or the outage is too long */
+  private async backOff(error: unknown): Promise<void> {
     if (!(error instanceof UnavailableError)) throw error;
-    // A feed that was interrupted had the server's ear until just now.
+    // A feed that was interrupted was connected to the server until now.
     if (error instanceof FeedInterruptedError) this.lastContact = performance.now();
-    if (performance.now() - this.lastContact > this.options.patienceMs) throw error;
-    this.options.log.debug({ err: error }, 'reading the journal goes on where it was interrupted');
+    if (performance.now() - this.lastContact > this.options.maxOutageMs) throw error;
+    this.options.log.debug({ err: error }, 'reading the journal was interrupted, continuing after a pause');
     await this.backoff.wait(this.signal);
   }
 
   /**
-   * Makes sure that the stream is still the one that was read, up to the last message; a journal that lost a suffix
-   * (acknowledged is not synced to disk) is searched anew for the position that was reached.
+   * Checks that the stream still has the last message that was read. Where a suffix was lost (acknowledged is not synced to
+   * disk), the position that was reached is searched again.
    */
   private async recognise(): Promise<Cursor> {
     const { stream, id, log } = this.options;
-    this.options.link.assertConnected();
+    this.options.connection.assertConnected();
     const state = await stream.read();
     assertSameJournal(id, state);
     const cursor = this.cursor;
@@ -181,10 +189,10 @@ class Reader {
     const { lastMessage, position, next } = cursor;
     const lost = { last: state.lastSequence, read: next - 1 };
     if (lastMessage === null) {
-      // Nothing that was read can be recognised, and a sequence proves nothing: a stream that lost its end and grew again
-      // is as long as before. A reader that kept its place there had passed the reset that it needed, and waited.
+      // No message was read that could be recognised, and a sequence proves nothing: a stream that lost its end and grew
+      // again is as long as before. A reader that stayed there would miss a reset record and wait for ever.
       const found = await this.locate(this.from === 'oldest' ? 'oldest' : { near: next - 1, ...this.from });
-      if (found.next < next) log.warn(lost, 'the journal lost records before the one that was waited for');
+      if (found.next < next) log.warn(lost, 'the journal lost records before the next one');
       return found;
     }
     if (await this.isUnchanged(lastMessage, next, state)) {
@@ -220,36 +228,36 @@ class Reader {
       return this.cursor;
     }
     throw new UnavailableError({
-      message: 'The oldest records of the journal are removed faster than a position can be looked up.',
+      message: 'The journal removes its oldest records faster than a position can be found.',
       remedy: 'Raise journal.maxAge or journal.maxBytes.',
     });
   }
 
-  /** Consumers skip what retention has removed, and what is missing in the middle, without a word. */
+  /** Consumers silently skip messages that retention has removed, and messages that are missing in the middle. */
   private async assertConsecutive(cursor: Cursor, messages: readonly JournalMessage[]): Promise<void> {
-    let due = cursor.next;
+    let expected = cursor.next;
     for (const { sequence } of messages) {
-      if (sequence < due)
+      if (sequence < expected)
         throw new FeedInterruptedError({ message: `Message ${sequence} came twice.`, remedy: 'It is tried again.' });
-      if (sequence > due) {
+      if (sequence > expected) {
         const state = await this.options.stream.read();
         assertSameJournal(this.options.id, state);
-        if (state.firstSequence > due) this.overtaken(cursor, state);
-        throw chainBroken(`Messages ${due} to ${sequence - 1} are missing in the journal.`);
+        if (state.firstSequence > expected) this.overtaken(cursor, state);
+        throw chainBroken(`Messages ${expected} to ${sequence - 1} are missing in the journal.`);
       }
-      due++;
+      expected++;
     }
   }
 
-  /** Retention removed what was to be read next. */
+  /** Retention removed the message that was to be read next. */
   private overtaken(cursor: Cursor, state: StreamState): never {
     const { position } = cursor;
     if (position !== null)
       throw positionLost(position, { generation: position.generation, revision: position.revision + 1 });
     this.cursor = null;
     throw new FeedInterruptedError({
-      message: `Message ${cursor.next} was removed while it was looked up; the first one is ${state.firstSequence}.`,
-      remedy: 'It is tried again. Raise journal.maxAge or journal.maxBytes if this goes on.',
+      message: `Message ${cursor.next} was removed before it was read; the first one is ${state.firstSequence}.`,
+      remedy: 'It is tried again. Raise journal.maxAge or journal.maxBytes if this repeats.',
     });
   }
 }

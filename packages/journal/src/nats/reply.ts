@@ -1,9 +1,9 @@
 import type { Msg } from 'nats';
 
 /**
- * What a message of a stream says by its reply subject:
+ * The fields in the reply subject of a message of a stream:
  * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`; newer servers put
- * domain and account hash behind `ACK`, and may add tokens at the end.
+ * domain and account hash after `ACK`, and may add tokens at the end.
  */
 function tokenOf(reply: string, place: number): number {
   const tokens = reply.split('.');
@@ -15,7 +15,7 @@ export function sequenceOf(reply: string): number {
   return tokenOf(reply, 5);
 }
 
-/** Messages that its consumer has still to be sent, as far as the server knew when it sent this one. */
-export function leftBehind({ reply = '' }: Msg): number {
+/** Messages that the consumer has not been sent yet, as of this message. */
+export function pendingAfter({ reply = '' }: Msg): number {
   return tokenOf(reply, 8);
 }

@@ -3,7 +3,7 @@ import {
   ErrorCode,
   type Msg,
   type MsgHdrs,
-  type NatsConnection,
+  type NatsConnection as NatsClient,
   NatsError,
   type Status,
   type Subscription,
@@ -27,20 +27,19 @@ interface Pending {
 }
 
 /**
- * Requests of one connection, on one subscription that stays. nats.js's own `request` makes a random subject, a timer,
- * three promises and a race for each of them, which is a noticeable part of the way of a change that travels alone, in
- * code that has gone cold since the one before.
+ * Requests of one connection, on one subscription that stays. For each request, nats.js's own `request` makes a random
+ * subject, a timer, three promises and a race, which is a noticeable part of the latency of a single change.
  */
 export class Requests {
   private readonly inbox = createInbox();
   private subscription: Subscription | null = null;
   private count = 0;
-  /** By the subject the answer comes to. An answer that comes too late finds nobody. */
+  /** By the subject of the answer. An answer that comes too late finds no entry. */
   private readonly pending = new Map<string, Pending>();
-  /** One for all. An answer does not stop it: it finds nothing to do then. */
+  /** One timer for all requests. It keeps running after an answer, and then finds nothing to do. */
   private timer: NodeJS.Timeout | null = null;
 
-  constructor(private readonly nats: NatsConnection) {}
+  constructor(private readonly nats: NatsClient) {}
 
   /** @throws NatsError `503` when nobody listens, `TIMEOUT`, or when the server refuses the subject */
   ask({ subject, payload, headers, timeoutMs }: RequestMessage): Promise<Msg> {
@@ -53,12 +52,12 @@ export class Requests {
     });
   }
 
-  /** The answers are gone with the connection: waiting for timeouts would only delay the next attempt. */
+  /** A lost connection loses the answers: waiting for timeouts would only delay the next attempt. */
   lose(): void {
     this.rejectAll(new Error('the connection was lost'));
   }
 
-  /** The server says beside its answers what it does not let through: such a request is never answered. */
+  /** A status of the server: a request that it does not permit is never answered, so it fails here. */
   notice({ permissionContext }: Status): void {
     if (permissionContext?.operation !== 'publish') return;
     const { subject } = permissionContext;
@@ -74,7 +73,7 @@ export class Requests {
     });
   }
 
-  /** nats.js has closed the subscription. The next request tries again: rights are changed while we run. */
+  /** nats.js has closed the subscription. The next request subscribes again, because rights may change at run time. */
   private refused(error: Error): void {
     this.subscription = null;
     this.rejectAll(error);
@@ -84,14 +83,14 @@ export class Requests {
     const request = this.take(message.subject);
     if (request === null) return;
     if (message.data.length === 0 && message.headers?.code === NO_RESPONDERS) {
-      request.reject(failure(ErrorCode.NoResponders, 'nobody listens'));
+      request.reject(failure(ErrorCode.NoResponders, 'no stream or service listens'));
     } else {
       request.resolve(message);
     }
   }
 
   private wait(ms: number): NodeJS.Timeout {
-    // What waits for an answer has a connection, which keeps the process alive.
+    // The connection, not the timer, keeps the process alive.
     return setTimeout(() => this.expire(), ms).unref();
   }
 

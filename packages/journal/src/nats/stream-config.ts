@@ -1,7 +1,7 @@
 import type { JournalConfig } from '@tidemark/core';
 import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
 
-/** What the pipeline `name` calls its things in NATS. */
+/** Names of the stream, subject and bucket of the pipeline `name`. */
 export function journalNames(name: string) {
   return { stream: `TIDEMARK_${name}`, subject: `tidemark.${name}.journal`, bucket: `TIDEMARK_${name}` };
 }
@@ -20,10 +20,10 @@ export function journalIdOf(description: string | undefined): string | null {
 /**
  * The stream as it has to be.
  *
- * Discarding the oldest records at the limits is wanted: a destination that is down for longer than the retention
- * finds its position gone and heals by a difference, while the leader and the others go on. Refusing new records
- * instead would stop everybody for the sake of one. Deleting single messages is denied because a hole in the middle
- * would look like lost history. Direct reads are off because a replica may answer them from behind.
+ * At the limits the oldest records are discarded: a destination that is down for longer than the retention resyncs from a
+ * snapshot, while the leader and the others continue. A stream that refused new records would stop all of them. Deleting
+ * single messages is denied because a hole in the middle looks like lost history. Direct reads are off because a replica
+ * that lags may answer them.
  */
 export function desiredStream(name: string, retention: RetentionConfig) {
   return {
@@ -44,7 +44,7 @@ export function desiredStream(name: string, retention: RetentionConfig) {
   } satisfies Partial<StreamConfig>;
 }
 
-/** Says of each setting: what it is for, and when a difference hurts. */
+/** The meaning of each setting, and the harm of a wrong one. */
 const COMPARED: Record<keyof ReturnType<typeof desiredStream>, string> = {
   name: 'name',
   subjects: 'subjects (records would not arrive, or foreign messages would)',
@@ -59,10 +59,10 @@ const COMPARED: Record<keyof ReturnType<typeof desiredStream>, string> = {
   max_msg_size: 'maximal size of a message',
   deny_delete: 'denial of deleting messages (a hole breaks the chain)',
   deny_purge: 'denial of purging (a purge loses positions)',
-  allow_direct: 'direct reads (a replica may answer from behind)',
+  allow_direct: 'direct reads (a replica that lags may answer)',
 };
 
-/** What differs from the configuration, as sentences. A setting the server does not report counts as off. */
+/** Settings that differ from the configuration, as sentences. A setting that the server does not report counts as off. */
 export function streamDeviations(found: StreamConfig, desired: ReturnType<typeof desiredStream>): string[] {
   const sentences: string[] = [];
   for (const key of Object.keys(COMPARED) as (keyof typeof COMPARED)[]) {

@@ -3,8 +3,8 @@ import { JournalReplacedError } from '@tidemark/core';
 import type { MsgHdrs, StreamInfo } from 'nats';
 import type { JournalMessage } from '../format/assembler.js';
 import { type FrameHeaders, MESSAGE_OVERHEAD_BYTES, parseHeaders } from '../format/frame.js';
+import type { NatsConnection } from './connection.js';
 import { ApiErrorCode, apiErrorCode, castError } from './errors.js';
-import type { Link } from './link.js';
 import {
   describeStream,
   desiredStream,
@@ -14,7 +14,7 @@ import {
   streamDeviations,
 } from './stream-config.js';
 
-/** What the stream's leader says about it. */
+/** State of the stream, from its leader. */
 export interface StreamState {
   readonly id: string;
   readonly firstSequence: number;
@@ -25,15 +25,15 @@ export interface StreamState {
 }
 
 /**
- * The journal's stream, asked by the JetStream API: answers come from the stream's leader, never from a replica that
- * may be behind (direct get).
+ * The journal's stream, over the JetStream API: answers come from the stream's leader. A direct get could be answered by a
+ * replica that is behind.
  */
 export class JournalStream {
   readonly name: string;
   readonly subject: string;
 
   constructor(
-    private readonly link: Link,
+    private readonly connection: NatsConnection,
     private readonly pipeline: string,
     private readonly retention: RetentionConfig,
   ) {
@@ -48,9 +48,9 @@ export class JournalStream {
     if (existing !== null) return this.state(existing);
     const description = describeStream(this.pipeline, randomUUID());
     const config = { ...desiredStream(this.pipeline, this.retention), description };
-    // In use: another node created it between the two requests, and its identity counts.
+    // Name in use: another node created the stream between the two requests, and its identity counts.
     const created = await this.unless(ApiErrorCode.streamNameInUse, `create stream ${this.name}`, () =>
-      this.link.manager.streams.add(config),
+      this.connection.manager.streams.add(config),
     );
     return created === null ? this.read() : this.state(created);
   }
@@ -59,11 +59,11 @@ export class JournalStream {
     return this.state(await this.ask(`ask about stream ${this.name}`, () => this.info()));
   }
 
-  /** The message at `sequence`, or null when it is not there (any more, or yet). */
+  /** The message at `sequence`, or null when it was removed or is not stored yet. */
   async message(sequence: number): Promise<JournalMessage | null> {
     const doing = `read message ${sequence} of stream ${this.name}`;
     const stored = await this.unless(ApiErrorCode.noMessageFound, doing, () =>
-      this.link.manager.streams.getMessage(this.name, { seq: sequence }),
+      this.connection.manager.streams.getMessage(this.name, { seq: sequence }),
     );
     if (stored === null) return null;
     const { data, header } = stored;
@@ -72,10 +72,10 @@ export class JournalStream {
   }
 
   private info(): Promise<StreamInfo> {
-    return this.link.manager.streams.info(this.name);
+    return this.connection.manager.streams.info(this.name);
   }
 
-  /** Asks, and answers null when the server refuses with `expected`. */
+  /** Null when the server refuses the request with `expected`. */
   private async unless<T>(expected: number, doing: string, request: () => Promise<T>): Promise<T | null> {
     return this.ask(doing, () =>
       request().catch((error: unknown) => {
@@ -85,9 +85,9 @@ export class JournalStream {
     );
   }
 
-  /** A request that is made while disconnected would be lost with the next dial, and only its timeout would tell. */
+  /** Fails at once while disconnected: the request would be lost at the reconnect, and fail only by its timeout. */
   private async ask<T>(doing: string, request: () => Promise<T>): Promise<T> {
-    this.link.assertConnected();
+    this.connection.assertConnected();
     try {
       return await request();
     } catch (error) {
@@ -120,13 +120,13 @@ export function assertSameJournal(expected: string, state: StreamState): void {
   if (state.id === expected) return;
   throw new JournalReplacedError({
     message: `The journal is not the one that was opened: its id was ${expected}, now it is ${state.id}.`,
-    remedy: 'The stream was deleted and created anew. See the runbook on a replaced journal.',
+    remedy: 'The stream was deleted and created again. See the runbook on a replaced journal.',
   });
 }
 
 function notOurs(stream: string): JournalReplacedError {
   return new JournalReplacedError({
     message: `Stream ${stream} carries no journal id in its description: Tidemark did not create it, or it was edited.`,
-    remedy: 'Put the description back (`Tidemark journal NAME, id UUID`), or remove the stream if it is not ours.',
+    remedy: 'Restore the description (`Tidemark journal NAME, id UUID`), or remove the stream if it is not a journal.',
   });
 }

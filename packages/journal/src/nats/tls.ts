@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
+import type { PeerCertificate } from 'node:tls';
+import { checkServerIdentity, type JournalConfig, readTls, type TlsContents } from '@tidemark/core';
 import type { TlsOptions } from 'nats';
 
-/** Where Node.js was not told whom it connects to. */
+/** The name that Node.js checks when no server name was given. */
 const NOBODY = 'localhost';
 
-/** What nats.js hands on to Node.js when a connection is encrypted. Files are read anew at each connect. */
+/** TLS options that nats.js passes to Node.js. Files are read again at each connect. */
 export class NatsTls implements TlsOptions {
   private readonly hosts: readonly string[];
 
@@ -14,7 +14,7 @@ export class NatsTls implements TlsOptions {
     this.hosts = config.servers.map((server) => new URL(server).hostname.replace(/^\[|\]$/g, ''));
   }
 
-  /** Whether it was asked for: NATS may also insist on it by itself. */
+  /** Whether the configuration asks for TLS. A NATS server may also require it by itself. */
   get isWanted(): boolean {
     const { tls, servers } = this.config;
     return tls !== undefined || servers.some((server) => server.startsWith('tls://'));
@@ -25,7 +25,7 @@ export class NatsTls implements TlsOptions {
     return this.read().ca.toString();
   }
 
-  /** Empty where there is none: nats.js leaves that out. @throws AccessDeniedError */
+  /** Empty without a certificate: nats.js leaves that out. @throws AccessDeniedError */
   get cert(): string {
     return this.read().cert?.toString() ?? '';
   }
@@ -36,8 +36,8 @@ export class NatsTls implements TlsOptions {
   }
 
   /**
-   * nats.js names no server to Node.js whose address is an IP, and the certificate would have to be one for `localhost`. It
-   * has to be for one of the addresses that are configured. A field, since nats.js copies what is the object's own.
+   * For a server whose address is an IP, nats.js gives no name, and Node.js expects a certificate for `localhost`. This
+   * accepts a certificate for one of the configured addresses. It is a field because nats.js copies only own properties.
    */
   readonly checkServerIdentity = (name: string, certificate: PeerCertificate): Error | undefined => {
     const names = name === NOBODY ? this.hosts.filter((host) => host === NOBODY || isIP(host) !== 0) : [name];

@@ -8,16 +8,16 @@ import {
   type TidemarkError,
 } from '@tidemark/core';
 import { type ApiError, type Msg, type MsgHdrs, MsgHdrsImpl, NatsError, type PubAck } from 'nats';
-import { behind, type ChainPoint, completeDraft } from '../chain/chain.js';
-import { type Frame, frameRecord, HEADER_ROOM_BYTES, headerLines } from '../format/frame.js';
+import { type ChainPoint, completeDraft, pointAfter } from '../chain/chain.js';
+import { type Frame, frameRecord, HEADER_RESERVE_BYTES, headerLines } from '../format/frame.js';
+import type { NatsConnection } from './connection.js';
 import { castAppendError } from './errors.js';
-import type { Link } from './link.js';
 
-/** Larger batches do not make the journal faster and make readers wait. */
+/** Larger batches make readers wait, and the journal no faster. */
 const MAX_BATCH_BYTES = 512 * 1024;
 
 export interface WriterOptions {
-  readonly link: Link;
+  readonly connection: NatsConnection;
   readonly stream: { readonly name: string; readonly subject: string };
   readonly head: JournalHead;
   readonly term: number;
@@ -32,18 +32,18 @@ interface Append {
 }
 
 /**
- * Appends by compare-and-set: every message names the sequence it expects to be the stream's last
- * (Nats-Expected-Last-Sequence), and is refused when anything else was stored there. That is the fence; leases are only
+ * Appends by compare-and-set: every message names the sequence that it expects to be the stream's last
+ * (Nats-Expected-Last-Sequence), and is refused when another message was stored there. That is the fence; leases are only
  * a hint.
  *
- * One message is on the way at a time. More would take down the fence: when another leader's `term` record takes
- * sequence N, our message for N is refused, but one that was sent along for N + 1 would find exactly the last sequence
- * it expects, and land behind the newer term. (The conformance suite caught an earlier version at that.) Group commit
- * makes up for it: what arrives meanwhile goes into the next record.
+ * One message is in flight at a time, because two would break the fence. When another leader's `term` record takes sequence
+ * N, our message for N is refused, but one for N + 1 would find the last sequence that it expects, and be stored after the
+ * newer term. (The conformance suite found this in an earlier version.) Group commit makes up for it: changes that arrive
+ * meanwhile go into the next record.
  *
- * For the same reason a refused append is never sent again with the sequence of the day. And there is no Nats-Msg-Id:
- * on clustered servers 2.10 and 2.11 an id that was refused answers "duplicate" for two minutes, which nats.js reports
- * as success (nats-io/nats-server pull request 6415).
+ * For the same reason a refused append is never repeated with the current last sequence. Messages have no Nats-Msg-Id: on
+ * clustered servers 2.10 and 2.11 a refused id is answered with "duplicate" for two minutes, which nats.js reports as
+ * success (nats-io/nats-server pull request 6415).
  */
 export class NatsWriter implements JournalWriter {
   private before: ChainPoint | null;
@@ -71,7 +71,7 @@ export class NatsWriter implements JournalWriter {
     const { term, clock } = this.options;
     const record = completeDraft(draft, this.before, { term, time: clock.wall() });
     const frames = frameRecord(record, this.messageBytes);
-    this.before = behind(record);
+    this.before = pointAfter(record);
     return new Promise((resolve, reject) => {
       this.waiting.push({ frames, resolve, reject });
       if (!this.sending) void this.send();
@@ -79,7 +79,7 @@ export class NatsWriter implements JournalWriter {
   }
 
   private get messageBytes(): number {
-    return this.options.link.maxPayload - HEADER_ROOM_BYTES;
+    return this.options.connection.maxPayload - HEADER_RESERVE_BYTES;
   }
 
   private async send(): Promise<void> {
@@ -89,10 +89,7 @@ export class NatsWriter implements JournalWriter {
         for (const frame of next.frames) await this.publish(frame);
         next.resolve();
       } catch (error) {
-        const failure = castAppendError(
-          error,
-          `append behind sequence ${this.sequence} of ${this.options.stream.name}`,
-        );
+        const failure = castAppendError(error, `append after sequence ${this.sequence} of ${this.options.stream.name}`);
         next.reject(failure);
         this.fail(failure);
       }
@@ -100,43 +97,43 @@ export class NatsWriter implements JournalWriter {
     this.sending = false;
   }
 
-  /** Stores one message behind `sequence`. */
+  /** Stores one message after `sequence`. */
   private async publish(frame: Frame): Promise<void> {
-    const { link, stream, timeoutMs } = this.options;
-    // nats.js would keep the message, and send it whenever it is connected again.
-    link.assertConnected();
-    // Anything else would be no fence.
+    const { connection, stream, timeoutMs } = this.options;
+    // While disconnected, nats.js would keep the message and send it after the reconnect.
+    connection.assertConnected();
+    // The server ignores an expectation that is no number: the append would be unfenced.
     if (!Number.isSafeInteger(this.sequence)) throw new InvariantError('The expected sequence is not a number.');
     const headers = headersOf(frame, { sequence: this.sequence, stream: stream.name });
     const ack = acknowledgement(
-      await link.requests.ask({ subject: stream.subject, payload: frame.payload, headers, timeoutMs }),
+      await connection.requests.ask({ subject: stream.subject, payload: frame.payload, headers, timeoutMs }),
     );
     if (ack.seq !== this.sequence + 1 || ack.duplicate === true || ack.stream !== stream.name) {
       throw new InvariantError(
-        `An append behind sequence ${this.sequence} was acknowledged as ${ack.seq} of ${ack.stream}, duplicate ${ack.duplicate}.`,
+        `An append after sequence ${this.sequence} was acknowledged as ${ack.seq} of ${ack.stream}, duplicate ${ack.duplicate}.`,
       );
     }
     this.sequence = ack.seq;
   }
 
-  /** The first failure ends the writer: nothing more is sent, and whatever waits is refused. */
+  /** The first failure ends the writer: nothing more is sent, and all waiting appends fail. */
   private fail(failure: TidemarkError): void {
     this.failure = failure;
     for (const append of this.waiting.splice(0)) append.reject(failure);
   }
 }
 
-/** With the fence in every message. */
+/** The headers of the record and of the fence. */
 function headersOf(frame: Frame, expected: { readonly sequence: number; readonly stream: string }): MsgHdrs {
   const lines: Record<string, string[]> = {};
   for (const [name, value] of headerLines(frame.headers)) lines[name] = [value];
   lines['Nats-Expected-Last-Sequence'] = [String(expected.sequence)];
   lines['Nats-Expected-Stream'] = [expected.stream];
-  // Not `headers().append(...)`, which checks every character of every name each time.
+  // Faster than `headers().append(...)`, which checks every character of every name each time.
   return MsgHdrsImpl.fromRecord(lines);
 }
 
-/** What the server says to a published message; `duplicate` is left out when it is not one. */
+/** The server's answer to a published message; `duplicate` is absent when false. */
 type Answer = Partial<PubAck> & { readonly error?: ApiError };
 
 /** @throws NatsError when the message was refused, as nats.js's `jetstream().publish` throws it */

@@ -9,21 +9,21 @@ import {
   type SnapshotReader,
   type StoredRecord,
 } from '@tidemark/core';
-import { behindPlace, type Place, Window, type WindowLimits } from './window.js';
+import { type Place, readFrom, Window, type WindowLimits } from './window.js';
 
 /**
- * A megabyte is a second of a busy source; 16 MiB is what one destination may be behind the fastest one and still read
- * together with it. Held once for all, where those who lost their place hold what they read once for each. As much ahead
- * of the fastest was too much: a worker with a backlog decoded 16 MiB before its first transaction got its turn.
+ * 1 MiB is a second of a busy source. A reader that is up to 16 MiB behind the fastest one still reads with it: the window
+ * is held once for all, while readers of their own hold their records once for each. Reading 16 MiB ahead of the fastest
+ * was too much: a worker with a backlog decoded all of it before its first transaction.
  */
 const LIMITS: WindowLimits = { keepBytes: 1024 * 1024, aheadBytes: 256 * 1024, maxBytes: 16 * 1024 * 1024 };
 
 /**
- * Reads a journal once for all readers that are about as far: they differ in what they do with the records, not in which
- * ones they need. Fifty readers of their own would fetch, decode and hold everything fifty times. Who is far behind, or
- * falls behind, reads alone until it has caught up, so that nobody waits for anybody.
+ * Reads a journal once for all readers whose positions are close together, because they need the same records. Fifty
+ * separate readers would fetch, decode and hold everything fifty times. A reader that lags reads alone until it has caught
+ * up, so that no reader waits for another.
  *
- * Everything else goes to the journal itself. Every error that a reader gets is that of its own reading.
+ * Everything else goes to the journal itself. A reader gets only errors of its own reading.
  */
 export class SharedTail implements JournalReader {
   readonly snapshots: SnapshotReader;
@@ -45,7 +45,7 @@ export class SharedTail implements JournalReader {
       return;
     }
     let place: Place = { after: from.after, last: null };
-    // Where the window ended, another one would most likely end for the same reason: the reader's own reading tells.
+    // After a window that ended, this reader reads alone first: another window would probably end for the same reason.
     let mayOpen = true;
     while (!signal.aborted) {
       if (this.window === null && mayOpen) this.openWindow(place);
@@ -56,9 +56,9 @@ export class SharedTail implements JournalReader {
   }
 
   /**
-   * Until the window covers what comes next, or there is none and this reader may open one. Of two readings either may be
-   * further on, so both are looked at: a reader that was handed the newest record before the window reads alone until the
-   * window has it too, which needs no other one to come.
+   * Reads alone until the window covers the next record, or there is no window and this reader may open one. The window may
+   * also reach this reader while no record comes: `whenMoved` ends the reading then, and `reach` asks the window to read up
+   * to this reader.
    */
   private async *readAlone({ after, last: before }: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
     let last = before;
@@ -66,7 +66,7 @@ export class SharedTail implements JournalReader {
     const alone = new Scope(signal);
     const joining = this.whenMoved(isCovered, alone);
     try {
-      for await (const record of this.journal.read(behindPlace({ after, last }), alone.signal)) {
+      for await (const record of this.journal.read(readFrom({ after, last }), alone.signal)) {
         last = record;
         yield record;
         if (this.window === null || isCovered()) break;
@@ -79,7 +79,7 @@ export class SharedTail implements JournalReader {
     return { after, last };
   }
 
-  /** Ends a reader's own reading when the window covers what comes next. */
+  /** Ends a reader's own reading when the window covers its next record. */
   private async whenMoved(isCovered: () => boolean, alone: Scope): Promise<void> {
     while (!alone.signal.aborted) {
       await this.moved.wait(alone.signal);
@@ -96,12 +96,17 @@ export class SharedTail implements JournalReader {
   }
 
   private openWindow(place: Place): void {
-    const from = behindPlace(place);
+    const from = readFrom(place);
     const window = new Window(place, this.limits, this.moved.ring);
     this.window = window;
     window
       .fill((signal) => this.journal.read(from, signal))
-      .catch((error: unknown) => this.logger.debug({ reason: describeError(error) }, 'readers of the journal part'))
+      .catch((error: unknown) =>
+        this.logger.debug(
+          { reason: describeError(error) },
+          'the shared window of the journal ended, its readers read alone',
+        ),
+      )
       .finally(() => {
         if (this.window === window) this.window = null;
       });

@@ -1,20 +1,20 @@
 import { Bell, comparePositions, type Position, type ReadFrom, Scope, type StoredRecord } from '@tidemark/core';
 import { positionOf } from '../chain/chain.js';
 
-/** How far a reader has come. */
+/** The place of a reader in the journal. */
 export interface Place {
-  /** Where it began. */
+  /** The position after which it began. */
   readonly after: Position;
-  /** The last record it was handed, null when there was none yet. */
+  /** The last record that it got, null when there was none yet. */
   readonly last: StoredRecord | null;
 }
 
 export interface WindowLimits {
-  /** Records that everybody has read are kept up to this many bytes, so that others can join. */
+  /** Records that all readers have read are kept up to this many bytes, so that others can join. */
   readonly keepBytes: number;
-  /** Read ahead of the fastest reader. */
+  /** Bytes that are read ahead of the fastest reader. */
   readonly aheadBytes: number;
-  /** All that is kept; who is further behind than this reads alone. */
+  /** The most that is kept; a reader that is further behind reads alone. */
   readonly maxBytes: number;
 }
 
@@ -26,20 +26,20 @@ interface Reader {
 }
 
 /**
- * The stretch of the journal that was read last, for any number of readers. It is read a little ahead of the fastest of
- * them; the others lose their place when it moves on without them, and never slow it down.
+ * The stretch of the journal that was read last, for any number of readers. It is read a little ahead of the fastest
+ * reader. A slow one never delays it: it falls out when the window moves on.
  */
 export class Window {
   private records: StoredRecord[] = [];
-  /** Records that were let go: the number of the first one kept, counted from where the window was opened. */
+  /** Number of the first record that is kept, counted from where the window was opened. */
   private first = 0;
   private bytes = 0;
-  /** Of all records that were ever in the window. */
+  /** Bytes of all records that were ever in the window. */
   private readBytes = 0;
-  /** Everything behind this place is in the window, or still to come. */
+  /** All records after this place are in the window, or still to come. */
   private floor: Place;
   private over = false;
-  /** The highest sequence that somebody was handed who reads alone. */
+  /** The highest sequence that a reader outside of the window has reached. */
   private reached = 0;
   private readonly readers = new Set<Reader>();
   private readonly arrived = new Bell();
@@ -58,12 +58,12 @@ export class Window {
     this.floor = begin;
   }
 
-  /** Reads until nobody follows any more, or reading fails: then those who follow read on alone, and see why. */
+  /** Reads until no reader is left, or reading fails: the readers then continue alone, and get the error themselves. */
   async fill(open: (signal: AbortSignal) => AsyncIterable<StoredRecord>): Promise<void> {
     const scope = new Scope(this.closing.signal);
     try {
       for await (const record of open(scope.signal)) {
-        // The journal lost what it had acknowledged, and is read from an earlier place: no window onto both.
+        // The journal lost acknowledged records and is read from an earlier place: one window cannot hold both histories.
         if (record.sequence <= (this.records.at(-1)?.sequence ?? 0)) return;
         this.add(record);
         while (this.isFarAhead(record) && !this.closing.signal.aborted) await this.taken.wait();
@@ -76,9 +76,9 @@ export class Window {
   }
 
   /**
-   * Whether a reader can go on here. Who was handed a record needs the very one in the window: a higher sequence does not
-   * make him further on. It may be of a stretch that the journal has lost since, and what came in its place lies before
-   * it, or in the window already; whoever waited here for his record waited for what never comes.
+   * Whether a reader can continue in this window. The window must hold the very record that the reader got last; a higher
+   * sequence is not enough. That record may be from a suffix that the journal has lost since, and the records in its place
+   * may have lower sequences: a reader that waited for its own record would wait for ever.
    */
   covers({ after, last }: Place): boolean {
     if (this.over) return false;
@@ -87,8 +87,8 @@ export class Window {
   }
 
   /**
-   * Somebody was handed a record alone. As soon as it is here he can go on here: it is read without a wait for the readers
-   * that the window has, who may all be slow.
+   * A reader outside of the window got this record. The window reads up to it without waiting for its own, possibly slow,
+   * readers, so that the other one can join.
    */
   reach({ sequence }: StoredRecord): void {
     if (sequence <= this.reached) return;
@@ -96,7 +96,7 @@ export class Window {
     this.taken.ring();
   }
 
-  /** The records behind a place that is covered, until it is covered no more or `signal` aborts. Returns the place then. */
+  /** The records after a place that is covered, until it is no longer covered or `signal` aborts. Returns the last place. */
   async *follow(place: Place, signal: AbortSignal): AsyncGenerator<StoredRecord, Place> {
     const { after } = place;
     let { last } = place;
@@ -160,22 +160,22 @@ export class Window {
     return sequence >= this.reached && this.untakenBytes() > this.limits.aheadBytes;
   }
 
-  /** Bytes that nobody has taken yet. */
+  /** Bytes that no reader has taken yet. */
   private untakenBytes(): number {
     return this.readBytes - Math.max(0, ...[...this.readers].map(({ takenBytes }) => takenBytes));
   }
 
-  /** -1 when it is not here. */
+  /** -1 when it is not in the window. */
   private indexOf(record: StoredRecord): number {
     const [oldest, newest] = [this.records[0], this.records.at(-1)];
     if (oldest === undefined || newest === undefined) return -1;
-    // Asked at each record by readers that are far from here.
+    // Called for each record of a reader outside of the window, so it must be cheap.
     if (record.sequence < oldest.sequence || record.sequence > newest.sequence) return -1;
     return this.records.findIndex((kept) => isSame(kept, record));
   }
 }
 
-/** What comes next for a reader that was handed nothing yet. */
+/** Whether a record is one of the next ones for a reader that has got none yet. */
 function beginsAfter(after: Position): (record: StoredRecord) => boolean {
   let begun = false;
   return ({ record }) => {
@@ -184,8 +184,8 @@ function beginsAfter(after: Position): (record: StoredRecord) => boolean {
   };
 }
 
-/** Where a reader at this place goes on. */
-export function behindPlace(place: Place): Exclude<ReadFrom, 'oldest'> {
+/** Where a reader at this place continues. */
+export function readFrom(place: Place): Exclude<ReadFrom, 'oldest'> {
   const after = positionIn(place);
   return place.last === null ? { after } : { after, near: place.last.sequence };
 }
@@ -194,7 +194,7 @@ function positionIn({ after, last }: Place): Position {
   return last === null ? after : positionOf(last.record);
 }
 
-/** Whether it is the very record: another one may have got its sequence. */
+/** Whether both are the same record: another one may have got its sequence. */
 function isSame(a: StoredRecord, b: StoredRecord): boolean {
   if (a === b) return true;
   const [one, other] = [a.record, b.record];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What an object holds, with its digest: hashing it is the dearest step, so it is done once on each way. */
+/** The payload of an object with its digest. Hashing is the most expensive step, so it is done once for each transfer. */
 export interface Content {
   readonly payload: Buffer;
   /** SHA-256, hexadecimal. */
@@ -11,11 +11,11 @@ export function hashed(payload: Buffer): Content {
   return { payload, sha256: createHash('sha256').update(payload).digest('hex') };
 }
 
-/** Named objects, whole: what a snapshot store needs of an object store. Implementations cast their errors. */
+/** An object store, as far as a snapshot store needs it. Implementations cast their errors. */
 export interface Bucket {
   /** Visible to `get` and `list` only when complete. A name is used once. */
   put(name: string, content: Content): Promise<void>;
-  /** The digest is that of the payload as it was read. @throws JournalCorruptError when it is not what was stored */
+  /** The digest is computed from the payload that was read. @throws JournalCorruptError when it is not the stored one */
   get(name: string): Promise<Content | null>;
   list(): Promise<readonly BucketObject[]>;
   /** Does nothing when there is no such object. */

@@ -10,13 +10,13 @@ export interface PartRef {
   readonly sha256: string;
 }
 
-/** The object `<id>/manifest`: what the snapshot is, and its parts in key order. */
+/** The object `<id>/manifest`: the snapshot's description, and its parts in key order. */
 export interface Manifest {
   readonly ref: SnapshotRef;
   readonly parts: readonly PartRef[];
 }
 
-/** @throws JournalCorruptError when a part is not what the manifest says */
+/** @throws JournalCorruptError when a part does not have the digest of the manifest */
 export function verifyPart(id: string, part: PartRef, { payload, sha256 }: Content): Buffer {
   if (sha256 === part.sha256) return payload;
   throw corrupt(`Part ${part.index} of snapshot ${id} does not match its digest`);

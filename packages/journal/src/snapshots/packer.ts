@@ -5,11 +5,11 @@ import { type Content, hashed } from './bucket.js';
 import type { Manifest, PartRef } from './manifest.js';
 
 /**
- * Largest part, unless a single key is larger. A part is hashed and read as a whole: this bounds memory and the time the
- * process does nothing else (about 10 ms).
+ * Largest part, unless a single key is larger. A part is hashed and read as a whole: this bounds memory, and the time that
+ * the event loop is blocked (about 10 ms).
  */
 const MAX_PART_BYTES = 4 * 1024 * 1024;
-/** The first part; each is twice as large as the one before. Who reads a snapshot has something to do sooner. */
+/** The first part; each is twice as large as the one before. A small first part lets a reader begin sooner. */
 const FIRST_PART_BYTES = 512 * 1024;
 
 export interface Part {
@@ -24,9 +24,9 @@ interface OpenPart {
   keys: number;
 }
 
-/** Turns sorted pages into parts, and remembers what the manifest has to say about them. */
+/** Turns sorted pages into parts, and collects their entries for the manifest. */
 export class SnapshotPacker {
-  /** Sorts by position, and is unique when the same position is stored twice. */
+  /** Begins with the position, and ends with random digits: one position may be stored twice. */
   readonly id: string;
   private readonly parts: PartRef[] = [];
   private open: OpenPart | null = null;
@@ -56,7 +56,7 @@ export class SnapshotPacker {
     }
   }
 
-  /** The last part, if anything is left. */
+  /** The last part, if there is one. */
   *end(): Generator<Part> {
     if (this.open === null) return;
     const { writer, first, keys } = this.open;
@@ -80,6 +80,6 @@ function partBytes(index: number): number {
 /** @param capacity bytes */
 function openPart(key: Buffer, capacity: number): OpenPart {
   const writer = new SnapshotPartWriter(capacity);
-  // A copy: a view would keep the whole page it came with until the manifest is written.
+  // Copied, because a view would keep its whole page in memory until the manifest is written.
   return { writer, first: Buffer.from(key), keys: 0 };
 }

@@ -15,11 +15,11 @@ import { type Part, SnapshotPacker } from './packer.js';
 const ORPHAN_AGE_MS = 3_600_000;
 
 /**
- * Snapshots as objects: parts `<id>/<n>`, and `<id>/manifest`, written last, which makes the snapshot exist. A `put`
- * that was interrupted leaves parts that no manifest names; a later `put` or `remove` removes them when they are old.
+ * Snapshots as objects: parts `<id>/<n>`, and `<id>/manifest`, which is written last and makes the snapshot exist. An
+ * interrupted `put` leaves orphaned parts; a later `put` or `remove` removes them when they are old.
  */
 export class BucketSnapshotStore implements SnapshotStore {
-  /** By id, of the snapshots that were there when somebody looked last. What a manifest says never changes. */
+  /** Manifests by id, as of the last `list`. A manifest never changes. */
   private manifests: ReadonlyMap<string, Manifest> = new Map();
 
   constructor(
@@ -75,7 +75,7 @@ export class BucketSnapshotStore implements SnapshotStore {
     return refs.sort((a, b) => a.createdAt - b.createdAt || a.position.revision - b.position.revision);
   }
 
-  /** The manifest goes first: from then on there is no such snapshot, even if removing its parts is interrupted. */
+  /** Removes the manifest first: the snapshot is gone then, even if removing its parts is interrupted. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
     await this.bucket.remove(`${id}/manifest`);
     for (const { name } of await this.bucket.list()) {
@@ -120,15 +120,15 @@ async function* packed(packer: SnapshotPacker, pages: AsyncIterable<readonly Key
   yield* packer.end();
 }
 
-/** One operation under way while the caller prepares, or uses, another. Its failure is heard when it is waited for. */
+/** One operation in flight while the caller prepares, or uses, another. Its failure is thrown when it is awaited. */
 class OneAhead<T> {
   private current: Promise<T> | undefined;
 
-  /** Waits for the operation under way, returns what it gave, and lets `next` take its place. */
+  /** Waits for the operation in flight, returns its result, and lets `next` take its place. */
   async replace(next: Promise<T> | undefined): Promise<T | undefined> {
     const before = this.current;
     this.current = next;
-    // Waited for in the next call, or not at all by a caller that left early: its failure must not count as unhandled.
+    // The next call awaits it, or none after an early end: until then Node would report the rejection as unhandled.
     next?.catch(() => undefined);
     return before;
   }
@@ -146,6 +146,6 @@ function snapshotOf(name: string): string {
 function missing(message: string): SnapshotMissingError {
   return new SnapshotMissingError({
     message,
-    remedy: '`tidemark snapshot list` shows what is there; `tidemark snapshot create` takes a new one.',
+    remedy: '`tidemark snapshot list` shows the snapshots; `tidemark snapshot create` takes a new one.',
   });
 }

@@ -8,6 +8,7 @@ import {
   UnavailableError,
 } from '@tidemark/core';
 import { MemoryJournal, type MemoryStream } from '@tidemark/journal';
+import { FaultySnapshots, never, Stall } from '@tidemark/testing';
 
 /**
  * What goes wrong with one append:
@@ -16,6 +17,13 @@ import { MemoryJournal, type MemoryStream } from '@tidemark/journal';
  * - `not stored`: it never arrives, and no answer comes.
  */
 export type AppendFault = 'fenced' | 'stored' | 'not stored';
+
+interface DueFault {
+  readonly kind: RecordDraft['kind'];
+  /** Any unless given. */
+  readonly revision?: number;
+  readonly fault: AppendFault;
+}
 
 const REMEDY = 'None needed: a test asked for this.';
 
@@ -27,18 +35,38 @@ export class FaultyJournal implements Journal {
   refusals = 0;
   /** Faults that happened. */
   readonly faults: AppendFault[] = [];
-  /** Asked before each append of a leader. */
-  faultFor: (draft: RecordDraft) => AppendFault | null = () => null;
-  /** Awaited before an append is sent. */
-  beforeSending: () => Promise<void> | undefined = () => undefined;
+  /** Answers to `info` so far. */
+  infos = 0;
+  readonly snapshots: FaultySnapshots;
   private readonly inner: MemoryJournal;
+  private readonly due: DueFault[] = [];
+  private appendStall: Stall | null = null;
+  private meanwhile: () => Promise<void> = async () => undefined;
 
   constructor(readonly stream: MemoryStream) {
     this.inner = new MemoryJournal(stream);
+    this.snapshots = new FaultySnapshots(this.inner.snapshots);
   }
 
-  get snapshots() {
-    return this.inner.snapshots;
+  /** The next appends of records of this kind have this fault, so many of them. */
+  failNext(kind: RecordDraft['kind'], fault: AppendFault, times = 1): void {
+    for (let time = 0; time < times; time++) this.due.push({ kind, fault });
+  }
+
+  /** The next append of a record of this kind and revision has this fault. */
+  failAt(kind: RecordDraft['kind'], revision: number, fault: AppendFault): void {
+    this.due.push({ kind, revision, fault });
+  }
+
+  /** Appends are not sent, until the stall is released. */
+  stallAppends(): Stall {
+    this.appendStall = new Stall();
+    return this.appendStall;
+  }
+
+  /** Something happens between each question for `info` and its answer. */
+  beforeEachInfo(action: () => Promise<void>): void {
+    this.meanwhile = action;
   }
 
   async open(signal: AbortSignal) {
@@ -48,7 +76,10 @@ export class FaultyJournal implements Journal {
 
   async info(signal: AbortSignal) {
     this.assertUp();
-    return await this.inner.info(signal);
+    const answer = await this.inner.info(signal);
+    await this.meanwhile();
+    this.infos++;
+    return answer;
   }
 
   async head(signal: AbortSignal) {
@@ -71,12 +102,23 @@ export class FaultyJournal implements Journal {
 
   /** Another node takes over, under the next term, and writes nothing else. */
   async usurp(): Promise<void> {
-    const never = new AbortController().signal;
     const head = await this.inner.head(never);
     await this.inner.takeOver(head, (head.last?.term ?? 0) + 1, 'usurper', never);
   }
 
-  assertUp(): void {
+  /** What the connection does with an append that is about to be sent. */
+  async beforeSending(draft: RecordDraft): Promise<AppendFault | null> {
+    await this.appendStall?.pass();
+    this.assertUp();
+    const isDue = ({ kind, revision = draft.revision }: DueFault) => kind === draft.kind && revision === draft.revision;
+    const index = this.due.findIndex(isDue);
+    const [due] = index < 0 ? [] : this.due.splice(index, 1);
+    if (due === undefined) return null;
+    this.faults.push(due.fault);
+    return due.fault;
+  }
+
+  private assertUp(): void {
     if (!this.down) return;
     this.refusals++;
     throw new UnavailableError({ message: 'The journal is down.', remedy: REMEDY });
@@ -113,10 +155,7 @@ class FaultyWriter implements JournalWriter {
   private async send(draft: RecordDraft): Promise<void> {
     const { journal } = this;
     await new Promise(setImmediate);
-    await journal.beforeSending();
-    journal.assertUp();
-    const fault = journal.faultFor(draft);
-    if (fault !== null) journal.faults.push(fault);
+    const fault = await journal.beforeSending(draft);
     if (fault === 'fenced') await journal.usurp();
     if (fault !== 'not stored') await this.inner.append(draft);
     if (fault === 'stored' || fault === 'not stored') {

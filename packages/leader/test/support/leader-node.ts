@@ -8,8 +8,8 @@ import {
   silentLogger,
 } from '@tidemark/core';
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemoryFacts, type MemorySource, until } from '@tidemark/testing';
-import { type LeaderObserver, type LeaderOptions, runLeader, SnapshotQueue } from '../../src/index.js';
+import { MemoryFacts, type MemorySource, never, until } from '@tidemark/testing';
+import { type LeaderObserver, type LeaderOptions, runLeader, SnapshotQueue, SourceSightings } from '../../src/index.js';
 import { FaultyJournal } from './faulty-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
 
@@ -59,13 +59,12 @@ export class Shared {
   }
 }
 
-export const never = new AbortController().signal;
-
 /** A node that campaigns over its own connection to the shared journal. */
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
   readonly journal: FaultyJournal;
-  readonly desk = new SnapshotQueue();
+  readonly snapshotQueue = new SnapshotQueue();
+  readonly sightings = new SourceSightings();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
   fencings = 0;
@@ -80,8 +79,9 @@ export class LeaderNode implements LeaderObserver {
     this.journal = new FaultyJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
-    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.desk, observer: this };
-    const options = { ...given, ...own, reserved: new ReservedKeys(reserved), logger: silentLogger };
+    const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.snapshotQueue, observer: this };
+    const { sightings } = this;
+    const options = { ...given, ...own, sightings, reserved: new ReservedKeys(reserved), logger: silentLogger };
     this.running = runLeader(options, this.stopping.signal);
   }
 
@@ -118,7 +118,7 @@ export class LeaderNode implements LeaderObserver {
   }
 
   steppedDown(): void {
-    // The leadership's own `drained` tells.
+    // The leadership's own `drained` shows it.
   }
 
   received(): void {

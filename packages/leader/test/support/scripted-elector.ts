@@ -56,7 +56,7 @@ export class ScriptedLeadership implements Leadership {
     this.controller.abort();
   }
 
-  /** The lease ran out by this node's own clock; nobody has told it yet. */
+  /** The lease ran out by this node's own clock; it has not noticed yet. */
   expire(): void {
     this.held = false;
   }

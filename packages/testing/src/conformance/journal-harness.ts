@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Entry, Journal, KeyValue, Position, ReadFrom, RecordDraft, StoredRecord } from '@tidemark/core';
-import { someAnchor } from '../some-anchor.js';
+import { someAnchor } from '../fakes/some-anchor.js';
+import { never } from '../waiting/never.js';
 
 /** The storage of one journal, as several nodes see it. */
 export interface JournalUnderTest {
@@ -17,9 +18,6 @@ export interface JournalTestOptions {
 
 /** Makes an empty journal; the provider removes it when its tests are over. */
 export type OpenJournal = (options?: JournalTestOptions) => Promise<JournalUnderTest>;
-
-/** Never aborts. */
-export const unhurried: AbortSignal = new AbortController().signal;
 
 const GENERATION = 1;
 
@@ -54,7 +52,7 @@ export function at(revision: number, generation = GENERATION): Position {
 }
 
 export async function takeOver(journal: Journal, term: number) {
-  return journal.takeOver(await journal.head(unhurried), term, `node-${term}`, unhurried);
+  return journal.takeOver(await journal.head(never), term, `node-${term}`, never);
 }
 
 /** A journal that begins with a reset at `revision`, and its writer (term 1). */
@@ -71,7 +69,7 @@ export async function readUntil(
   last: (stored: StoredRecord) => boolean,
 ): Promise<StoredRecord[]> {
   const records: StoredRecord[] = [];
-  for await (const stored of journal.read(from, unhurried)) {
+  for await (const stored of journal.read(from, never)) {
     records.push(stored);
     if (last(stored)) break;
   }

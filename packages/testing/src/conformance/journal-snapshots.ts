@@ -8,7 +8,8 @@ import {
   type SnapshotStore,
 } from '@tidemark/core';
 import { expect, it } from 'vitest';
-import { at, keyValues, type OpenJournal, unhurried } from './journal-harness.js';
+import { never } from '../waiting/never.js';
+import { at, keyValues, type OpenJournal } from './journal-harness.js';
 
 /** Several parts of 4 MiB, whatever the implementation's page size. */
 const KEYS = 3000;
@@ -19,10 +20,10 @@ export function snapshotConformance(open: OpenJournal): void {
     const shared = await open();
     const { snapshots } = await shared.node();
     const all = keyValues(KEYS, VALUE_BYTES);
-    const ref = await snapshots.put({ position: at(7), rewind: null }, pages(all), unhurried);
+    const ref = await snapshots.put({ position: at(7), rewind: null }, pages(all), never);
     expect(ref).toMatchObject({ position: at(7), keys: KEYS, bytes: KEYS * (VALUE_BYTES + 11) });
     const other = (await shared.node()).snapshots;
-    expect(await other.list(unhurried)).toEqual([ref]);
+    expect(await other.list(never)).toEqual([ref]);
     expect(same(await read(other, ref.id, FULL_KEYSPACE), all)).toBe(true);
     const within = prefixRange(Buffer.from('/k/000014'));
     expect(same(await read(other, ref.id, within), all.slice(1400, 1500))).toBe(true);
@@ -31,7 +32,7 @@ export function snapshotConformance(open: OpenJournal): void {
 
   it('stores an empty keyspace', async () => {
     const { snapshots } = await (await open()).node();
-    const ref = await snapshots.put({ position: at(7), rewind: null }, pages([]), unhurried);
+    const ref = await snapshots.put({ position: at(7), rewind: null }, pages([]), never);
     expect(ref).toMatchObject({ keys: 0, bytes: 0 });
     expect(await read(snapshots, ref.id, FULL_KEYSPACE)).toEqual([]);
   });
@@ -40,16 +41,16 @@ export function snapshotConformance(open: OpenJournal): void {
     const shared = await open();
     const { snapshots } = await shared.node();
     const other = (await shared.node()).snapshots;
-    const older = await snapshots.put({ position: at(7), rewind: null }, pages(keyValues(10, 10)), unhurried);
-    const younger = await snapshots.put({ position: at(9), rewind: null }, pages(keyValues(10, 10)), unhurried);
-    expect(await snapshots.list(unhurried)).toEqual([older, younger]);
-    expect(await other.list(unhurried)).toEqual([older, younger]);
-    await snapshots.remove(older.id, unhurried);
-    await snapshots.remove('never-was', unhurried);
-    expect(await snapshots.list(unhurried)).toEqual([younger]);
+    const older = await snapshots.put({ position: at(7), rewind: null }, pages(keyValues(10, 10)), never);
+    const younger = await snapshots.put({ position: at(9), rewind: null }, pages(keyValues(10, 10)), never);
+    expect(await snapshots.list(never)).toEqual([older, younger]);
+    expect(await other.list(never)).toEqual([older, younger]);
+    await snapshots.remove(older.id, never);
+    await snapshots.remove('never-was', never);
+    expect(await snapshots.list(never)).toEqual([younger]);
     for (const each of [snapshots, other]) {
       await expect(read(each, older.id, FULL_KEYSPACE)).rejects.toThrow(SnapshotMissingError);
-      expect(await each.list(unhurried)).toEqual([younger]);
+      expect(await each.list(never)).toEqual([younger]);
     }
     expect(await read(snapshots, younger.id, FULL_KEYSPACE)).toHaveLength(10);
   });
@@ -60,16 +61,16 @@ export function snapshotConformance(open: OpenJournal): void {
       yield keyValues(2000, VALUE_BYTES);
       throw new Error('the source went away');
     }
-    await expect(snapshots.put({ position: at(7), rewind: null }, broken(), unhurried)).rejects.toThrow(
+    await expect(snapshots.put({ position: at(7), rewind: null }, broken(), never)).rejects.toThrow(
       'the source went away',
     );
-    expect(await snapshots.list(unhurried)).toEqual([]);
+    expect(await snapshots.list(never)).toEqual([]);
   });
 
   it('refuses keys that are not in order', async () => {
     const { snapshots } = await (await open()).node();
     await expect(
-      snapshots.put({ position: at(7), rewind: null }, pages(keyValues(5, 5).reverse()), unhurried),
+      snapshots.put({ position: at(7), rewind: null }, pages(keyValues(5, 5).reverse()), never),
     ).rejects.toThrow(InvariantError);
   });
 }
@@ -80,7 +81,7 @@ async function* pages(kvs: readonly KeyValue[]): AsyncGenerator<readonly KeyValu
 
 async function read(snapshots: SnapshotStore, id: string, range: KeyRange): Promise<KeyValue[]> {
   const kvs: KeyValue[] = [];
-  for await (const page of snapshots.open(id, range, unhurried)) kvs.push(...page);
+  for await (const page of snapshots.open(id, range, never)) kvs.push(...page);
   return kvs;
 }
 

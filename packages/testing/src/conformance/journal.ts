@@ -7,18 +7,8 @@ import {
   type RecordDraft,
 } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
-import {
-  at,
-  batch,
-  begun,
-  type OpenJournal,
-  outline,
-  readTo,
-  readUntil,
-  reset,
-  takeOver,
-  unhurried,
-} from './journal-harness.js';
+import { never } from '../waiting/never.js';
+import { at, batch, begun, type OpenJournal, outline, readTo, readUntil, reset, takeOver } from './journal-harness.js';
 import { snapshotConformance } from './journal-snapshots.js';
 
 export type { JournalTestOptions, JournalUnderTest, OpenJournal } from './journal-harness.js';
@@ -37,14 +27,14 @@ export function journalConformance(name: string, open: OpenJournal): void {
 function writing(open: OpenJournal): void {
   it('begins empty, and with a reset', async () => {
     const journal = await (await open()).node();
-    expect(await journal.head(unhurried)).toEqual({ sequence: 0, last: null });
-    expect(await journal.info(unhurried)).toMatchObject({ first: null, last: null, deviations: [] });
+    expect(await journal.head(never)).toEqual({ sequence: 0, last: null });
+    expect(await journal.info(never)).toMatchObject({ first: null, last: null, deviations: [] });
     const writer = await takeOver(journal, 1);
     expect(writer.position).toBeNull();
     await expect(writer.append(batch(1))).rejects.toThrow(InvariantError);
     await writer.append(reset(10));
     expect(writer.position).toEqual(at(10));
-    expect((await journal.info(unhurried)).first).toMatchObject({ position: at(10), previous: 10 });
+    expect((await journal.info(never)).first).toMatchObject({ position: at(10), previous: 10 });
   });
 
   it('chains records, and adds term and time', async () => {
@@ -56,7 +46,7 @@ function writing(open: OpenJournal): void {
     const records = await readTo(journal, 'oldest', 14);
     expect(outline(records)).toEqual(['reset 10-10', 'batch 10-13', 'progress 13-13', 'batch 13-14']);
     expect(records.every(({ record }) => record.term === 1 && record.time > 0)).toBe(true);
-    expect(await journal.head(unhurried)).toMatchObject({ sequence: 4, last: { position: at(14), term: 1 } });
+    expect(await journal.head(never)).toMatchObject({ sequence: 4, last: { position: at(14), term: 1 } });
   });
 
   it('refuses what does not follow, and stores none of it', async () => {
@@ -126,10 +116,10 @@ function fencing(open: OpenJournal): void {
     const shared = await open();
     const [one, two] = [await shared.node(), await shared.node()];
     await begun(one, 10);
-    const head = await two.head(unhurried);
+    const head = await two.head(never);
     const results = await Promise.allSettled([
-      one.takeOver(head, 2, 'one', unhurried),
-      two.takeOver(head, 3, 'two', unhurried),
+      one.takeOver(head, 2, 'one', never),
+      two.takeOver(head, 3, 'two', never),
     ]);
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     const refused = results.find((result) => result.status === 'rejected');
@@ -149,7 +139,7 @@ function fencing(open: OpenJournal): void {
     const journal = await shared.node();
     await (await begun(journal, 10)).append(batch(11));
     await shared.abandonPart();
-    expect(await journal.head(unhurried)).toMatchObject({ sequence: 3, last: { position: at(11) } });
+    expect(await journal.head(never)).toMatchObject({ sequence: 3, last: { position: at(11) } });
     const writer = await takeOver(journal, 2);
     await writer.append(batch(12));
     const after = await readTo(journal, { after: at(11) }, 12);
@@ -181,7 +171,7 @@ function reading(open: OpenJournal): void {
   it('hands out what comes when the position is ahead of the end', async () => {
     const journal = await (await open()).node();
     const writer = await begun(journal, 10);
-    const ahead = journal.read({ after: at(12) }, unhurried)[Symbol.asyncIterator]();
+    const ahead = journal.read({ after: at(12) }, never)[Symbol.asyncIterator]();
     const first = ahead.next();
     // Whether this is there before the reader has looked for the end or after it, 13 must come and 11 may.
     for (let revision = 11; revision <= 13; revision++) await writer.append(batch(revision));
@@ -214,8 +204,8 @@ function reading(open: OpenJournal): void {
     expect(writer.position).toEqual(at(6, 2));
     const records = await readUntil(journal, { after: at(11) }, ({ record }) => record.revision === 6);
     expect(outline(records)).toEqual(['batch 10-12', 'reset 5-5', 'batch 5-6']);
-    const behind = await readUntil(journal, { after: at(12) }, ({ record }) => record.revision === 6);
-    expect(outline(behind)).toEqual(['reset 5-5', 'batch 5-6']);
+    const after = await readUntil(journal, { after: at(12) }, ({ record }) => record.revision === 6);
+    expect(outline(after)).toEqual(['reset 5-5', 'batch 5-6']);
   });
 }
 
@@ -226,7 +216,7 @@ function retention(open: OpenJournal): void {
     const journal = await (await open({ maxBytes })).node();
     const writer = await begun(journal, 10);
     for (let revision = 11; revision <= 40; revision++) await writer.append(batch(revision, revision, 4096));
-    const first = (await journal.info(unhurried)).first;
+    const first = (await journal.info(never)).first;
     expect(first?.previous).toBeGreaterThan(10);
     await expect(readTo(journal, { after: at(10) }, 40)).rejects.toThrow(JournalPositionLostError);
     const kept = await readTo(journal, 'oldest', 40);
@@ -235,13 +225,13 @@ function retention(open: OpenJournal): void {
     expect(outline(edge)).toEqual(outline(kept));
   });
 
-  it('tells a reader that was overtaken', async () => {
+  it('reports to a reader that it was overtaken', async () => {
     const journal = await (await open({ maxBytes })).node();
     const writer = await begun(journal, 10);
-    const reader = journal.read('oldest', unhurried)[Symbol.asyncIterator]();
+    const reader = journal.read('oldest', never)[Symbol.asyncIterator]();
     expect((await reader.next()).value?.record.revision).toBe(10);
     for (let revision = 11; revision <= 400; revision++) await writer.append(batch(revision, revision, 4096));
-    // What is on the way already still counts; behind it there is a hole, or the end when all of it was on the way.
+    // What is on the way already still counts; after it there is a hole, or the end when all of it was on the way.
     let due = 11;
     const rest = async () => {
       while (due <= 400) expect((await reader.next()).value?.record.revision).toBe(due++);

@@ -1,7 +1,7 @@
 // The rule lives in scripts/lib, in plain JavaScript, because `npm start` needs it before TypeScript is installed. The
 // path is the same from src/ and from dist/.
 import { BINARIES, type BinaryName, findBinary } from '../../../../scripts/lib/find-binary.mjs';
-import { TestServerError } from './errors.js';
+import { TestServerError } from '../network/errors.js';
 
 export type { BinaryName };
 

@@ -1,4 +1,4 @@
-import type { FaultProxy } from '../proxy.js';
+import type { FaultProxy } from '../network/proxy.js';
 import type { EtcdOptions, EtcdServer, NatsOptions, NatsServer, Server } from './contract.js';
 
 /**
@@ -23,7 +23,7 @@ export interface PeerFaults<M extends Server> {
 }
 
 export interface EtcdClusterOptions extends EtcdOptions {
-  /** 3 unless told. */
+  /** 3 unless given. */
   readonly members?: number;
 }
 
@@ -38,7 +38,7 @@ export interface EtcdCluster extends PeerFaults<EtcdServer> {
 }
 
 export interface NatsClusterOptions extends NatsOptions {
-  /** 3 unless told. */
+  /** 3 unless given. */
   readonly servers?: number;
 }
 

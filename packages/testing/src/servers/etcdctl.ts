@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
+import { TestServerError } from '../network/errors.js';
 import { binary } from './binary.js';
-import { TestServerError } from './errors.js';
 
 const TIMEOUT_MS = 30_000;
 /** The largest keyspaces of the suites are some tens of MiB as base64. */

@@ -1,6 +1,6 @@
 const LIMIT_BYTES = 64 * 1024;
 
-/** The last 64 KiB of what a server printed: enough to tell why it did not start, however long it ran. */
+/** The last 64 KiB of what a server printed: enough to see why it did not start, however long it ran. */
 export class OutputRing {
   private chunks: Buffer[] = [];
   private bytes = 0;

@@ -8,7 +8,7 @@ export function evidence(nodes: readonly TidemarkNode[]): string {
   const sections = nodes.map((node) => {
     const state = node.running ? 'running' : 'not running';
     const status = node.seenStatus === null ? 'never asked' : JSON.stringify(node.seenStatus);
-    return `--- ${node.id}, ${state}; the last status it told: ${status}\nits log:\n${node.log().slice(-LOG_CHARACTERS)}`;
+    return `--- ${node.id}, ${state}; the last status it reported: ${status}\nits log:\n${node.log().slice(-LOG_CHARACTERS)}`;
   });
   return sections.join('\n');
 }

@@ -10,7 +10,7 @@ import {
   type Readiness,
 } from '@tidemark/api';
 import { ServerProcess } from '../servers/local/server-process.js';
-import { type Falsy, until } from '../wait.js';
+import { type Falsy, until } from '../waiting/until.js';
 import { type CommandResult, TIDEMARK, tidemark } from './command.js';
 
 const STATUS_TIMEOUT_MS = 2_000;
@@ -104,6 +104,14 @@ export class TidemarkNode {
     return this.seen;
   }
 
+  /** A destination as its status shows it; the first one unless a name is given. */
+  async destination(name?: string): Promise<PlacedDestination> {
+    const { destinations } = await this.status();
+    const found = name === undefined ? destinations[0] : destinations.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`status shows no destination ${name ?? ''}`);
+    return found;
+  }
+
   /** What it answered last when it was asked for the status; null when it never was. */
   get seenStatus(): PipelineStatus | null {
     return this.seen;
@@ -152,6 +160,13 @@ export class TidemarkNode {
       },
       timeoutMs,
     );
+  }
+
+  /** Approves the hold that status shows now, by its id. */
+  async approve(name: string): Promise<CommandResult> {
+    const { destinations } = await this.status();
+    const hold = destinations.find((each) => each.name === name)?.hold;
+    return await this.command('approve', name, ...(hold ? ['--hold', hold.id] : []));
   }
 
   /** Runs a command with this node's configuration. */

@@ -2,23 +2,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PipelineStatus } from '@tidemark/api';
+import { freePort } from '../network/ports.js';
 import { guardDirectory, releaseDirectory } from '../servers/local/lifeline.js';
-import { freePort } from '../servers/ports.js';
-import { bearWitness, type Falsy, until } from '../wait.js';
+import { bearWitness, type Falsy, until } from '../waiting/until.js';
 import { evidence } from './evidence.js';
 import { TidemarkNode } from './node.js';
 
 export interface PipelineOptions {
-  /** Name of the pipeline; `test` unless told. */
+  /** Name of the pipeline; `test` unless given. */
   readonly name?: string;
   readonly source: { readonly url: string };
   readonly nats: { readonly url: string };
   readonly destinations: readonly object[];
-  /** 3 unless told. */
+  /** 3 unless given. */
   readonly nodes?: number;
-  /** The roles of each node, which also says how many there are; all roles unless told. */
+  /** The roles of each node, which also says how many there are; all roles unless given. */
   readonly roles?: readonly (readonly string[])[];
-  /** 2 s unless told, the shortest etcd grants: tests wait for it. */
+  /** 2 s unless given, the shortest etcd grants: tests wait for it. */
   readonly leaseTtl?: string;
   /** More keys for `source:`, `coordination:` and `journal:`. */
   readonly sourceHop?: object;

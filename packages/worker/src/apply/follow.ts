@@ -1,4 +1,5 @@
 import {
+  type BatchRecord,
   type BrakesConfig,
   type Checkpoint,
   type Clock,
@@ -9,11 +10,13 @@ import {
   type Group,
   gather,
   type JournalReader,
+  type JournalRecord,
   type Position,
   type SharedBudget,
   type StoredRecord,
   systemClock,
 } from '@tidemark/core';
+import { countKeys } from '../brakes/count-keys.js';
 import { DeleteBrake } from '../brakes/delete-brake.js';
 import type { Exceeded } from '../brakes/limits.js';
 import type { Filter } from '../routes/filter.js';
@@ -68,8 +71,15 @@ export interface FollowFrom {
   readonly checkpoint: Checkpoint;
   /** Revision of the checkpoint's generation after which the journal can be read; null when that is not known. */
   readonly readableFrom: number | null;
-  /** Changes up to here were approved. */
-  readonly approval: { readonly revision: number; readonly spent: () => void } | null;
+  /** Deletes up to this revision were let go, now or before: they count for nothing any more. 0: none were. */
+  readonly allowed: number;
+  /** Changes up to this revision were let go; what comes after it has to be judged again. Null: nothing was held. */
+  readonly letGo: { readonly revision: number; readonly done: () => void } | null;
+  /**
+   * Backlog brakes have judged everything up to this revision. What a leader read from history after it has waited
+   * unseen, and has to be judged, too. Null when no backlog brake is on.
+   */
+  readonly judged: number | null;
 }
 
 export type FollowEnd =
@@ -77,6 +87,8 @@ export type FollowEnd =
   | { readonly kind: 'reset' }
   /** Aborted. */
   | { readonly kind: 'stopped' }
+  /** What comes next has to be judged before it is applied. Everything before it is applied. */
+  | { readonly kind: 'judge' }
   /** The next revision must not be applied without approval. Everything before it is. */
   | { readonly kind: 'held'; readonly exceeded: Exceeded; readonly at: Position };
 
@@ -92,7 +104,7 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     if (kind === 'batch' && revision > from.checkpoint.position.revision) observer.waiting(time);
   };
   const read = (until: AbortSignal) => {
-    const records = journal.read({ after: lookBack(from) }, until);
+    const records = journal.read({ after: lookBackFrom(from.checkpoint, from.readableFrom) }, until);
     return delayMs === 0 ? records : delayed(records, { delayMs, clock, onWaiting }, until);
   };
   const groups = gather((leaving) => read(AbortSignal.any([leaving, signal])), {
@@ -112,6 +124,8 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
     for await (const group of groups) {
       const end = group.items.length === 0 ? await following.idle() : await following.handle(group);
       if (end !== null) return end;
+      // What waited beside it, and came meanwhile, is judged before the next revision.
+      if (following.isLetGoDone) return await following.endBefore({ kind: 'judge' });
     }
     return { kind: 'stopped' };
   } finally {
@@ -121,9 +135,10 @@ export async function follow(options: FollowOptions, from: FollowFrom, signal: A
   }
 }
 
-function lookBack({ checkpoint, readableFrom }: FollowFrom): Position {
-  const { generation, revision } = checkpoint.position;
-  if (readableFrom === null) return checkpoint.position;
+/** From where the journal is read, so that the brakes know the deletes shortly before the checkpoint. */
+export function lookBackFrom({ position }: Checkpoint, readableFrom: number | null): Position {
+  const { generation, revision } = position;
+  if (readableFrom === null) return position;
   return { generation, revision: Math.min(revision, Math.max(revision - LOOK_BACK_REVISIONS, readableFrom)) };
 }
 
@@ -139,20 +154,21 @@ class Following {
   /** Revisions that were collected so far. */
   private collected = 0;
   private readonly clock: Clock;
-  private approval: FollowFrom['approval'];
+  /** Null once all of it is applied. */
+  private pending: FollowFrom['letGo'];
 
   constructor(
     private readonly options: FollowOptions,
-    from: FollowFrom,
+    private readonly from: FollowFrom,
     private readonly signal: AbortSignal,
   ) {
     this.clock = options.clock ?? systemClock;
-    this.approval = from.approval;
+    this.pending = from.letGo;
     this.applier = new Applier({ ...options, clock: this.clock }, from.checkpoint);
     this.coalescer = new Coalescer(collectLimits(options.writer, options.budget));
     this.brake = new DeleteBrake({
       limits: options.brakes,
-      allowed: from.approval?.revision ?? 0,
+      allowed: from.allowed,
       countKeys: () => this.countKeys(),
       clock: this.clock,
     });
@@ -202,16 +218,25 @@ class Following {
 
   private async take(group: readonly StoredRecord[]): Promise<FollowEnd | null> {
     for (const { record } of group) {
-      if (record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0) {
-        return { kind: 'reset' };
-      }
-      for (const entry of record.kind === 'batch' ? record.entries : []) {
-        // Only what has to be waited for is awaited: most revisions are one small write, or none.
-        const added = this.add(entry, record.time);
-        const exceeded = added === null ? null : await added;
-        if (exceeded !== null) return await this.hold(exceeded);
-        if (++this.collected % ENTRIES_PER_TURN === 0) await eventLoopTurn();
-      }
+      const end = record.kind === 'batch' ? await this.takeBatch(record) : this.endAt(record);
+      if (end !== null) return end;
+    }
+    return null;
+  }
+
+  private endAt(record: JournalRecord): FollowEnd | null {
+    const begins = record.kind === 'reset' && comparePositions(record, this.applier.checkpoint.position) > 0;
+    return begins ? { kind: 'reset' } : null;
+  }
+
+  private async takeBatch(record: BatchRecord): Promise<FollowEnd | null> {
+    for (const entry of record.entries) {
+      if (this.mustJudge(entry.revision, record)) return await this.endBefore({ kind: 'judge' });
+      // Only what has to be waited for is awaited: most revisions are one small write, or none.
+      const added = this.add(entry, record.time);
+      const exceeded = added === null ? null : await added;
+      if (exceeded !== null) return await this.hold(exceeded);
+      if (++this.collected % ENTRIES_PER_TURN === 0) await eventLoopTurn();
     }
     return null;
   }
@@ -239,9 +264,28 @@ class Following {
     return closed === null ? null : this.applyOrRemember(closed).then(() => null);
   }
 
-  private async hold(exceeded: Exceeded): Promise<FollowEnd> {
+  /** Whether a revision lies beyond what was let go, or waited unseen beyond what backlog brakes have judged. */
+  private mustJudge(revision: number, { notBefore }: BatchRecord): boolean {
+    const { letGo, judged } = this.from;
+    if (revision <= this.applier.checkpoint.position.revision) return false;
+    if (letGo !== null && revision > letGo.revision) return true;
+    return judged !== null && revision > judged && notBefore !== null;
+  }
+
+  /** Whether everything that was let go is applied. */
+  get isLetGoDone(): boolean {
+    return this.from.letGo !== null && this.pending === null;
+  }
+
+  /** Applies what was collected. */
+  async endBefore<End extends FollowEnd>(end: End): Promise<End> {
     await this.applyOrRemember(this.coalescer.take());
     await this.flush();
+    return end;
+  }
+
+  private async hold(exceeded: Exceeded): Promise<FollowEnd> {
+    await this.endBefore({ kind: 'stopped' });
     return { kind: 'held', exceeded, at: this.applier.checkpoint.position };
   }
 
@@ -249,13 +293,7 @@ class Following {
   private async countKeys(): Promise<number> {
     await this.applyOrRemember(this.coalescer.take());
     await this.applying;
-    const { filter, destination } = this.options;
-    let keys = 0;
-    for (const { plus, minus } of filter.countedRanges) {
-      keys += await destination.count(plus, this.signal);
-      for (const range of minus) keys -= await destination.count(range, this.signal);
-    }
-    return keys;
+    return await countKeys(this.options.destination, this.options.filter, this.signal);
   }
 
   private async applyOrRemember(batch: Batch | null): Promise<void> {
@@ -296,8 +334,8 @@ class Following {
     const { generation } = this.applier.checkpoint.position;
     this.options.observer.reached({ generation, revision: batch.revision }, batch.time);
     this.options.onReached?.(batch.time);
-    if (this.approval === null || batch.revision < this.approval.revision) return;
-    this.approval.spent();
-    this.approval = null;
+    if (this.pending === null || batch.revision < this.pending.revision) return;
+    this.pending.done();
+    this.pending = null;
   }
 }

@@ -41,7 +41,8 @@ export class DeleteBrake {
    */
   admit(writes: readonly Write[], revision: number, time: number): Promise<Exceeded | null> | null {
     if (this.harmless === Number.POSITIVE_INFINITY || revision <= this.options.allowed) return null;
-    const before = this.window.size;
+    // What is too old by now took its keys away for good: it is in no count of keys any more.
+    const before = this.window.sizeAt(time);
     this.window.add(writes, time);
     const { deletes, all } = this.window.count;
     if (all && (deletes <= this.harmless || deletes <= before)) return null;

@@ -27,6 +27,12 @@ export class DeleteWindow {
     return { deletes: this.deleted.size, all: this.missedAt === null };
   }
 
+  /** Forgets what is too old at a time, milliseconds since the epoch, and returns how many keys are left. */
+  sizeAt(time: number): number {
+    this.forgetBefore(time - this.windowMs);
+    return this.deleted.size;
+  }
+
   /** @param time when the writes were journaled, milliseconds since the epoch */
   add(writes: readonly Write[], time: number): void {
     this.forgetBefore(time - this.windowMs);

@@ -39,7 +39,8 @@ export class Holds {
   async note(hold: DueHold, signal: AbortSignal): Promise<Hold> {
     const earlier = await this.current(signal);
     if (earlier !== null && covers(earlier, hold)) return earlier;
-    const noted = { ...hold, since: new Date().toISOString() };
+    const since = earlier !== null && isSameBacklog(earlier, hold) ? earlier.since : new Date().toISOString();
+    const noted = { ...hold, since };
     await this.hold.write(noted, signal);
     return noted;
   }
@@ -49,15 +50,50 @@ export class Holds {
     if ((await this.current(signal))?.id !== hold.id) await this.hold.write(hold, signal);
   }
 
-  async approved(id: string, signal: AbortSignal): Promise<Approval | null> {
+  /** The approval of a hold, and what exactly it lets go; null when there is none. */
+  async approved(hold: DueHold, signal: AbortSignal): Promise<Approved | null> {
     const approval = await this.approval.read(signal);
-    return approval?.id === id ? approval : null;
+    const approved = approval === null ? null : holdOf(hold, approval.id);
+    return approval === null || approved === null ? null : { approval, hold: approved };
   }
 
   /** What a hold was for has been carried out, or is no reason any more. Another one stays, and its approval. */
   async clear(id: string, signal: AbortSignal): Promise<void> {
     for (const fact of [this.hold, this.approval]) await fact.removeWhen((noted) => noted.id === id, signal);
   }
+
+  /** As `clear`, of a hold that was approved; also where the noted one has grown since: the rest of it is judged again. */
+  async spent(id: string, signal: AbortSignal): Promise<void> {
+    await this.hold.removeWhen((noted) => holdOf(noted, id) !== null, signal);
+    await this.approval.removeWhen((approval) => approval.id === id, signal);
+  }
+}
+
+/** An approval, and the hold as it was shown to the one who approved. */
+export interface Approved {
+  readonly approval: Approval;
+  readonly hold: DueHold;
+}
+
+const CHANGES = /^(.*\/changes\/)(\d+)\/(\d+)$/;
+
+/**
+ * The hold that an id names, where it is this one as it is now or as it was shown before; null where it is another one. A
+ * hold of changes grows while more arrives. What was shown before is the part of it that ends earlier, and the journal
+ * does not change: an approval of it lets go exactly that part.
+ */
+export function holdOf(hold: DueHold, id: string): DueHold | null {
+  if (hold.id === id) return hold;
+  const [, prefix, generation, revision] = CHANGES.exec(id) ?? [];
+  if (hold.upTo === null || prefix === undefined || !hold.id.startsWith(prefix)) return null;
+  const upTo = { generation: Number(generation), revision: Number(revision) };
+  if (upTo.generation !== hold.upTo.generation || upTo.revision > hold.upTo.revision) return null;
+  return { ...hold, id, upTo };
+}
+
+/** Whether both hold what waits in one journal, as it was and as it is now. */
+function isSameBacklog(earlier: Hold, now: DueHold): boolean {
+  return earlier.upTo?.generation === now.upTo?.generation && holdOf(now, earlier.id) !== null;
 }
 
 /** Whether an approval of what was noted is one for what is due: the same, or the same resync with no more deletes. */

@@ -4,7 +4,7 @@ import {
   type JournalRecord,
   type Position,
   printableKey,
-  Scope,
+  readToEnd,
   type Write,
 } from '@tidemark/core';
 import type { Filter } from '../routes/filter.js';
@@ -14,7 +14,7 @@ import { NamedKeys } from './named-keys.js';
 /** Keys named as evidence. */
 const NAMED_KEYS = 3;
 
-/** What waits in the journal for a destination, up to the journal's end as it was when this began. */
+/** What waits in the journal for a destination, up to the journal's end as it was when this was read. */
 export interface Survey {
   /** The last position that was looked at. */
   readonly upTo: Position;
@@ -23,41 +23,27 @@ export interface Survey {
   readonly count: DeleteCount;
   /** Writes, each key as often as it is written. */
   readonly changes: number;
-  /** When the oldest change was journaled, milliseconds since the epoch; null when there is none. */
+  /**
+   * When the oldest change happened at the earliest, milliseconds since the epoch; null when there is none. A leader that
+   * read it from history does not know when it happened, so it counts as old as it can be.
+   */
   readonly oldestTime: number | null;
   /** Some of the keys that would be deleted. */
   readonly named: readonly string[];
 }
 
-/**
- * Reads ahead, without applying. Ends early at a reset: what comes after it is a resync. And at what was
- * journaled after `dueBy`, milliseconds since the epoch.
- */
-export async function survey(
-  journal: Pick<JournalReader, 'info' | 'read'>,
-  { after, filter, dueBy = Number.POSITIVE_INFINITY }: { after: Position; filter: Filter; dueBy?: number },
-  outer: AbortSignal,
-): Promise<Survey> {
-  const { last } = await journal.info(outer);
-  const tally = new Tally(after, filter);
-  const end = last?.position ?? after;
-  if (comparePositions(after, end) >= 0) return tally.survey;
-  const scope = new Scope(outer);
-  try {
-    for await (const { record } of journal.read({ after }, scope.signal)) {
-      if (record.kind === 'reset' && record.generation > after.generation) break;
-      if (record.time > dueBy) break;
-      tally.add(record);
-      if (comparePositions(record, end) >= 0) break;
-    }
-    return tally.survey;
-  } finally {
-    scope.end();
-    tally.close();
-  }
+interface SurveyOptions {
+  readonly journal: Pick<JournalReader, 'info' | 'read'>;
+  readonly filter: Filter;
+  /** Where it begins. */
+  readonly after: Position;
 }
 
-class Tally {
+/**
+ * Reads what waits, without applying it. Can be read on: what was counted is not read again. Ends at a reset, because what
+ * comes after it is a resync.
+ */
+export class WaitingChanges {
   private upTo: Position;
   private puts = 0;
   private changes = 0;
@@ -65,14 +51,34 @@ class Tally {
   private readonly deleted = new NamedKeys();
   private counted = true;
 
-  constructor(
-    private readonly after: Position,
-    private readonly filter: Filter,
-  ) {
-    this.upTo = after;
+  constructor(private readonly options: SurveyOptions) {
+    this.upTo = options.after;
   }
 
-  get survey(): Survey {
+  /** Gives the memory for names back. */
+  close(): void {
+    this.deleted.clear();
+  }
+
+  /**
+   * Reads on to the journal's end as it is now, or to what was journaled after `dueBy`, milliseconds since the epoch.
+   * @throws JournalPositionLostError when retention has removed what comes next
+   */
+  async readOn(signal: AbortSignal, dueBy = Number.POSITIVE_INFINITY): Promise<Survey> {
+    const { journal, after } = this.options;
+    const end = await journal.info(signal);
+    const last = end.last?.position ?? this.upTo;
+    if (comparePositions(this.upTo, last) >= 0) return this.survey;
+    for await (const { record } of readToEnd(journal, { from: { after: this.upTo }, end }, signal)) {
+      if (record.kind === 'reset' && record.generation > after.generation) break;
+      if (record.time > dueBy) break;
+      this.add(record);
+      if (comparePositions(record, last) >= 0) break;
+    }
+    return this.survey;
+  }
+
+  private get survey(): Survey {
     const { upTo, puts, changes, oldestTime, deleted, counted } = this;
     const named: string[] = [];
     for (const [key] of deleted.entries) {
@@ -83,21 +89,19 @@ class Tally {
     return { upTo, puts, count, changes, oldestTime, named };
   }
 
-  close(): void {
-    this.deleted.clear();
-  }
-
-  add(record: JournalRecord): void {
+  private add(record: JournalRecord): void {
     if (record.kind === 'batch') {
+      const time = record.notBefore ?? record.time;
       for (const entry of record.entries) {
-        if (entry.revision > this.after.revision) this.addWrites(this.filter.mapEntry(entry), record.time);
+        if (entry.revision > this.upTo.revision) this.addWrites(this.options.filter.mapEntry(entry), time);
       }
     }
+    if (comparePositions(record, this.upTo) <= 0) return;
     this.upTo = { generation: record.generation, revision: record.revision };
   }
 
   private addWrites(writes: readonly Write[], time: number): void {
-    if (writes.length > 0) this.oldestTime ??= time;
+    if (writes.length > 0) this.oldestTime = Math.min(this.oldestTime ?? time, time);
     this.changes += writes.length;
     for (const write of writes) {
       const key = write.key.toString('latin1');
@@ -108,6 +112,20 @@ class Tally {
         this.counted = false;
       }
     }
+  }
+}
+
+/** What waits after a position, read once. */
+export async function survey(
+  options: SurveyOptions,
+  signal: AbortSignal,
+  dueBy = Number.POSITIVE_INFINITY,
+): Promise<Survey> {
+  const waiting = new WaitingChanges(options);
+  try {
+    return await waiting.readOn(signal, dueBy);
+  } finally {
+    waiting.close();
   }
 }
 

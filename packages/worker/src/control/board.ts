@@ -120,8 +120,9 @@ export class Controls {
     return this.read(RESYNC_ORDER);
   }
 
-  approves(hold: string): boolean {
-    return this.read(APPROVAL)?.id === hold;
+  /** Id of the hold that somebody approved last; null when nobody did. */
+  get approved(): string | null {
+    return this.read(APPROVAL)?.id ?? null;
   }
 
   /** Whether a hold is noted, so that people can approve it. */

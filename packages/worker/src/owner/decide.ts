@@ -1,5 +1,5 @@
 import type { Checkpoint, JournalInfo, Pause, ResyncOrder } from '@tidemark/core';
-import type { DueHold } from '../brakes/hold.js';
+import type { Passed } from '../brakes/changes-gate.js';
 import type { CutOff, Memory } from './memory.js';
 
 /** What the present attempt has found out and done so far. */
@@ -9,8 +9,8 @@ export interface Known {
   readonly checkpoint: Checkpoint | null;
   /** Whether a resync of this attempt has brought the destination here. */
   readonly resynced: boolean;
-  /** What the brakes let through: what was approved, or everything. Null before they were asked. */
-  readonly passed: DueHold | 'free' | null;
+  /** What the brakes let through. Null before they were asked. */
+  readonly passed: Passed | null;
 }
 
 /** Everything that decides what a worker does next. */
@@ -50,7 +50,7 @@ export type Step =
   | {
       readonly kind: 'follow';
       readonly checkpoint: Checkpoint;
-      readonly passed: DueHold | 'free';
+      readonly passed: Passed;
       readonly known: Known;
     };
 

@@ -1,8 +1,9 @@
-import { type Checkpoint, type DestinationState, type Hold, InvariantError } from '@tidemark/core';
+import { type Checkpoint, type DestinationState, type Hold, InvariantError, type Position } from '@tidemark/core';
 
 /** What a worker is at. */
 export type Activity =
-  | { readonly kind: 'starting' }
+  /** `reason`: what it waits for, null when nothing keeps it. */
+  | { readonly kind: 'starting'; readonly reason: string | null }
   | { readonly kind: 'resyncing'; readonly step: string }
   | { readonly kind: 'following' }
   | { readonly kind: 'held'; readonly hold: Hold; readonly reason: string }
@@ -27,6 +28,8 @@ export interface Memory {
   readonly carriedOut: string | null;
   /** How far the checkpoint had come when the last attempt began: see `progressOf`. */
   readonly progress: object | null;
+  /** Up to here deletes were let go: they count for nothing any more. Null when none were. */
+  readonly allowed: Position | null;
   /** Whether it was reported since when the changes wait that this owner found waiting. */
   readonly backlogReported: boolean;
 }
@@ -36,6 +39,8 @@ export type Outcome =
   /** An attempt has read the checkpoint. */
   | { readonly kind: 'looked'; readonly progress: object | null; readonly writesLost: boolean }
   | { readonly kind: 'backlog_reported' }
+  /** It waits for somebody else than people. */
+  | { readonly kind: 'waiting'; readonly reason: string }
   /** A resync has come to its next step. */
   | { readonly kind: 'resyncing'; readonly step: string }
   /** A resync is done; `order` is the id of the order that asked for it. */
@@ -46,6 +51,8 @@ export type Outcome =
   | { readonly kind: 'released' }
   /** The journal is applied, or nothing prevents it. */
   | { readonly kind: 'following' }
+  /** What waits up to here may be applied. */
+  | { readonly kind: 'let_go'; readonly upTo: Position }
   /** Something was applied. */
   | { readonly kind: 'applied' }
   /** The journal began another generation. */
@@ -75,13 +82,14 @@ export interface Condition {
 /** What an owner knows that has just begun. @param now RFC 3339 */
 export function beginning(now: string): Memory {
   return {
-    activity: { kind: 'starting' },
+    activity: { kind: 'starting', reason: null },
     since: now,
     failure: null,
     cutOff: null,
     writesLost: false,
     carriedOut: null,
     progress: null,
+    allowed: null,
     backlogReported: false,
   };
 }
@@ -108,9 +116,13 @@ export function remember(memory: Memory, outcome: Outcome, now: string): Memory 
       return enter({ kind: 'held', hold: outcome.hold, reason: outcome.reason });
     case 'released':
     case 'resumed':
-      return enter({ kind: 'starting' });
+      return enter({ kind: 'starting', reason: null });
+    case 'waiting':
+      return enter({ kind: 'starting', reason: outcome.reason });
     case 'following':
       return memory.activity.kind === 'following' ? memory : { ...enter({ kind: 'following' }), failure: null };
+    case 'let_go':
+      return { ...memory, allowed: outcome.upTo };
     case 'applied':
       return memory.failure === null ? memory : { ...memory, failure: null };
     case 'reset':
@@ -142,9 +154,10 @@ export function remember(memory: Memory, outcome: Outcome, now: string): Memory 
 export function conditionOf({ activity, since }: Memory): Condition {
   const state = stateOf(activity);
   switch (activity.kind) {
-    case 'starting':
     case 'following':
       return { state, reason: null, hold: null, since };
+    case 'starting':
+      return { state, reason: activity.reason, hold: null, since };
     case 'resyncing':
       return { state, reason: activity.step, hold: null, since };
     case 'held':

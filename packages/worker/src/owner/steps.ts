@@ -1,9 +1,10 @@
-import { type Checkpoint, comparePositions, describeError, type JournalInfo } from '@tidemark/core';
+import { type Checkpoint, comparePositions, describeError, type JournalInfo, type Position } from '@tidemark/core';
 import { reportBacklog } from '../apply/backlog.js';
 import type { CatchUpDetector } from '../apply/catch-up.js';
-import { type FollowFrom, follow } from '../apply/follow.js';
+import { type FollowFrom, follow, lookBackFrom } from '../apply/follow.js';
+import { ChangesGate, type Passed } from '../brakes/changes-gate.js';
 import { Gate } from '../brakes/gate.js';
-import { type DueHold, Holds } from '../brakes/hold.js';
+import { Holds } from '../brakes/hold.js';
 import { repair } from '../compare/repair.js';
 import type { Orders } from '../control/orders.js';
 import { Resync } from '../resync/resync.js';
@@ -28,22 +29,25 @@ type Of<Kind extends Step['kind']> = Extract<Step, { kind: Kind }>;
 export class Steps {
   private readonly holds: Holds;
   private readonly offJournal: OffJournalWrites;
-  private readonly gate: Gate;
+  private readonly changes: ChangesGate;
   private readonly resyncing: Resync;
 
   constructor(private readonly options: StepsOptions) {
     const { facts, name, report } = options;
     this.holds = new Holds(facts, name);
     this.offJournal = new OffJournalWrites(facts, name);
-    this.gate = new Gate({
+    const gate = new Gate({
       ...options,
       holds: this.holds,
       onHeld: (hold, reason) => report({ kind: 'held', hold, reason }),
       onReleased: () => report({ kind: 'released' }),
     });
-    const { gate, offJournal } = this;
+    const { holds, offJournal } = this;
+    const onWaiting = (reason: string) => report({ kind: 'waiting', reason });
+    this.changes = new ChangesGate({ ...options, source: options.sourceIdentity, holds, gate, onWaiting });
+    const { changes } = this;
     const onStep = (step: string) => report({ kind: 'resyncing', step });
-    this.resyncing = new Resync({ ...options, gate, offJournal, onStep });
+    this.resyncing = new Resync({ ...options, gate, changes, offJournal, onStep });
   }
 
   /** What is known afterwards; null when the attempt is over. */
@@ -92,14 +96,22 @@ export class Steps {
   }
 
   private async pass({ checkpoint, known }: Of<'pass'>, signal: AbortSignal): Promise<Known | null> {
-    const { controls, orders, memory } = this.options;
+    const { controls, orders, memory, report } = this.options;
     // Also when an earlier attempt could not remove it: the next owner would carry it out once more.
     const order = controls.resync;
     if (order !== null && order.id === memory().carriedOut) await orders.resynced(order, signal);
     const { info } = known;
     const beforeWaiting = () => this.reportBacklog(known, signal);
-    const passed = await this.gate.passChanges({ checkpoint, info, beforeWaiting }, signal);
-    if (passed === 'aborted') return null;
+    const lookBack = lookBackFrom(
+      checkpoint,
+      known.resynced ? null : await this.readableFrom(checkpoint, info, signal),
+    );
+    const passed = await this.changes.pass(
+      { checkpoint, info, lookBack, allowed: allowedIn(memory().allowed, checkpoint.position), beforeWaiting },
+      signal,
+    );
+    if (passed === null) return null;
+    if (passed.letGo !== null) report({ kind: 'let_go', upTo: passed.letGo.upTo });
     // Resync and brakes may have taken days, in which retention goes on and a journal can be replaced.
     const now = await this.options.journal.info(signal);
     return now.id === info.id ? { ...known, info: now, passed } : null;
@@ -129,11 +141,13 @@ export class Steps {
         checkpoint: from,
         // Before a resync the journal may be what made it necessary.
         readableFrom: known.resynced ? null : await this.readableFrom(from, info, signal),
-        approval: passed === 'free' ? null : this.approvalOf(passed, signal),
+        letGo: this.letGoOf(passed, signal),
+        allowed: allowedIn(memory().allowed, from.position),
+        judged: passed.judged?.revision ?? null,
       },
       signal,
     );
-    if (end.kind === 'held') await this.gate.holdChanges(info.id, end.at, end.exceeded, signal);
+    if (end.kind === 'held') await this.changes.note(info, end.at, end.exceeded, signal);
     if (end.kind === 'reset') report({ kind: 'reset' });
   }
 
@@ -187,14 +201,17 @@ export class Steps {
     return own.length === 0 ? null : Math.min(...own.map(({ revision }) => revision));
   }
 
-  /** Ends by itself when everything that was approved is applied. A note that stays is recognised by its position. */
-  private approvalOf({ id, upTo }: DueHold, signal: AbortSignal): FollowFrom['approval'] {
-    const spent = () => {
-      this.holds.clear(id, signal).catch((error: unknown) => {
+  /** Ends by itself when everything that was let go is applied. A note that stays is recognised by its position. */
+  private letGoOf({ letGo }: Passed, signal: AbortSignal): FollowFrom['letGo'] {
+    if (letGo === null) return null;
+    const { upTo, hold } = letGo;
+    const done = () => {
+      if (hold === null) return;
+      this.holds.spent(hold, signal).catch((error: unknown) => {
         this.options.logger.debug({ reason: describeError(error) }, 'the note of a hold stays');
       });
     };
-    return { revision: upTo?.revision ?? 0, spent };
+    return { revision: upTo.revision, done };
   }
 
   private betweenPositions(): NotStreamingError {
@@ -204,4 +221,9 @@ export class Steps {
       remedy: `Try again in a moment; see \`tidemark explain ${name}\`.`,
     });
   }
+}
+
+/** The revision up to which deletes were let go in the generation of a checkpoint; 0 when none were. */
+function allowedIn(allowed: Position | null, { generation }: Position): number {
+  return allowed?.generation === generation ? allowed.revision : 0;
 }

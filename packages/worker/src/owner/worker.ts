@@ -12,6 +12,7 @@ import {
   Scope,
   type SharedBudget,
   type SharedFacts,
+  type Source,
   type SourceReader,
   TidemarkError,
 } from '@tidemark/core';
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   readonly repairAutomatically: boolean;
   /** For repairs and comparisons; replication itself reads the journal only. */
   readonly source: SourceReader;
+  /** Asked how far the source has come, where a backlog has to be judged. */
+  readonly sourceIdentity: Pick<Source, 'identity'>;
   readonly facts: SharedFacts;
   /** Null for a kind of destination that cannot be anybody's source. */
   readonly loopGuard: LoopGuard | null;

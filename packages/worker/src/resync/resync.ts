@@ -8,6 +8,7 @@ import {
   type SharedFacts,
   SnapshotRequests,
 } from '@tidemark/core';
+import type { ChangesGate } from '../brakes/changes-gate.js';
 import type { Gate } from '../brakes/gate.js';
 import type { Orders } from '../control/orders.js';
 import type { Filter } from '../routes/filter.js';
@@ -25,6 +26,7 @@ export interface ResyncOptions extends Omit<SnapshotOptions, 'snapshots'> {
   readonly delayMs: number;
   readonly facts: SharedFacts;
   readonly gate: Gate;
+  readonly changes: ChangesGate;
   readonly orders: Orders;
   readonly offJournal: OffJournalWrites;
   /** Called with what it is at, for people. */
@@ -58,7 +60,7 @@ export class Resync {
    * @throws FencedError when another worker is at it
    */
   async make({ found, info, ordered, cutOff }: From, signal: AbortSignal): Promise<Checkpoint | null> {
-    const { filter, brakes, gate, orders, offJournal, onStep } = this.options;
+    const { filter, brakes, gate, changes, orders, offJournal, onStep } = this.options;
     onStep('Waiting for a snapshot of the source.');
     const place = placeIn(info, found);
     const snapshot = await findSnapshot(this.search, cutOff ? next(place) : place, signal);
@@ -66,9 +68,10 @@ export class Resync {
     onStep(`Comparing with snapshot ${snapshot.id}.`);
     const task = { from: found, former: await this.formerFilter(found, signal), journal: info.id, snapshot };
     const planned = await planResync(this.parts, task, signal);
-    const ageMs = await gate.backlogAge(found, info, signal);
+    const ageMs = await changes.backlogAge(found, info, signal);
     const due = resyncHold(task, planned.plan, { filter, brakes, ordered, ageMs });
-    if (due !== null && !(await gate.wait(due, signal, () => this.isNewest(task, signal)))) return null;
+    const look = async () => (due !== null && (await this.isNewest(task, signal)) ? due : 'again');
+    if (due !== null && (await gate.wait(due, look, signal)).kind !== 'approved') return null;
     onStep(`Writing what differs from snapshot ${snapshot.id}.`);
     await orders.rememberRoutes(filter.fingerprint, filter.configs, signal);
     const fence = await offJournal.begin(found, signal);

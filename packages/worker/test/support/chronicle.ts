@@ -1,14 +1,13 @@
 import { entryDigest, FULL_KEYSPACE, type JournalWriter, type ResetReason, type Rewind } from '@tidemark/core';
-import { MemoryJournal, MemoryStream } from '@tidemark/journal';
-import { MemorySource } from '@tidemark/testing';
-
-const never = new AbortController().signal;
+import { MemoryStream } from '@tidemark/journal';
+import { MemorySource, never } from '@tidemark/testing';
+import { FaultyJournal } from './faulty-journal.js';
 
 /** Journals a source as a leader would, whenever the test says so. */
 export class Chronicle {
   readonly source = new MemorySource();
   readonly stream: MemoryStream;
-  readonly journal: MemoryJournal;
+  readonly journal: FaultyJournal;
   generation = 0;
   private journaled = 0;
   private term = 0;
@@ -16,15 +15,15 @@ export class Chronicle {
 
   constructor(stream = new MemoryStream()) {
     this.stream = stream;
-    this.journal = new MemoryJournal(stream);
+    this.journal = new FaultyJournal(stream);
   }
 
-  /** The source was rewound: history begins anew, and destinations from before it are held. */
+  /** The source was rewound: history begins again, and destinations from before it are held. */
   async rewind(): Promise<void> {
     await this.reset('rewound', { generation: this.generation + 1, reason: 'rewound', evidence: 'a test' });
   }
 
-  /** History begins anew, with a snapshot of the source as it is. */
+  /** History begins again, with a snapshot of the source as it is. */
   async reset(reason: ResetReason = 'first_start', rewind: Rewind | null = null): Promise<void> {
     const writer = this.writer ?? (await this.takeOver());
     const revision = this.source.revision;
@@ -36,8 +35,8 @@ export class Chronicle {
     this.journaled = revision;
   }
 
-  /** Journals what the source has done since, so many revisions a record. */
-  async catchUp(perRecord = 3): Promise<void> {
+  /** Journals what the source has done since, so many revisions a record; `notBefore`: as a leader reads it from history. */
+  async catchUp(perRecord = 3, notBefore: number | null = null): Promise<void> {
     const writer = this.writer ?? (await this.takeOver());
     while (this.journaled < this.source.revision) {
       const entries = this.source.history(this.journaled + 1, this.journaled + perRecord);
@@ -45,7 +44,7 @@ export class Chronicle {
       if (last === undefined) return;
       const { revision } = last;
       const anchor = { clusterId: '1', raftTerm: 2, revision, digest: entryDigest(last) };
-      await writer.append({ kind: 'batch', generation: this.generation, revision, entries, anchor });
+      await writer.append({ kind: 'batch', generation: this.generation, revision, entries, notBefore, anchor });
       this.journaled = revision;
     }
   }

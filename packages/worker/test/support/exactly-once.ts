@@ -5,7 +5,7 @@ import { owned, replica } from './worker-node.js';
 
 /**
  * Replays what took effect at a destination, one generation, and knows nothing of faults:
- * a bootstrap writes only what differs, and ends in a state of the source; behind it, each transaction holds exactly the
+ * a resync writes only what differs, and ends in a state of the source; after it, each transaction holds exactly the
  * last writes of the revisions it moves over, and shows the source as it was after one of them.
  */
 export function expectExactlyOnce(

@@ -5,7 +5,7 @@ import {
   type Checkpoint,
   UnavailableError,
 } from '@tidemark/core';
-import { MemoryDestination } from '@tidemark/testing';
+import { MemoryDestination, never } from '@tidemark/testing';
 
 /**
  * A destination that freezes: what is sent to it waits in its socket, nobody answers, and once it wakes it carries out
@@ -56,7 +56,7 @@ export class FreezingDestination extends MemoryDestination {
   async deliver(): Promise<ApplyResult['outcome'][]> {
     const outcomes: ApplyResult['outcome'][] = [];
     for (const request of this.waiting.splice(0)) {
-      outcomes.push((await super.apply(request, new AbortController().signal)).outcome);
+      outcomes.push((await super.apply(request, never)).outcome);
     }
     return outcomes;
   }

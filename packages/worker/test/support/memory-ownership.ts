@@ -32,7 +32,7 @@ export class MemoryCoordination {
     return this.owners.get(destination)?.node ?? null;
   }
 
-  /** A node registers, or registers anew. */
+  /** A node registers, or registers again. */
   join(node: string): void {
     this.nodes.set(node, String(++this.registrations));
     this.changed();

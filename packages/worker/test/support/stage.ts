@@ -1,4 +1,4 @@
-import { MemoryDestination, MemoryFacts } from '@tidemark/testing';
+import { MemoryDestination, MemoryFacts, never } from '@tidemark/testing';
 import { Holds } from '../../src/index.js';
 import { Chronicle } from './chronicle.js';
 import { owned, replica, WorkerNode } from './worker-node.js';
@@ -36,7 +36,7 @@ export class Stage implements AsyncDisposable {
   /** Approves what holds a worker. */
   async approve({ hold }: WorkerNode): Promise<void> {
     const approval = { id: hold?.id ?? '', by: 'sre@host', at: 'now' };
-    await new Holds(this.facts, 'codfw').approve(approval, new AbortController().signal);
+    await new Holds(this.facts, 'codfw').approve(approval, never);
   }
 
   /** What the destination must hold. */

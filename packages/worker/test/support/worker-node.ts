@@ -86,7 +86,17 @@ export class WorkerNode implements WorkerObserver {
     const board = new ControlBoard(counted, silentLogger, 2);
     const { signal } = this.stopping;
     this.worker = new DestinationWorker({
-      ...{ name: 'codfw', journal, destination, filter, source, facts, logger: silentLogger, observer: this },
+      ...{
+        name: 'codfw',
+        journal,
+        destination,
+        filter,
+        source,
+        sourceIdentity: source,
+        facts,
+        logger: silentLogger,
+        observer: this,
+      },
       writer: new TrackedWriter(destination, options.logger ?? silentLogger),
       ...{
         brakes: unbraked,
@@ -167,7 +177,7 @@ export class WorkerNode implements WorkerObserver {
   }
 
   applied(): void {
-    // The destination's own log tells.
+    // The destination's own log shows it.
   }
 
   checkpointRead(): void {

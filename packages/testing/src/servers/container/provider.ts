@@ -1,20 +1,13 @@
 import { type ContainerRuntimeClient, getContainerRuntimeClient } from 'testcontainers';
+import { TestServerError } from '../../network/errors.js';
+import { freePort } from '../../network/ports.js';
 import type { BinaryName } from '../binary.js';
 import type { EtcdCluster, NatsCluster } from '../cluster-contract.js';
-import type {
-  EtcdOptions,
-  EtcdServer,
-  NatsOptions,
-  NatsServer,
-  RedisOptions,
-  RedisServer,
-  Servers,
-} from '../contract.js';
-import { TestServerError } from '../errors.js';
+import type { EtcdOptions, EtcdServer, NatsOptions, NatsServer, RedisOptions, RedisServer } from '../contract.js';
 import { etcdHandle, natsHandle, redisHandle } from '../handles.js';
 import { natsConfiguration } from '../nats-configuration.js';
-import { freePort } from '../ports.js';
 import { etcdAnswers, natsAnswers, redisAnswers } from '../probe.js';
+import type { Servers } from '../servers.js';
 import { ensureImage } from './images.js';
 import { removeOrphans } from './orphans.js';
 import { type ContainerSpec, ServerContainer } from './server-container.js';

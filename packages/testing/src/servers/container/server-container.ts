@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ContainerRuntimeClient, GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
-import { TestServerError } from '../errors.js';
+import { TestServerError } from '../../network/errors.js';
 import type { Lifecycle } from '../handles.js';
 import { OutputRing } from '../output.js';
 import { ownerLabel } from './orphans.js';

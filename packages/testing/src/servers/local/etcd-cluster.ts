@@ -1,9 +1,9 @@
-import { until } from '../../wait.js';
+import { TestServerError } from '../../network/errors.js';
+import { freePort } from '../../network/ports.js';
+import { until } from '../../waiting/until.js';
 import type { EtcdCluster, EtcdClusterOptions } from '../cluster-contract.js';
 import type { EtcdServer } from '../contract.js';
-import { TestServerError } from '../errors.js';
 import { type EtcdAccess, etcdHandle } from '../handles.js';
-import { freePort } from '../ports.js';
 import { etcdAnswers, httpBody } from '../probe.js';
 import { EtcdProcess } from './etcd-process.js';
 import { PeerNetwork, peerFaults } from './peer-network.js';
@@ -118,7 +118,7 @@ async function viewOf(member: EtcdServer): Promise<MemberView | undefined> {
   const limits = ['--dial-timeout=1s', '--command-timeout=2s'];
   const output = await member.etcdctl(['endpoint', 'status', '-w', 'json', ...limits]).catch(() => undefined);
   if (output === undefined) return undefined;
-  // Ids have 64 bits and are rounded here, all in the same way: good enough to tell three members from each other.
+  // Ids have 64 bits and are rounded here, all in the same way: good enough to distinguish three members.
   const [answer] = JSON.parse(output.toString('utf8')) as {
     Status: { header: { member_id: number }; leader: number };
   }[];

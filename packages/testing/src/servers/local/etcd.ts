@@ -1,6 +1,6 @@
+import { freePort } from '../../network/ports.js';
 import type { EtcdOptions, EtcdServer } from '../contract.js';
 import { etcdHandle } from '../handles.js';
-import { freePort } from '../ports.js';
 import { etcdAnswers } from '../probe.js';
 import { DEFAULT_NAME, EtcdProcess } from './etcd-process.js';
 import type { Site } from './site.js';

@@ -1,9 +1,9 @@
-import { RawNats } from '../../raw-nats.js';
-import { until, WaitedInVainError } from '../../wait.js';
+import { StartAgainError } from '../../network/errors.js';
+import { freePort } from '../../network/ports.js';
+import { RawNats } from '../../network/raw-nats.js';
+import { until, WaitedInVainError } from '../../waiting/until.js';
 import type { NatsCluster, NatsClusterOptions } from '../cluster-contract.js';
 import type { NatsServer } from '../contract.js';
-import { StartAgainError } from '../errors.js';
-import { freePort } from '../ports.js';
 import { httpBody, natsAnswers, natsListens } from '../probe.js';
 import { NatsProcess } from './nats-process.js';
 import { PeerNetwork, peerFaults } from './peer-network.js';
@@ -14,7 +14,7 @@ const DEFAULT_SERVERS = 3;
 const LEADER_TIMEOUT_MS = 60_000;
 /**
  * Rarely (in one of 18 starts of 2.10.27) the meta group forms with two of three servers and never takes the third in; all
- * three call themselves healthy. Nothing helps but starting anew. Otherwise it takes 1 to 10 s on a loaded machine.
+ * three call themselves healthy. Nothing helps but starting again. Otherwise it takes 1 to 10 s on a loaded machine.
  */
 const FORMING_TIMEOUT_MS = 25_000;
 const PROBE_STREAM = 'tidemark-probe';
@@ -55,7 +55,7 @@ function createProcesses({ directory, atEnd }: Site, ports: readonly Ports[], ne
     const routes = network.addresses.map((address) => `"nats-route://${address}"`);
     const fixed = [
       `server_name: ${name}`,
-      // Servers tell each other where to find a third one: that must be its proxy as well.
+      // Servers announce to each other where to find a third one: that must be its proxy as well.
       `cluster: { name: test, listen: "127.0.0.1:${routePort}", advertise: "${network.addresses[index] ?? ''}"`,
       `  routes: [${routes.join(', ')}] }`,
     ];
@@ -99,7 +99,7 @@ async function untilReplicated(cluster: NatsCluster, ports: readonly Ports[]): P
 }
 
 async function placesReplicas(server: NatsServer, replicas: number): Promise<boolean> {
-  // Who needs a password is not told one here.
+  // Who needs a password is not given one here.
   if ((await httpBody(`${server.monitorUrl}/varz`))?.includes('"auth_required": true')) return true;
   const connection = await RawNats.connect(server.address);
   try {

@@ -1,5 +1,5 @@
+import { freePort } from '../../network/ports.js';
 import type { NatsOptions, NatsServer } from '../contract.js';
-import { freePort } from '../ports.js';
 import { natsAnswers } from '../probe.js';
 import { NatsProcess } from './nats-process.js';
 import type { Site } from './site.js';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { FaultProxy } from '../../proxy.js';
+import { TestServerError } from '../../network/errors.js';
+import { freePort } from '../../network/ports.js';
+import { FaultProxy } from '../../network/proxy.js';
 import type { PeerFaults } from '../cluster-contract.js';
 import type { Server as Member } from '../contract.js';
-import { TestServerError } from '../errors.js';
-import { freePort } from '../ports.js';
 import { ownerOfPeer } from './socket-owner.js';
 
 export interface Peer {

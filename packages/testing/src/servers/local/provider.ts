@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Servers } from '../contract.js';
-import { StartAgainError } from '../errors.js';
+import { StartAgainError } from '../../network/errors.js';
+import type { Servers } from '../servers.js';
 import { startEtcd } from './etcd.js';
 import { startEtcdCluster } from './etcd-cluster.js';
 import { guardDirectory, releaseDirectory } from './lifeline.js';

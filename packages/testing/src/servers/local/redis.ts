@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../../network/ports.js';
 import { binary } from '../binary.js';
 import type { RedisOptions, RedisSentinelOptions, RedisServer } from '../contract.js';
 import { redisHandle } from '../handles.js';
-import { freePort } from '../ports.js';
 import { redisAnswers } from '../probe.js';
 import { ServerProcess } from './server-process.js';
 import type { Site } from './site.js';

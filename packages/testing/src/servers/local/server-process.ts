@@ -4,8 +4,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@tidemark/core';
 import { tied } from '../../../../../scripts/lib/tied.mjs';
-import { until } from '../../wait.js';
-import { StartAgainError, TestServerError } from '../errors.js';
+import { StartAgainError, TestServerError } from '../../network/errors.js';
+import { until } from '../../waiting/until.js';
 import type { Lifecycle } from '../handles.js';
 import { OutputRing } from '../output.js';
 import { guardProcess } from './lifeline.js';
@@ -167,7 +167,7 @@ function endedHow(child: ChildProcess): string {
 /** Only what a server needs: etcd would take every ETCD_* variable as a setting. */
 function environment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, LANG } = process.env;
-  // etcd 3.4 starts on arm64 only when told to.
+  // etcd 3.4 starts on arm64 only when asked to.
   const architecture = process.arch === 'arm64' ? { ETCD_UNSUPPORTED_ARCH: 'arm64' } : {};
   return { PATH, HOME, TMPDIR, LANG, ...architecture };
 }
