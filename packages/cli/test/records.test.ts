@@ -17,8 +17,9 @@ it('records end where the journal ends, though it showed more before', async () 
     const entries = [{ revision, changes: [] }];
     await writer.append({ kind: 'batch', generation: 1, revision, anchor: someAnchor, entries });
   }
+  const config = { name: 'p', source: { endpoints: [] }, coordination: { endpoints: [], prefix: '/__tidemark/' } };
   const seen: number[] = [];
-  const node = new Node({ journal } as unknown as ConstructorParameters<typeof Node>[0]);
+  const node = new Node({ journal, config } as unknown as ConstructorParameters<typeof Node>[0]);
   for await (const { revision } of node.records(2, never)) {
     seen.push(revision);
     if (revision === 2) stream.loseLast(1);
