@@ -67,7 +67,7 @@ export type { OriginKeeper } from './contracts/origin.js';
 export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
 export type { PagedRead, Source, SourceReader } from './contracts/source.js';
 export { Fact, type FactKind, factName } from './coordination/fact.js';
-export { type JournalHint, JournalHints } from './coordination/journal-head.js';
+export { type JournalHint, JournalHints } from './coordination/journal-hint.js';
 export {
   type CoordinationPrefixes,
   coordinationPrefixes,

@@ -56,7 +56,7 @@ interface Tenure {
   readonly journal: string;
   readonly writer: JournalWriter;
   /** The highest generation known from the hint; 0 without one. */
-  readonly known: number;
+  readonly knownGeneration: number;
 }
 
 /** What was known when the journal was taken over. */
@@ -152,7 +152,7 @@ class LeaderTerm {
       // From here on workers trust this journal and no other one. A reset writes the hint itself.
       if (loss === null && hint?.journal !== id)
         await this.hints.write({ journal: id, position: positionOf(writer) }, this.signal);
-      await this.begin({ journal: id, writer, known: hint?.position.generation ?? 0 }, { head, loss, early });
+      await this.begin({ journal: id, writer, knownGeneration: hint?.position.generation ?? 0 }, { head, loss, early });
     } finally {
       await early?.close();
     }
@@ -181,14 +181,14 @@ class LeaderTerm {
       if (broken !== null) throw broken;
       this.options.observer.received(identity.revision);
       const raftTerm = Math.max(identity.raftTerm, journaled.anchor.raftTerm);
-      await this.pump(tenure, tail, { clusterId: identity.clusterId, raftTerm });
+      await this.journalTail(tenure, tail, { clusterId: identity.clusterId, raftTerm });
     } finally {
       await tail.close();
     }
   }
 
   /** Journals the tail, and maintains the journal beside it. */
-  private async pump(
+  private async journalTail(
     { journal, writer }: Tenure,
     tail: EarlyTail,
     identity: { readonly clusterId: string; readonly raftTerm: number },
@@ -217,13 +217,13 @@ class LeaderTerm {
     if (shared.failed.aborted) throw shared.failed.reason;
   }
 
-  private async reset({ journal, writer, known }: Tenure, cause: ResetCause): Promise<Journaled> {
+  private async reset({ journal, writer, knownGeneration }: Tenure, cause: ResetCause): Promise<Journaled> {
     const { logger, observer } = this.options;
     this.leadership.assertHeld();
     // A reset that failed before is already in the log.
     if (this.memory.failure === null)
       logger.warn({ ...cause }, 'history begins again, taking a snapshot of the source');
-    const journaled = await beginGeneration(this.options, writer, { cause, known }, this.signal);
+    const journaled = await beginGeneration(this.options, writer, { cause, knownGeneration }, this.signal);
     const position = positionOf(writer);
     observer.reset(cause.reason);
     observer.journaled(position);

@@ -9,7 +9,7 @@ import {
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
 import { MemoryFacts, type MemorySource, never, until } from '@tidemark/testing';
 import { type LeaderObserver, type LeaderOptions, ReservedKeys, runLeader, SnapshotQueue } from '../../src/index.js';
-import { FaultyJournal } from './faulty-journal.js';
+import { FaultyLeaderJournal } from './faulty-leader-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
 
 const A_DAY_MS = 86_400_000;
@@ -61,7 +61,7 @@ export class Shared {
 /** A node that campaigns over its own connection to the shared journal. */
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
-  readonly journal: FaultyJournal;
+  readonly journal: FaultyLeaderJournal;
   readonly snapshotQueue = new SnapshotQueue();
   readonly terms: number[] = [];
   readonly resets: string[] = [];
@@ -74,7 +74,7 @@ export class LeaderNode implements LeaderObserver {
     readonly shared: Shared,
     { reserved = [], node = 'a', snapshotEveryMs = A_DAY_MS, progressEveryMs = A_DAY_MS }: NodeOptions = {},
   ) {
-    this.journal = new FaultyJournal(shared.stream);
+    this.journal = new FaultyLeaderJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
     const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.snapshotQueue, observer: this };
