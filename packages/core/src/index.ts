@@ -1,4 +1,4 @@
-export { sharesEndpoint } from './config/endpoints.js';
+export { REDIS_PORT, sharesEndpoint } from './config/endpoints.js';
 export { type Config, loadConfig, parseConfig } from './config/load.js';
 export { ConfigError, type ConfigProblem, formatProblem } from './config/problems.js';
 export { hashTag } from './config/redis-rules.js';

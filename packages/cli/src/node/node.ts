@@ -70,7 +70,11 @@ export class Node {
   /** What this node needs and how it was last seen. A standby needs no destination. */
   get hops(): readonly HopHealth[] {
     const { sourceMonitor, journalWatch, destinations } = this.parts;
-    return [sourceMonitor.health, journalWatch.health, ...destinations.all.flatMap((owned) => owned.health ?? [])];
+    return [
+      sourceMonitor.health,
+      journalWatch.health,
+      ...destinations.all.flatMap((destination) => destination.health ?? []),
+    ];
   }
 
   get ready(): boolean {
@@ -99,7 +103,7 @@ export class Node {
         lastSequence: info.lastSequence,
         deviations: info.deviations,
       },
-      destinations: destinations.all.flatMap((owned) => owned.report ?? []),
+      destinations: destinations.all.flatMap((destination) => destination.report ?? []),
     };
   }
 
