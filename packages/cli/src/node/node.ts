@@ -70,11 +70,7 @@ export class Node {
   /** What this node needs and how it was last seen. A standby needs no destination. */
   get hops(): readonly HopHealth[] {
     const { sourceMonitor, journalWatch, destinations } = this.parts;
-    return [
-      sourceMonitor.health,
-      journalWatch.health,
-      ...destinations.all.flatMap((destination) => destination.health ?? []),
-    ];
+    return [sourceMonitor.health, journalWatch.health, ...destinations.all.flatMap(({ health }) => health ?? [])];
   }
 
   get ready(): boolean {
