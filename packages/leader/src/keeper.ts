@@ -24,8 +24,8 @@ const REQUESTS_EVERY_MS = 2_000;
 /** Least time between two writes of the journal hint, milliseconds. */
 const HINT_EVERY_MS = 60_000;
 /**
- * Least number of revisions between two writes of the journal hint. Each write of ours can be a revision of the source
- * itself: without this minimum a quiet source would grow by its own hints.
+ * Least number of revisions between two writes of the journal hint. Where coordination lives in the source, the hint is a
+ * revision of it and comes back through the tail: without this minimum a quiet source would get one every minute.
  */
 const HINT_AFTER_REVISIONS = 100;
 /** How often the source is asked how far it is compacted, milliseconds. */

@@ -11,7 +11,7 @@ export interface JournalHint {
 }
 
 /**
- * The head of the journal, noted in the coordination etcd now and then. It shows what a journal has lost: an
+ * The journal hint, written to the coordination etcd now and then. It shows what a journal has lost: an
  * acknowledgement is not an fsync, and a stream can be deleted. Only the identity and the generation are reliable; the
  * revision is old, or its append has failed.
  */

@@ -41,7 +41,7 @@ export class EtcdKv {
     await this.client.call(TXN, { success: [operation] }, { kind: 'write', repeatable: true, signal });
   }
 
-  /** The values of a checkpoint's key and of some others, null where absent, all at the revision at which the first was read. */
+  /** The checkpoint and the values of some keys, null where absent, all at the revision at which the checkpoint was read. */
   async getTogether(
     checkpointKey: Buffer,
     keys: readonly Buffer[],

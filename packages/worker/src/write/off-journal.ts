@@ -9,7 +9,6 @@ import { type Checkpoint, Fact, type Fence, OFF_JOURNAL, type SharedFacts } from
 export class OffJournalWrites {
   /** Noted by this owner, and never confirmed. */
   private begun: { readonly number: number; readonly before: number } | null = null;
-
   private readonly note: Fact<{ offJournal: number }>;
 
   constructor(facts: SharedFacts, destination: string) {
