@@ -19,12 +19,23 @@ it('every file and folder that ARCHITECTURE.md names is there', () => {
 
 it('the picture of the worker shows every room of it, and no other one', () => {
   const shown = [...DOCUMENT.matchAll(/^ {2}(\w+)\["<b>/gm)].map(([, room]) => room);
-  expect(shown).toEqual(rooms());
+  expect(shown).toEqual(rooms('worker'));
 });
 
+it.each(['core', 'etcd', 'journal', 'destinations', 'cli'])(
+  'the table lists the folders of %s from top to bottom',
+  (name) => {
+    const row = DOCUMENT.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+    const [, what = ''] = row.split(' | ');
+    const folders = rooms(name);
+    const listed = [...what.matchAll(/`(\w+)`/g)].flatMap(([, word = '']) => (folders.includes(word) ? [word] : []));
+    expect([...new Set(listed)]).toEqual(folders);
+  },
+);
+
 /** The order as the lint has it. */
-function rooms(): string[] {
+function rooms(name: string): string[] {
   const text = readFileSync(fromRoot('scripts/lib/borders.mjs'), 'utf8');
-  const [, list = ''] = /^ {2}worker: \[(.*)\],$/m.exec(text) ?? [];
-  return list.split(', ').map((name) => name.replaceAll("'", ''));
+  const [, list = ''] = new RegExp(`^ {2}${name}: \\[(.*)\\],$`, 'm').exec(text) ?? [];
+  return list.split(', ').map((room) => room.replaceAll("'", ''));
 }

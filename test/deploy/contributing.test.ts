@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fromRoot } from './support/files.js';
 
@@ -31,6 +31,19 @@ function missing(lines: readonly string[], file: string): string | null {
   }
   return null;
 }
+
+/** Files and folders of the repository that it names; `dist` is only there after a build. */
+function namedPaths(): string[] {
+  const quoted = [...page.matchAll(/`([a-z]+\/[\w./-]+)`/g)].map(([, path = '']) => path);
+  const linked = [...page.matchAll(/\]\(([\w./-]+)\)/g)].map(([, path = '']) => path);
+  return [...quoted, ...linked].filter((path) => !path.includes('/dist/'));
+}
+
+it('every file and folder that CONTRIBUTING.md names is there', () => {
+  const paths = namedPaths();
+  expect(paths.length).toBeGreaterThan(15);
+  expect(paths.filter((path) => !existsSync(fromRoot(path)))).toEqual([]);
+});
 
 describe('how to write a test, in CONTRIBUTING.md', () => {
   it('is shown by a unit, an integration and a fault test', () => {

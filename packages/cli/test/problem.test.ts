@@ -4,8 +4,8 @@ import { NotLeadingError } from '@tidemark/leader';
 import { CannotCompareError, NotStreamingError } from '@tidemark/worker';
 import { expect, it } from 'vitest';
 import { BadRequestError, ForbiddenError, NotFoundError } from '../src/admin/problem.js';
+import { NotOwnedError } from '../src/node/configured-destination.js';
 import { NothingHeldError, UnknownDestinationError } from '../src/node/destination-verbs.js';
-import { NotOwnedError } from '../src/node/owned-destination.js';
 
 const details = { message: 'what', remedy: 'next' };
 

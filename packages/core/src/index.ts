@@ -1,4 +1,4 @@
-export { sharesEndpoint } from './config/endpoints.js';
+export { REDIS_PORT, sharesEndpoint } from './config/endpoints.js';
 export { type Config, loadConfig, parseConfig } from './config/load.js';
 export { ConfigError, type ConfigProblem, formatProblem } from './config/problems.js';
 export { hashTag } from './config/redis-rules.js';
@@ -67,7 +67,7 @@ export type { OriginKeeper, OriginReading } from './contracts/origin.js';
 export type { Claim, LiveNode, Owner, Ownership, OwnershipView } from './contracts/ownership.js';
 export type { PagedRead, Source, SourceReader } from './contracts/source.js';
 export { Fact, type FactKind, factName } from './coordination/fact.js';
-export { type JournalHint, JournalHints } from './coordination/journal-head.js';
+export { type JournalHint, JournalHints } from './coordination/journal-hint.js';
 export {
   type CoordinationPrefixes,
   coordinationPrefixes,

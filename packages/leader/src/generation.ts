@@ -37,14 +37,14 @@ export interface ResetCause {
 export async function beginGeneration(
   options: GenerationOptions,
   writer: JournalWriter,
-  { cause, known }: { cause: ResetCause; known: number },
+  { cause, knownGeneration }: { cause: ResetCause; knownGeneration: number },
   signal: AbortSignal,
 ): Promise<Journaled> {
   const { source, journal, reserved, logger } = options;
   const snapshots = await journal.snapshots.list(signal);
   // The snapshots keep the generation of a journal whose records have all aged out.
   const generations = snapshots.map(({ position }) => position.generation);
-  const generation = Math.max(known, writer.position?.generation ?? 0, ...generations) + 1;
+  const generation = Math.max(knownGeneration, writer.position?.generation ?? 0, ...generations) + 1;
   const rewind = rewindOf(cause, generation) ?? lastRewind(snapshots);
 
   const { clusterId, raftTerm } = await source.identity(signal);

@@ -10,7 +10,7 @@ import {
   systemClock,
 } from '@tidemark/core';
 import { type GenerationOptions, isExtended, takeSnapshot } from './generation.js';
-import { journalFault } from './guard.js';
+import { journalFault } from './journal-check.js';
 import type { LeaderObserver } from './observer.js';
 import type { SharedWriter } from './shared-writer.js';
 import type { SnapshotQueue } from './snapshot-queue.js';
@@ -18,12 +18,15 @@ import type { SnapshotQueue } from './snapshot-queue.js';
 /** How often it is checked whether a snapshot is due, milliseconds: destinations may be waiting for one. */
 const SNAPSHOT_CHECK_MS = 15_000;
 /** How often it is checked that the journal still holds what was written, milliseconds. */
-const GUARD_EVERY_MS = 2_000;
+const CHECK_EVERY_MS = 2_000;
 /** How often the snapshot requests of destinations are read, milliseconds. */
 const REQUESTS_EVERY_MS = 2_000;
-/** The journal's head is noted at most this often, milliseconds, */
+/** Least time between two writes of the journal hint, milliseconds. */
 const HINT_EVERY_MS = 60_000;
-/** and only after so many revisions: the note itself, and other keys of ours, come back through the tail. */
+/**
+ * Least number of revisions between two writes of the journal hint. Where coordination lives in the source, the hint is a
+ * revision of it and comes back through the tail: without this minimum a quiet source would get one every minute.
+ */
 const HINT_AFTER_REVISIONS = 100;
 /** How often the source is asked how far it is compacted, milliseconds. */
 const HEADROOM_EVERY_MS = 30_000;
@@ -41,13 +44,13 @@ export interface KeeperOptions extends GenerationOptions {
 }
 
 /**
- * Maintains the journal beside the pump, until `signal` aborts: takes scheduled snapshots, notes the head of the journal,
+ * Maintains the journal beside the pump, until `signal` aborts: takes scheduled snapshots, writes the journal hint,
  * and writes progress records that keep a quiet journal from ageing empty. A failure here is logged and tried again at
  * the next turn; journaling continues meanwhile.
  */
 export async function keepJournal(options: KeeperOptions, writer: SharedWriter, signal: AbortSignal): Promise<void> {
   await Promise.all([
-    guardJournal(options, writer, signal),
+    checkJournal(options, writer, signal),
     keepSnapshots(options, writer, signal),
     keepFresh(options, writer, signal),
     keepHint(options, writer, signal),
@@ -56,10 +59,10 @@ export async function keepJournal(options: KeeperOptions, writer: SharedWriter, 
   ]);
 }
 
-async function guardJournal(options: KeeperOptions, writer: SharedWriter, signal: AbortSignal): Promise<void> {
+async function checkJournal(options: KeeperOptions, writer: SharedWriter, signal: AbortSignal): Promise<void> {
   const { journal, journalId, logger } = options;
   while (!signal.aborted) {
-    await sleep(GUARD_EVERY_MS, signal);
+    await sleep(CHECK_EVERY_MS, signal);
     const { stored } = writer;
     try {
       const fault = signal.aborted ? null : journalFault(await journal.info(signal), journalId, stored);
@@ -90,6 +93,7 @@ async function snapshotIfDue(options: KeeperOptions, writer: JournalWriter, sign
   try {
     const newest = (await journal.snapshots.list(signal)).at(-1);
     // The journal has records and no snapshot: the snapshot was lost, and new destinations have nothing to begin with.
+    // History goes on, and no reset is written. It is counted as one, so that an alert on resets reports the loss.
     if (newest === undefined && writer.position !== null) observer.reset('snapshot_missing');
     const { first } = await journal.info(signal);
     // A destination can resync only from a snapshot that the journal still continues from.
@@ -159,7 +163,7 @@ async function keepHint(options: KeeperOptions, writer: JournalWriter, signal: A
         noted = position.revision;
       } catch (error) {
         if (signal.aborted) return;
-        options.logger.debug({ reason: describeError(error) }, 'the head of the journal could not be noted');
+        options.logger.debug({ reason: describeError(error) }, 'the journal hint could not be written');
       }
     }
     await sleep(HINT_EVERY_MS, signal);

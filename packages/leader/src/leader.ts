@@ -64,7 +64,7 @@ interface Tenure {
   readonly journal: string;
   readonly writer: JournalWriter;
   /** The highest generation known from the hint; 0 without one. */
-  readonly known: number;
+  readonly knownGeneration: number;
   /** When its last record was written before the source is followed, milliseconds since the epoch; null when it has none. */
   readonly lastTime: number | null;
 }
@@ -162,8 +162,11 @@ class LeaderTerm {
       // From here on workers trust this journal and no other one. A reset writes the hint itself.
       if (loss === null && hint?.journal !== id)
         await this.hints.write({ journal: id, position: positionOf(writer) }, this.signal);
-      const known = hint?.position.generation ?? 0;
-      await this.begin({ journal: id, writer, known, lastTime: head.last?.time ?? null }, { head, loss, early });
+      const knownGeneration = hint?.position.generation ?? 0;
+      await this.begin(
+        { journal: id, writer, knownGeneration, lastTime: head.last?.time ?? null },
+        { head, loss, early },
+      );
     } finally {
       await early?.close();
     }
@@ -197,14 +200,18 @@ class LeaderTerm {
       if (broken !== null) throw broken;
       this.options.observer.received(identity.revision);
       const raftTerm = Math.max(identity.raftTerm, journaled.anchor.raftTerm);
-      await this.pump(tenure, tail, { ...identity, raftTerm });
+      await this.journalTail(tenure, tail, { ...identity, raftTerm });
     } finally {
       await tail.close();
     }
   }
 
   /** Journals the tail, and maintains the journal beside it. */
-  private async pump({ journal, writer, lastTime }: Tenure, tail: EarlyTail, identity: SourceIdentity): Promise<void> {
+  private async journalTail(
+    { journal, writer, lastTime }: Tenure,
+    tail: EarlyTail,
+    identity: SourceIdentity,
+  ): Promise<void> {
     const { reserved, observer } = this.options;
     const shared = new SharedWriter(writer);
     const scope = new Scope(this.signal, shared.failed);
@@ -248,13 +255,13 @@ class LeaderTerm {
     }
   }
 
-  private async reset({ journal, writer, known }: Tenure, cause: ResetCause): Promise<Journaled> {
+  private async reset({ journal, writer, knownGeneration }: Tenure, cause: ResetCause): Promise<Journaled> {
     const { logger, observer } = this.options;
     this.leadership.assertHeld();
     // A reset that failed before is already in the log.
     if (this.memory.failure === null)
       logger.warn({ ...cause }, 'history begins again, taking a snapshot of the source');
-    const journaled = await beginGeneration(this.options, writer, { cause, known }, this.signal);
+    const journaled = await beginGeneration(this.options, writer, { cause, knownGeneration }, this.signal);
     const position = positionOf(writer);
     observer.reset(cause.reason);
     observer.journaled(position);

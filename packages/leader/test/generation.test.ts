@@ -53,7 +53,7 @@ describe('the number of a new generation', () => {
     await first.reaches(1, 2);
     await first.stop();
     loseRecords();
-    await shared.facts.remove('journal-head');
+    await shared.facts.remove('journal-hint');
     const next = lead();
     await next.reaches(1, 3);
     expect(next.resets).toEqual(['first_start']);

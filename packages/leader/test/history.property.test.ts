@@ -1,7 +1,7 @@
 import { MemorySource, Random, type SourceWrite, shortWaits, until } from '@tidemark/testing';
 import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
-import type { AppendFault } from './support/faulty-journal.js';
+import type { AppendFault } from './support/faulty-leader-journal.js';
 import { LeaderNode, Shared } from './support/leader-node.js';
 import type { ScriptedLeadership } from './support/scripted-elector.js';
 

@@ -1,7 +1,7 @@
 import { JournalHints } from '@tidemark/core';
 import { MemorySource, never, shortWaits, until } from '@tidemark/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AppendFault } from './support/faulty-journal.js';
+import type { AppendFault } from './support/faulty-leader-journal.js';
 import { LeaderNode, Shared } from './support/leader-node.js';
 
 beforeAll(shortWaits);
@@ -183,7 +183,7 @@ describe('the note of which journal is written', () => {
     await journaledTo(5);
     const hints = new JournalHints(shared.facts);
     const position = { generation: 1, revision: 5 };
-    if (before === 'is gone') await shared.facts.remove('journal-head');
+    if (before === 'is gone') await shared.facts.remove('journal-hint');
     else await hints.write({ journal: 'another', position }, never);
     const node = lead();
     await node.reaches(5);

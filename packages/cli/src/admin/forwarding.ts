@@ -1,7 +1,7 @@
 import { ApiClient } from '@tidemark/api';
 import { NotLeadingError } from '@tidemark/leader';
+import { NotOwnedError } from '../node/configured-destination.js';
 import type { Node } from '../node/node.js';
-import { NotOwnedError } from '../node/owned-destination.js';
 
 /** Milliseconds a verb gets that another node carries out. */
 const FORWARD_TIMEOUT_MS = 60_000;

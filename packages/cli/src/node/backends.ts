@@ -2,6 +2,7 @@ import {
   type Config,
   type Destination,
   type DestinationConfig,
+  type EtcdDestinationConfig,
   type Journal,
   type JournalReader,
   type JournalStore,
@@ -61,9 +62,19 @@ export function shareReading(journal: JournalReader, log: Logger): JournalReader
 const DESTINATION_WATCH_WINDOW_BYTES = 64 * 1024;
 
 export function openDestination(pipeline: string, config: DestinationConfig, logger: Logger): Destination {
-  const owner = `${pipeline}/${config.name}`;
-  if (config.kind === 'redis') return new RedisDestination({ ...config, owner, logger });
-  const key = (name: string) => Buffer.from(`${config.checkpointPrefix}${owner}/${name}`);
+  const path = `${pipeline}/${config.name}`;
+  switch (config.kind) {
+    case 'etcd':
+      return openEtcd(path, config);
+    case 'redis':
+      return new RedisDestination({ ...config, path, logger });
+    default:
+      return config satisfies never;
+  }
+}
+
+function openEtcd(path: string, config: EtcdDestinationConfig): Destination {
+  const key = (name: string) => Buffer.from(`${config.checkpointPrefix}${path}/${name}`);
   const keys = { checkpointKey: key('checkpoint'), originKey: key('origin') };
   const client = new EtcdClient(config, { watchWindowBytes: DESTINATION_WATCH_WINDOW_BYTES });
   return new EtcdDestination(new EtcdKv(client), keys);
@@ -76,5 +87,16 @@ export function openWriter(destination: Destination, logger: Logger): TrackedWri
 
 /** The destination's keys that belong to Tidemark and to no route: where checkpoints live. */
 export function reservedKeys(config: DestinationConfig): KeyRange {
-  return prefixRange(Buffer.from(config.kind === 'redis' ? REDIS_CHECKPOINT_PREFIX : config.checkpointPrefix));
+  return prefixRange(Buffer.from(checkpointPrefix(config)));
+}
+
+function checkpointPrefix(config: DestinationConfig): string {
+  switch (config.kind) {
+    case 'etcd':
+      return config.checkpointPrefix;
+    case 'redis':
+      return REDIS_CHECKPOINT_PREFIX;
+    default:
+      return config satisfies never;
+  }
 }

@@ -19,8 +19,8 @@ import {
   type VerifyReport,
   verify,
 } from '@tidemark/worker';
+import type { ConfiguredDestination } from './configured-destination.js';
 import type { Destinations } from './destinations.js';
-import type { OwnedDestination } from './owned-destination.js';
 
 /** A repair writes what a comparison lists. Comparison and repair are repeated at most so many times. */
 const REPAIR_ROUNDS = 10;
@@ -62,16 +62,16 @@ export class DestinationVerbs {
 
   /** Compares, writes what differs, and compares again. Only on the node that owns the destination. @throws NotOwnedError */
   async repair(name: string, signal: AbortSignal): Promise<RepairOutcome> {
-    const owned = this.find(name);
+    const configured = this.find(name);
     // Comes first, so that a node that is not the owner does not compare everything in vain.
-    const repaired = { ...(await owned.repair([])) };
+    const repaired = { ...(await configured.repair([])) };
     const found = await this.verify(name, signal);
     const refused = new Map<string, RefusedKey>();
     let left = found;
     for (let round = 0; round < REPAIR_ROUNDS; round++) {
       const keys = left.keys.map(({ key }) => key).filter((key) => !refused.has(key.toString('latin1')));
       if (keys.length === 0) break;
-      const made = await owned.repair(keys);
+      const made = await configured.repair(keys);
       repaired.puts += made.puts;
       repaired.deletes += made.deletes;
       for (const each of made.refused) refused.set(each.key.toString('latin1'), each);
@@ -148,10 +148,10 @@ export class DestinationVerbs {
     return new Orders(this.parts.facts, this.find(name).config.name);
   }
 
-  private find(name: string): OwnedDestination {
+  private find(name: string): ConfiguredDestination {
     const { destinations } = this.parts;
-    const owned = destinations.find(name);
-    if (owned !== null) return owned;
+    const found = destinations.find(name);
+    if (found !== null) return found;
     throw new UnknownDestinationError({
       message: `There is no destination "${name}".`,
       remedy: `Use one of: ${destinations.all.map(({ config }) => config.name).join(', ')}.`,

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { assertReadable, type DestinationConfig } from '@tidemark/core';
-import { type DestinationContext, OwnedDestination } from './owned-destination.js';
+import { ConfiguredDestination, type DestinationContext } from './configured-destination.js';
 
 /** The destinations of the configuration as it is now; a reload stops and starts only what changed. */
 export class Destinations {
-  private readonly owned = new Map<string, OwnedDestination>();
+  private readonly opened = new Map<string, ConfiguredDestination>();
   private configured_: readonly DestinationConfig[];
   /** The end of the last change: changes come one after the other. */
   private last: Promise<void> = Promise.resolve();
@@ -19,12 +19,12 @@ export class Destinations {
     return this.configured_;
   }
 
-  get all(): readonly OwnedDestination[] {
-    return [...this.owned.values()];
+  get all(): readonly ConfiguredDestination[] {
+    return [...this.opened.values()];
   }
 
-  find(name: string): OwnedDestination | null {
-    return this.owned.get(name) ?? null;
+  find(name: string): ConfiguredDestination | null {
+    return this.opened.get(name) ?? null;
   }
 
   /**
@@ -43,7 +43,7 @@ export class Destinations {
   async stopAll(): Promise<void> {
     this.stopped = true;
     await this.last;
-    await Promise.all([...this.owned.keys()].map((name) => this.stop(name)));
+    await Promise.all([...this.opened.keys()].map((name) => this.stop(name)));
   }
 
   private async change(wanted: readonly DestinationConfig[]): Promise<DestinationChanges> {
@@ -57,24 +57,24 @@ export class Destinations {
       removed: gone,
     };
     const works = this.context.config.node.roles.includes('worker') && !this.stopped;
-    const due = works ? wanted.filter((config) => changed.includes(config) || !this.owned.has(config.name)) : [];
+    const due = works ? wanted.filter((config) => changed.includes(config) || !this.opened.has(config.name)) : [];
     // Everything that can fail comes before anything is stopped. A node starts without its files, but whoever changes the
     // configuration is there to read the error.
     changed.forEach(assertReadable);
-    const opened = due.map((config) => OwnedDestination.open(this.context, config));
+    const fresh = due.map((config) => ConfiguredDestination.open(this.context, config));
     await Promise.all([...gone, ...changes.changed].map((name) => this.stop(name)));
     this.configured_ = wanted;
-    for (const destination of opened) {
-      this.owned.set(destination.config.name, destination);
+    for (const destination of fresh) {
+      this.opened.set(destination.config.name, destination);
       destination.start();
     }
     return changes;
   }
 
   private async stop(name: string): Promise<void> {
-    const owned = this.owned.get(name);
-    this.owned.delete(name);
-    await owned?.stop();
+    const destination = this.opened.get(name);
+    this.opened.delete(name);
+    await destination?.stop();
   }
 }
 

@@ -72,7 +72,7 @@ export class Node {
   /** What this node needs and how it was last seen. A standby needs no destination. */
   get hops(): readonly HopHealth[] {
     const { sourceMonitor, journalWatch, destinations } = this.parts;
-    return [sourceMonitor.health, journalWatch.health, ...destinations.all.flatMap((owned) => owned.health ?? [])];
+    return [sourceMonitor.health, journalWatch.health, ...destinations.all.flatMap(({ health }) => health ?? [])];
   }
 
   get ready(): boolean {
@@ -101,7 +101,7 @@ export class Node {
         lastSequence: info.lastSequence,
         deviations: info.deviations,
       },
-      destinations: destinations.all.flatMap((owned) => owned.report ?? []),
+      destinations: destinations.all.flatMap((destination) => destination.report ?? []),
     };
   }
 

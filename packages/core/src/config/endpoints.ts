@@ -1,8 +1,11 @@
+/** Port that `redis://` and `rediss://` mean when they name none (IANA). */
+export const REDIS_PORT = 6379;
+
 const DEFAULT_PORTS: Readonly<Record<string, string>> = {
   'http:': '80',
   'https:': '443',
-  'redis:': '6379',
-  'rediss:': '6379',
+  'redis:': String(REDIS_PORT),
+  'rediss:': String(REDIS_PORT),
 };
 
 /**

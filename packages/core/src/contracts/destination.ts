@@ -86,21 +86,48 @@ export interface DestinationView {
   readonly atOneState: boolean;
   /** The run of the server that is shown, where a later run may lack what this one acknowledged; null where none does. */
   readonly run: string | null;
-  /** Live keys of a range in key order, as pages. */
+  /**
+   * Live keys of a range in key order, as pages.
+   * @throws UnavailableError when the rest cannot be read any more, as after a failover
+   * @throws AccessDeniedError
+   */
   range(range: KeyRange, signal: AbortSignal): AsyncIterable<readonly Pick<KeyValue, 'key' | 'value'>[]>;
 }
 
-/** Reads a destination, and never changes it. */
+/**
+ * Reads a destination, and never changes it. Whatever asks the destination throws UnavailableError when it cannot be
+ * reached, and AccessDeniedError when it refuses our identity or a file of it cannot be read. What reads the checkpoint
+ * throws an error with the code `CHECKPOINT_UNREADABLE` when something else stands in its place.
+ */
 export interface DestinationReader {
   /** Settings of the destination that are not as they should be, as last seen: sentences for the operator. */
   readonly deviations: readonly string[];
-  /** @throws UnavailableError when the destination cannot be reached */
+  /**
+   * Null when there is none.
+   * @throws UnavailableError
+   * @throws AccessDeniedError
+   * @throws TidemarkError with the code `CHECKPOINT_UNREADABLE`
+   */
   checkpoint(signal: AbortSignal): Promise<Checkpoint | null>;
-  /** Everything, for a comparison: see {@link DestinationView.atOneState}. */
+  /**
+   * Everything, for a comparison: see {@link DestinationView.atOneState}.
+   * @throws UnavailableError
+   * @throws AccessDeniedError
+   * @throws TidemarkError with the code `CHECKPOINT_UNREADABLE`
+   */
   view(signal: AbortSignal): Promise<DestinationView>;
-  /** A few keys together with the checkpoint: always of one and the same state. At most `limits.maxWrites` keys. */
+  /**
+   * A few keys together with the checkpoint: always of one and the same state. At most `limits.maxWrites` keys.
+   * @throws UnavailableError
+   * @throws AccessDeniedError
+   * @throws TidemarkError with the code `CHECKPOINT_UNREADABLE`
+   */
   read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading>;
-  /** The number of live keys in a range. */
+  /**
+   * The number of live keys in a range.
+   * @throws UnavailableError
+   * @throws AccessDeniedError
+   */
   count(range: KeyRange, signal: AbortSignal): Promise<number>;
   /**
    * Writes to the ranges that any client made without `apply`, from about now until `signal` aborts. Null where the
@@ -117,9 +144,17 @@ export interface DestinationWriter {
   /**
    * All or nothing: the checkpoint is compared first. An attempt without an answer is sent again; the compare makes the
    * repeat harmless.
-   * @throws UnavailableError when the destination cannot be reached
-   * @throws AmbiguousWriteError when no answer came: the write is in doubt, and may be carried out later
+   *
+   * AmbiguousWriteError, InvariantError, and whatever is no TidemarkError leave the write in doubt: it may be carried out
+   * later. After any other error it was not carried out, and never will be.
+   * @throws AmbiguousWriteError when no answer came
+   * @throws UnavailableError when it was not sent, or is refused for now
+   * @throws AccessDeniedError when the destination refuses our identity or the rights do not suffice
+   * @throws DestinationFullError when the destination has no space left
+   * @throws RequestTooLargeError when a single write is larger than the destination accepts
+   * @throws TidemarkError that is not `permanent` when the writes together are larger than that; `limits` is smaller now
    * @throws WrongTypeError when a key holds a type of value that only somebody else can have written
+   * @throws TidemarkError with the code `CHECKPOINT_UNREADABLE`
    */
   apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyResult>;
 }

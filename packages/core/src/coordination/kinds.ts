@@ -98,8 +98,8 @@ export const ROUTES = kind({
   lifetime: 'As long as the destination may hold keys of these routes. When it is deleted, their left-over keys stay.',
 });
 
-export const JOURNAL_HEAD = kind({
-  name: 'journal-head',
+export const JOURNAL_HINT = kind({
+  name: 'journal-hint',
   schema: z.object({ journal: z.string(), position: positionSchema }),
   says: 'Which journal the leader writes, and the position it had reached.',
   writer: 'the leader, at a reset and at most once a minute',
@@ -119,5 +119,5 @@ export const SNAPSHOT_REQUEST = kind({
 /** Every kind of fact there is. */
 export const FACT_KINDS: readonly FactKind<unknown>[] = [
   ...[PAUSE, QUIESCED, RESYNC_ORDER, HOLD, APPROVAL, OFF_JOURNAL, ROUTES],
-  ...[JOURNAL_HEAD, SNAPSHOT_REQUEST],
+  ...[JOURNAL_HINT, SNAPSHOT_REQUEST],
 ];

@@ -73,8 +73,8 @@ export class EtcdDestination implements Destination {
   }
 
   async read(keys: readonly Buffer[], signal: AbortSignal): Promise<DestinationReading> {
-    const { anchor, values } = await this.kv.getTogether(this.options.checkpointKey, keys, signal);
-    return { checkpoint: anchor === null ? null : decodeCheckpoint(anchor), values };
+    const { checkpoint, values } = await this.kv.getTogether(this.options.checkpointKey, keys, signal);
+    return { checkpoint: checkpoint === null ? null : decodeCheckpoint(checkpoint), values };
   }
 
   count(range: KeyRange, signal: AbortSignal): Promise<number> {

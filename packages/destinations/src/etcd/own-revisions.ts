@@ -8,8 +8,9 @@ export class OwnRevisions {
   private readonly inFlight = new Set<Promise<unknown>>();
 
   add(revision: number): void {
-    // Answers of two that were in flight at once may change places. Anything older: the destination was restored from a
-    // backup, and these numbers may now be somebody else's. Forgetting costs a read for each revision, nothing more.
+    // Two transactions in flight at once may be answered in either order, so one revision back is normal. A larger step
+    // back shows that the destination was restored from a backup: the revisions kept here may now be other clients' writes.
+    // Clearing costs one read for each revision.
     if (revision < this.newest - 1) this.revisions.clear();
     this.newest = revision;
     this.revisions.add(revision);

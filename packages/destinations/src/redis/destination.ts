@@ -32,7 +32,7 @@ const MAX_SCRIPT_BYTES = 1024 * 1024;
 export interface RedisDestinationOptions
   extends Pick<RedisDestinationConfig, 'url' | 'sentinel' | 'cluster' | 'tls' | 'auth' | 'keyPrefix'> {
   /** `PIPELINE/DESTINATION`. */
-  readonly owner: string;
+  readonly path: string;
   readonly logger: Logger;
 }
 
@@ -47,8 +47,8 @@ export class RedisDestination implements Destination {
   private readonly resyncGuard = new ResyncGuard();
 
   constructor(options: RedisDestinationOptions) {
-    this.names = new KeyNames(options.keyPrefix, options.owner);
-    const clientName = `tidemark:${options.owner}`;
+    this.names = new KeyNames(options.keyPrefix, options.path);
+    const clientName = `tidemark:${options.path}`;
     this.client = new RedisClient({ ...options, clientName, probeKey: this.names.checkpoint });
   }
 

@@ -11,12 +11,12 @@ export class KeyNames {
   private readonly prefix: Buffer;
   private readonly reserved: Buffer;
 
-  /** @param owner `PIPELINE/DESTINATION`: several may share a server and a prefix */
-  constructor(keyPrefix: string, owner: string) {
+  /** @param path `PIPELINE/DESTINATION`: several may share a server and a prefix */
+  constructor(keyPrefix: string, path: string) {
     this.prefix = Buffer.from(keyPrefix);
     this.reserved = this.nameOf(Buffer.from(REDIS_CHECKPOINT_PREFIX));
-    this.checkpoint = this.nameOf(Buffer.from(`${REDIS_CHECKPOINT_PREFIX}${owner}/checkpoint`));
-    this.never = this.nameOf(Buffer.from(`${REDIS_CHECKPOINT_PREFIX}${owner}/never`));
+    this.checkpoint = this.nameOf(Buffer.from(`${REDIS_CHECKPOINT_PREFIX}${path}/checkpoint`));
+    this.never = this.nameOf(Buffer.from(`${REDIS_CHECKPOINT_PREFIX}${path}/never`));
   }
 
   nameOf(key: Buffer): Buffer {

@@ -1,9 +1,6 @@
-import { type RedisDestinationConfig, UnavailableError } from '@tidemark/core';
+import { REDIS_PORT, type RedisDestinationConfig, UnavailableError } from '@tidemark/core';
 import { type Endpoint, RedisConnection, type TlsOptions } from './connection.js';
 import { authenticate } from './greeting.js';
-
-/** Port that redis:// means when it names none (IANA). */
-const DEFAULT_PORT = 6379;
 
 export type Whereabouts = Pick<RedisDestinationConfig, 'url' | 'sentinel' | 'cluster'>;
 
@@ -21,7 +18,7 @@ export async function candidates(
   if (sentinel !== undefined) return [await askSentinels(sentinel, tls, signal)];
   if (cluster !== undefined) return cluster.addresses.map(parseAddress);
   const { hostname, port } = new URL(url ?? 'redis://localhost');
-  return [{ host: unbracketed(hostname), port: Number(port || DEFAULT_PORT) }];
+  return [{ host: unbracketed(hostname), port: Number(port || REDIS_PORT) }];
 }
 
 /** The database of the URL, or the sentinels'; a cluster has only one. */

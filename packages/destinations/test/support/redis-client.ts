@@ -30,7 +30,7 @@ export function redisClients(): (
   });
   return (where, logger = silentLogger) => {
     const { url, sentinel, cluster, tls, auth, keyPrefix = PREFIX }: Partial<RedisDestinationOptions> = where;
-    const options = { url, sentinel, cluster, tls, auth, keyPrefix, owner: 'test/cache', logger };
+    const options = { url, sentinel, cluster, tls, auth, keyPrefix, path: 'test/cache', logger };
     const destination = new RedisDestination(options);
     opened.push(destination);
     return destination;

@@ -55,20 +55,20 @@ export class EtcdKv {
     return (await this.client.call(TXN, { compare, success: [operation] }, options)).succeeded;
   }
 
-  /** The values of some keys and of `anchor`, null where absent, all at the revision at which the anchor was read. */
+  /** The checkpoint and the values of some keys, null where absent, all at the revision at which the checkpoint was read. */
   async getTogether(
-    anchor: Buffer,
+    checkpointKey: Buffer,
     keys: readonly Buffer[],
     signal: AbortSignal,
-  ): Promise<{ readonly anchor: Buffer | null; readonly values: readonly (Buffer | null)[] }> {
-    const { kv, revision } = await this.get(anchor, signal);
+  ): Promise<{ readonly checkpoint: Buffer | null; readonly values: readonly (Buffer | null)[] }> {
+    const { kv, revision } = await this.get(checkpointKey, signal);
     const values: (Buffer | null)[] = [];
     for (let from = 0; from < keys.length; from += READS_PER_TXN) {
       const reads = keys.slice(from, from + READS_PER_TXN).map((key) => ({ request_range: { key, revision } }));
       const { ranges } = await this.client.call(TXN, { success: reads }, { kind: 'read', signal });
       for (const { kvs } of ranges) values.push(kvs[0]?.value ?? null);
     }
-    return { anchor: kv?.value ?? null, values };
+    return { checkpoint: kv?.value ?? null, values };
   }
 
   /** The number of live keys in a range. */

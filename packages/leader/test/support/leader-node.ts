@@ -10,7 +10,7 @@ import {
 import { MemoryJournal, MemoryStream } from '@tidemark/journal';
 import { MemoryFacts, type MemorySource, never, until } from '@tidemark/testing';
 import { type LeaderObserver, type LeaderOptions, runLeader, SnapshotQueue, SourceSightings } from '../../src/index.js';
-import { FaultyJournal } from './faulty-journal.js';
+import { FaultyLeaderJournal } from './faulty-leader-journal.js';
 import { ScriptedElector } from './scripted-elector.js';
 
 const A_DAY_MS = 86_400_000;
@@ -62,7 +62,7 @@ export class Shared {
 /** A node that campaigns over its own connection to the shared journal. */
 export class LeaderNode implements LeaderObserver {
   readonly elector = new ScriptedElector();
-  readonly journal: FaultyJournal;
+  readonly journal: FaultyLeaderJournal;
   readonly snapshotQueue = new SnapshotQueue();
   readonly sightings = new SourceSightings();
   readonly terms: number[] = [];
@@ -76,7 +76,7 @@ export class LeaderNode implements LeaderObserver {
     readonly shared: Shared,
     { reserved = [], node = 'a', snapshotEveryMs = A_DAY_MS, progressEveryMs = A_DAY_MS }: NodeOptions = {},
   ) {
-    this.journal = new FaultyJournal(shared.stream);
+    this.journal = new FaultyLeaderJournal(shared.stream);
     const { source, facts } = shared;
     const given = { node, source, facts, snapshotEveryMs, progressEveryMs };
     const own = { journal: this.journal, elector: this.elector, snapshotQueue: this.snapshotQueue, observer: this };

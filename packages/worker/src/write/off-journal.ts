@@ -1,7 +1,4 @@
-import { type Checkpoint, type Fence, parseJson, type SharedFacts } from '@tidemark/core';
-import * as z from 'zod';
-
-const noteSchema = z.object({ offJournal: z.number().int().min(0) });
+import { type Checkpoint, Fact, type Fence, OFF_JOURNAL, type SharedFacts } from '@tidemark/core';
 
 /**
  * Off-journal writes: what a resync or a repair writes to a destination, which the journal does not hold. A destination
@@ -12,11 +9,11 @@ const noteSchema = z.object({ offJournal: z.number().int().min(0) });
 export class OffJournalWrites {
   /** Noted by this owner, and never confirmed. */
   private begun: { readonly number: number; readonly before: number } | null = null;
+  private readonly note: Fact<{ offJournal: number }>;
 
-  constructor(
-    private readonly facts: SharedFacts,
-    private readonly destination: string,
-  ) {}
+  constructor(facts: SharedFacts, destination: string) {
+    this.note = new Fact(facts, OFF_JOURNAL, destination);
+  }
 
   /** Notes that one begins, and returns the fence for the checkpoint that goes with it. @throws UnavailableError */
   async begin(found: Checkpoint | null, signal: AbortSignal): Promise<Fence> {
@@ -25,7 +22,7 @@ export class OffJournalWrites {
     const nothingLost = noted <= before || this.wasOnlyBegun(noted, before);
     // Not one more than the last: of two owners at once, each must have a number of its own.
     const number = Math.max(Date.now(), before + 1, noted + 1);
-    await this.facts.write(this.name, JSON.stringify({ offJournal: number }), signal);
+    await this.note.write({ offJournal: number }, signal);
     this.begun = nothingLost ? { number, before } : null;
     return { offJournal: number, fencedOff: found?.fence?.fencedOff ?? 0 };
   }
@@ -63,11 +60,7 @@ export class OffJournalWrites {
 
   /** 0 when there was none. */
   private async newest(signal: AbortSignal): Promise<number> {
-    return parseJson(noteSchema, await this.facts.read(this.name, signal))?.offJournal ?? 0;
-  }
-
-  private get name(): string {
-    return `destinations/${this.destination}/off-journal`;
+    return (await this.note.read(signal))?.offJournal ?? 0;
   }
 }
 

@@ -46,7 +46,7 @@ export class NotOwnedError extends TidemarkError {
 }
 
 /** One destination of the configuration: campaigns to own it, and works for it while it does. */
-export class OwnedDestination {
+export class ConfiguredDestination {
   readonly filter: Filter;
   private worker: DestinationWorker | null = null;
   private status: DestinationStatus | null = null;
@@ -70,9 +70,9 @@ export class OwnedDestination {
   }
 
   /** Does nothing yet. */
-  static open(context: DestinationContext, config: DestinationConfig): OwnedDestination {
+  static open(context: DestinationContext, config: DestinationConfig): ConfiguredDestination {
     const logger = context.logger.child({ destination: config.name });
-    return new OwnedDestination(context, config, openDestination(context.config.name, config, logger));
+    return new ConfiguredDestination(context, config, openDestination(context.config.name, config, logger));
   }
 
   /** Starts campaigning for it. */

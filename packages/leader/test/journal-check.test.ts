@@ -1,6 +1,6 @@
 import { type JournalInfo, JournalPositionLostError, JournalReplacedError, type Position } from '@tidemark/core';
 import { describe, expect, it } from 'vitest';
-import { journalFault } from '../src/guard.js';
+import { journalFault } from '../src/journal-check.js';
 
 const ID = '5e884898-da28-4715-a6d0-1f6a3b2c9d10';
 

@@ -1,7 +1,7 @@
 import type { SharedFacts } from '../contracts/facts.js';
 import type { Position } from '../model/position.js';
 import { Fact } from './fact.js';
-import { JOURNAL_HEAD } from './kinds.js';
+import { JOURNAL_HINT } from './kinds.js';
 
 /** Which journal was written, and the position it had reached, as noted outside of it. */
 export interface JournalHint {
@@ -11,7 +11,7 @@ export interface JournalHint {
 }
 
 /**
- * The head of the journal, noted in the coordination etcd now and then. It shows what a journal has lost: an
+ * The journal hint, written to the coordination etcd now and then. It shows what a journal has lost: an
  * acknowledgement is not an fsync, and a stream can be deleted. Only the identity and the generation are reliable; the
  * revision is old, or its append has failed.
  */
@@ -19,7 +19,7 @@ export class JournalHints {
   private readonly fact: Fact<JournalHint>;
 
   constructor(facts: SharedFacts) {
-    this.fact = new Fact(facts, JOURNAL_HEAD);
+    this.fact = new Fact(facts, JOURNAL_HINT);
   }
 
   /** Null when there is none: then only the journal itself is known. */

@@ -28,7 +28,7 @@ interface DueFault {
 const REMEDY = 'None needed: a test asked for this.';
 
 /** A journal in memory with the faults of a network between it and the leader. */
-export class FaultyJournal implements Journal {
+export class FaultyLeaderJournal implements Journal {
   /** True: nothing can be read or written. */
   down = false;
   /** Calls that failed because the journal was down. */
@@ -131,7 +131,7 @@ class FaultyWriter implements JournalWriter {
   private at: JournalWriter['position'];
 
   constructor(
-    private readonly journal: FaultyJournal,
+    private readonly journal: FaultyLeaderJournal,
     private readonly inner: JournalWriter,
   ) {
     this.at = inner.position;
