@@ -105,6 +105,29 @@ afterEach(async () => {
   await Promise.all([...nodes].map((node) => node.close()));
 });
 
+it('a candidate that waits notices that its own key is gone, and stands again', async () => {
+  const first = new TestNode('a');
+  await awaitLeader();
+  const second = new TestNode('b');
+  const keys = async () => {
+    const text = (await etcd.etcdctl(['get', election, '--prefix', '-w', 'fields'])).toString();
+    const names = [...text.matchAll(/^"Key" : "(.*)"$/gm)].map(([, key = '']) => key);
+    const nodesOf = [...text.matchAll(/^"Value" : "(.*)"$/gm)].map(([, value = '']) => value);
+    return new Map(nodesOf.map((node, index) => [node, names[index] ?? '']));
+  };
+  await until(async () => (await keys()).has('b'), { describe: 'two candidates' });
+  // As after a restore from a backup: nothing that this node watches has changed.
+  await etcd.etcdctl(['del', (await keys()).get('b') ?? '']);
+  expect((await keys()).has('b')).toBe(false);
+  await until(async () => (await keys()).has('b'), {
+    timeoutMs: 5 * leaseTtlMs,
+    describe: 'the second candidate again',
+  });
+  expect(first.leads).toBe(true);
+  await first.close();
+  expect(await awaitLeader(first)).toBe(second);
+});
+
 describe('election among three candidates', () => {
   it('has one leader at a time, with a growing token, through many resignations', async () => {
     for (const name of ['a', 'b', 'c']) new TestNode(name);

@@ -63,11 +63,19 @@ export class EtcdElector implements Elector {
     }
   }
 
+  /**
+   * The predecessor is asked for again after each lease time, which also compares our own key. A restore from a backup
+   * sets both back, and their create revisions are given out again: a key that looks like the predecessor's can be newer
+   * than ours, while its node waits for our key of before the restore. Each would wait for the other for good.
+   * @throws LeadershipLostError when our own key is gone
+   */
   private async waitForTurn(candidacy: Candidacy, lease: Lease, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const predecessor = await candidacy.predecessor(signal);
       if (predecessor === null) return;
-      await keyGone(this.session.client, { ...predecessor, pollMs: lease.ttlMs / 3 }, signal);
+      const scope = Scope.within(lease.ttlMs, signal);
+      await keyGone(this.session.client, { ...predecessor, pollMs: lease.ttlMs / 3 }, scope.signal);
+      scope.end();
     }
   }
 
