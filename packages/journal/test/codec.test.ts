@@ -101,7 +101,10 @@ function asPublished(record: JournalRecord): Record<string, unknown> {
       ...filled({ digest: anchor.digest ?? Buffer.alloc(0), clusterId: anchor.clusterId }),
     },
     ...(record.kind === 'term' && filled({ node: record.node })),
-    ...(record.kind === 'batch' && { entries: record.entries.map(entryAsPublished) }),
+    ...(record.kind === 'batch' && {
+      entries: record.entries.map(entryAsPublished),
+      ...decimal({ notBeforeUnixMs: record.notBefore ?? 0 }),
+    }),
     ...(record.kind === 'reset' && {
       reset: filled({ reason: record.reason, evidence: record.evidence }),
     }),
