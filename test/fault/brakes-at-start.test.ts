@@ -80,6 +80,10 @@ describe('a backlog that was made while all nodes were down', () => {
       await pipeline.start();
       await held(pipeline, 'backlog_changes');
       expect(await written(`/${name}/${start}/`)).toEqual({ etcd: 0, redis: 0 });
+      for (const each of ['replica', 'cache']) {
+        const { stdout } = await pipeline.anyNode.command('resync', each, '--plan');
+        expect(stdout).toContain(`${CHANGES} keys would appear, 0 would change, 0 would disappear`);
+      }
       for (const each of ['replica', 'cache']) expect(await pipeline.anyNode.approve(each)).toMatchObject({ code: 0 });
       await until(async () => (await written(`/${name}/${start}/`)).etcd === CHANGES, { describe: 'the etcd keys' });
       await until(async () => (await written(`/${name}/${start}/`)).redis === CHANGES, { describe: 'the Redis keys' });

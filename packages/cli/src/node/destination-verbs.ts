@@ -1,6 +1,10 @@
 import {
+  Fact,
   type Hold,
+  type JournalStore,
+  PAUSE,
   type Pause,
+  type Position,
   type ResyncOrder,
   type RouteConfig,
   type SharedFacts,
@@ -49,6 +53,7 @@ export class DestinationVerbs {
       /** What destinations are compared with. */
       readonly source: SourceReader;
       readonly facts: SharedFacts;
+      readonly journal: Pick<JournalStore, 'head'>;
       readonly destinations: Destinations;
       /** The hold that status shows of a destination. */
       readonly shownHold: (name: string, signal: AbortSignal) => Promise<Hold | null>;
@@ -85,7 +90,15 @@ export class DestinationVerbs {
     const { destination, filter } = this.find(name);
     const wanted = routes === null ? filter : filter.with(routes);
     const former = await this.formerFilter(name, wanted, signal);
-    return await planAgainstSource(this.parts.source, { destination, filter: wanted, former }, signal);
+    const waitingUpTo = await this.waitingUpTo(name, signal);
+    return await planAgainstSource(this.parts.source, { destination, filter: wanted, former, waitingUpTo }, signal);
+  }
+
+  /** Where the journal ends, for a destination that is held or paused; null for one that is written to. */
+  private async waitingUpTo(name: string, signal: AbortSignal): Promise<Position | null> {
+    const { facts, journal } = this.parts;
+    const waits = (await this.hold(name, signal)) ?? (await new Fact(facts, PAUSE, name).read(signal));
+    return waits === null ? null : ((await journal.head(signal)).last?.position ?? null);
   }
 
   async pause(name: string, by: string, signal: AbortSignal): Promise<Pause> {

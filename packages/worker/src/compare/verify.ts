@@ -65,21 +65,30 @@ export interface Comparable {
   readonly position: Position;
 }
 
-/** @throws CannotCompareError when the destination is at no position of its own, or the source no longer has that revision */
+/**
+ * Compares with the source at the destination's checkpoint, or at `position` where one is given.
+ * @throws CannotCompareError when the destination is at no position of its own, or the source no longer has that revision
+ */
 export async function atCheckpoint<T>(
-  { source, destination }: { readonly source: SourceReader; readonly destination: DestinationReader },
+  compared: {
+    readonly source: SourceReader;
+    readonly destination: DestinationReader;
+    readonly position?: Position | null;
+  },
   compare: (comparable: Comparable) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
+  const { source, destination } = compared;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const view = await destination.view(signal);
-    const { position } = comparableCheckpoint(view.checkpoint);
+    const checkpoint = comparableCheckpoint(view.checkpoint);
+    const position = compared.position ?? checkpoint.position;
     const copy: SourceCopy = { read: (range, stop) => sourcePages(source, range, position.revision, stop) };
     try {
-      const compared = await compare({ copy, view, position });
+      const found = await compare({ copy, view, position });
       // What was read ends quietly when aborted, and looks like keys that are missing.
       signal.throwIfAborted();
-      return compared;
+      return found;
     } catch (error) {
       if (!(error instanceof SourceCompactedError)) throw error;
     }

@@ -1,4 +1,4 @@
-import { type DestinationReader, printableKey, type SourceReader } from '@tidemark/core';
+import { type DestinationReader, type Position, printableKey, type SourceReader } from '@tidemark/core';
 import type { Difference } from '../compare/difference.js';
 import { ListedKeys } from '../compare/listed-keys.js';
 import { type DifferentKey, recheck } from '../compare/recheck.js';
@@ -78,7 +78,8 @@ function namesOf({ keys }: Plan, kind: Kind): string {
 
 /**
  * What a resync would change now: the destination at its checkpoint, compared with the source at that revision. Where the
- * destination cannot be read at one state, what is only in motion is left out: see `recheck`.
+ * destination cannot be read at one state, what is only in motion is left out: see `recheck`. Nothing is written to a
+ * destination that is held or paused, and a lot may wait for it: it is compared with the source at `waitingUpTo`.
  * @throws CannotCompareError when it is at no position of its own, or the source no longer has that revision
  */
 export async function planAgainstSource(
@@ -87,16 +88,26 @@ export async function planAgainstSource(
     destination,
     filter,
     former,
-  }: { readonly destination: DestinationReader; readonly filter: Filter; readonly former: Filter | null },
+    waitingUpTo = null,
+  }: {
+    readonly destination: DestinationReader;
+    readonly filter: Filter;
+    readonly former: Filter | null;
+    readonly waitingUpTo?: Position | null;
+  },
   signal: AbortSignal,
 ): Promise<Plan> {
   // Keys that only the former routes took are no route's: nothing is wanted there.
   const rechecking = { source, destination, routes: filter.routes, comparable: comparableCheckpoint };
   return await atCheckpoint(
-    { source, destination },
+    { source, destination, position: waitingUpTo },
     ({ copy, view, position: comparedAt }) => {
       const really: Recheck = (suspects, stop) => recheck(rechecking, { suspects, comparedAt }, stop);
-      return makePlan({ copy, view, filter, former }, signal, view.atOneState ? undefined : really);
+      return makePlan(
+        { copy, view, filter, former },
+        signal,
+        view.atOneState || waitingUpTo !== null ? undefined : really,
+      );
     },
     signal,
   );
