@@ -18,7 +18,7 @@ export interface ConditionalPut {
   readonly unchanged: readonly { readonly key: Buffer; readonly modRevision: number }[];
 }
 
-/** A transaction of thousands of operations takes etcd a good part of a second, and waits its turn behind others. */
+/** A transaction of thousands of operations takes etcd a good part of a second, and waits for others before it. */
 const TXN_TIMEOUT_MS = 10_000;
 /** Operations of one transaction, below the default `--max-txn-ops` of 128. */
 const READS_PER_TXN = 100;
