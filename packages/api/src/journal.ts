@@ -1,16 +1,6 @@
 import * as z from 'zod';
 import { countSchema, list, millisecondsSchema, positionSchema, revisionSchema } from './values.js';
 
-export const RESET_REASONS = [
-  'first_start',
-  'compacted',
-  'gap',
-  'rewound',
-  'foreign_source',
-  'journal_lost',
-  'snapshot_missing',
-] as const;
-
 /** A complete copy of the source. `T` is how its time is written. */
 export function snapshotSchemaWith<T extends z.ZodType>(time: T) {
   return z

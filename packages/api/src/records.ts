@@ -1,6 +1,6 @@
-import { type Change, hasPrefix, type JournalRecord } from '@tidemark/core';
+import { type Change, hasPrefix, type JournalRecord, RESET_REASONS } from '@tidemark/core';
 import * as z from 'zod';
-import { RESET_REASONS, snapshotSchema } from './journal.js';
+import { snapshotSchema } from './journal.js';
 import { bytesToJson, jsonBytesSchema, list, revisionSchema, timeSchema } from './values.js';
 
 const changeSchema = z.discriminatedUnion('kind', [

@@ -53,7 +53,6 @@ export type {
   ProgressRecord,
   ReadFrom,
   RecordDraft,
-  ResetReason,
   ResetRecord,
   Rewind,
   SnapshotReader,
@@ -129,6 +128,7 @@ export {
   routeRegions,
 } from './model/region.js';
 export { ReservedKeys } from './model/reserved-keys.js';
+export { RESET_REASONS, type ResetReason } from './model/reset-reason.js';
 export { type Write, writeBytes } from './model/write.js';
 export { Backoff, type BackoffOptions } from './runtime/backoff.js';
 export { BackwardWriter, MAX_FIELD_HEADER_BYTES, MAX_INTEGER_FIELD_BYTES } from './runtime/backward-writer.js';

@@ -1,4 +1,11 @@
-import type { Change, Entry, JournalRecord, KeyValue, ResetReason, SnapshotRef } from '@tidemark/core';
+import {
+  type Change,
+  type Entry,
+  type JournalRecord,
+  type KeyValue,
+  RESET_REASONS,
+  type SnapshotRef,
+} from '@tidemark/core';
 import fc from 'fast-check';
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array));
@@ -50,7 +57,7 @@ const base = {
   time: revision,
   anchor: fc.record({ revision, digest: fc.option(digest), clusterId: text, raftTerm: revision }),
 };
-const reason = fc.constantFrom<ResetReason>('first_start', 'compacted', 'gap', 'rewound', 'snapshot_missing');
+const reason = fc.constantFrom(...RESET_REASONS);
 
 function records(lease: fc.Arbitrary<bigint>): fc.Arbitrary<JournalRecord> {
   return fc.oneof(

@@ -2,16 +2,7 @@ import type { Entry, KeyValue } from '../model/change.js';
 import type { Anchor } from '../model/history.js';
 import type { KeyRange } from '../model/key-range.js';
 import type { Position } from '../model/position.js';
-
-/** Why a new stretch of history began; also the label of `tidemark_resets_total`. */
-export type ResetReason =
-  | 'first_start'
-  | 'compacted'
-  | 'gap'
-  | 'rewound'
-  | 'foreign_source'
-  | 'journal_lost'
-  | 'snapshot_missing';
+import type { ResetReason } from '../model/reset-reason.js';
 
 /** The source lost history that was journaled: it was restored from a backup, or replaced by another cluster. */
 export interface Rewind {

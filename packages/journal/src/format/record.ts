@@ -3,7 +3,7 @@ import {
   type Entry,
   JournalCorruptError,
   type JournalRecord,
-  type ResetReason,
+  RESET_REASONS,
   type Rewind,
   type SnapshotRef,
 } from '@tidemark/core';
@@ -25,16 +25,6 @@ import {
 
 export const KINDS = ['unspecified', 'term', 'batch', 'progress', 'reset', 'snapshot'] as const;
 export type RecordKind = JournalRecord['kind'];
-
-const RESET_REASONS: readonly ResetReason[] = [
-  'first_start',
-  'compacted',
-  'gap',
-  'rewound',
-  'foreign_source',
-  'journal_lost',
-  'snapshot_missing',
-];
 
 /**
  * The record in `payload`. Keys and values are views of it: it must not be written to afterwards.
